@@ -1,0 +1,70 @@
+"""The rooms: which ecosystems there are, without importing any of them.
+
+`BUILTIN` is the ordered table; `load` imports one room. Third parties add rooms by the entry
+point group `vendorpack.formats`: an entry point's name is the format's name, its object a
+`Builtin` row with the room's module in it.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from dataclasses import dataclass
+from typing import cast
+
+from vendorpack.errors import UsageError
+from vendorpack.model import Format
+
+ENTRY_POINT_GROUP = "vendorpack.formats"
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How a format is recognised before its code is imported.
+
+    lockfiles: file-name patterns (fnmatch); where several lie in one folder the first wins,
+        as it does for the client.
+    family: clients that install into the same project; two lockfiles of one family in one
+        folder are ambiguous unless they are named.
+    """
+
+    name: str
+    module: str
+    family: str
+    lockfiles: tuple[str, ...]
+
+
+BUILTIN = (
+    Room(
+        name="npm",
+        module="vendorpack.formats.npm",
+        family="javascript",
+        lockfiles=("npm-shrinkwrap.json", "package-lock.json"),
+    ),
+)
+
+
+@functools.cache
+def rooms() -> tuple[Room, ...]:
+    """All rooms: the built-in ones in their order, then third parties' by name."""
+    from importlib.metadata import entry_points  # noqa: PLC0415 - costs 20 ms
+
+    extra = sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda point: point.name)
+    return BUILTIN + tuple(cast(Room, point.load()) for point in extra)
+
+
+def load(name: str) -> Format:
+    """Import the room of format `name`. Raises `UsageError` if there is none."""
+    for room in BUILTIN:
+        if room.name == name:
+            break
+    else:
+        for room in rooms():
+            if room.name == name:
+                break
+        else:
+            raise UsageError(
+                f"no format is named {name!r}",
+                fix="Known formats: " + ", ".join(room.name for room in rooms()) + ".",
+            )
+    return cast(Format, importlib.import_module(room.module).FORMAT)
