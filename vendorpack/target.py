@@ -90,10 +90,12 @@ def this_python() -> tuple[str, str]:
 
 
 def _libc() -> str:
+    # musl knows the name too, and has no value for it.
     try:
-        return "gnu" if "CS_GNU_LIBC_VERSION" in os.confstr_names else "musl"
-    except AttributeError:
-        return "gnu"
+        version = os.confstr("CS_GNU_LIBC_VERSION")
+    except (AttributeError, ValueError, OSError):
+        version = None
+    return "gnu" if version else "musl"
 
 
 def _bad(text: str, why: str) -> UsageError:
