@@ -1,0 +1,123 @@
+"""npm 7 and newer: package-lock.json, npm-shrinkwrap.json and the cache `npm ci` installs from.
+
+`lockfile` reads the text, `artifacts` chooses and addresses, `locate` asks the registry for
+what the lockfile lacks, `layout` draws and writes the cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from vendorpack.formats._shared.npmrc import load_npmrc, load_user_npmrc
+from vendorpack.formats.npm import layout as cache
+from vendorpack.formats.npm.artifacts import NpmArtifact, choose
+from vendorpack.formats.npm.locate import locate
+from vendorpack.formats.npm.lockfile import parse_package_lock
+from vendorpack.model import (
+    Entry,
+    Environment,
+    Format,
+    Host,
+    Index,
+    Json,
+    Lockfile,
+    Options,
+    Packed,
+    Project,
+    Variable,
+    Warning,
+    Workshop,
+)
+
+
+class Npm(Format):
+    """npm."""
+
+    name = "npm"
+    title = "npm"
+    layout_version = 1
+    command = "npm ci"
+
+    def read(self, project: Project, options: Options) -> Lockfile:
+        """Read package-lock.json or npm-shrinkwrap.json; see `Format.read`."""
+        lock = parse_package_lock(project)
+        npmrc = load_npmrc(project)
+        artifacts, warnings = choose(lock, options, npmrc)
+        where = project.where()
+        if not lock.knows_platforms:
+            warnings = (
+                Warning(
+                    "a lockfile of version 1 does not say which packages are for which "
+                    "platform, so all of them are taken (`npm install "
+                    "--package-lock-only --lockfile-version 3` with npm 7 or newer mends that)",
+                    where,
+                ),
+                *warnings,
+            )
+        if project.lockfile.name == "npm-shrinkwrap.json":
+            warnings = (
+                Warning("npm 12 ignores npm-shrinkwrap.json; package-lock.json serves all", where),
+                *warnings,
+            )
+        return Lockfile(
+            path=str(project.lockfile),
+            format=self.name,
+            artifacts=artifacts,
+            access=npmrc.access(),
+            warnings=(*warnings, *npmrc.warnings),
+        )
+
+    def fingerprint(self, project: Project, options: Options) -> Mapping[str, Json]:
+        """Targets, unless the lockfile knows no platforms; registries, if npm will ask by them."""
+        lock = parse_package_lock(project)
+        decides: dict[str, Json] = {"dev": options.dev}
+        if lock.knows_platforms:
+            decides["targets"] = sorted({str(replace(t, runtimes=())) for t in options.targets})
+        if any(pin.resolved is None or not pin.integrity for pin in lock.pins):
+            npmrc = load_npmrc(project)
+            decides["registry"] = npmrc.registry
+            decides["scopes"] = dict(npmrc.scopes)
+            decides["replace-registry-host"] = npmrc.get("replace-registry-host")
+        return decides
+
+    async def locate(self, lockfile: Lockfile, options: Options, index: Index) -> Lockfile:
+        """Ask the registry for the hashes and addresses that the lockfile lacks."""
+        return lockfile.with_artifacts(await locate(lockfile.artifacts, index))
+
+    def layout(self, packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
+        """The cache's tree; see `vendorpack.formats.npm.layout`."""
+        return cache.layout(packed, workshop)
+
+    def environment(self, packed: Sequence[Packed]) -> Environment:
+        """The cache, no network, and the registry if the cache is asked by its address."""
+        variables = [
+            Variable("npm_config_cache", "npm", is_path=True),
+            Variable("npm_config_offline", "true"),
+        ]
+        registries = {
+            one.artifact.packuments[-1]
+            for one in packed
+            if isinstance(one.artifact, NpmArtifact) and one.artifact.packuments
+        }
+        if len(registries) == 1:
+            variables.append(Variable("npm_config_registry", registries.pop()))
+        return Environment(tuple(sorted(variables)))
+
+    def native_roots(self, host: Host) -> Mapping[str, Path]:
+        """npm's own cache: the setting `cache`, else npm's default for the system."""
+        configured = load_user_npmrc(host).path("cache")
+        if configured is not None:
+            return {"npm": configured}
+        if host.os == "windows":
+            local = host.environ.get("LOCALAPPDATA")
+            return {"npm": (Path(local) if local else host.home / "AppData/Local") / "npm-cache"}
+        return {"npm": host.home / ".npm"}
+
+    def merge(self, path: str, existing: bytes, ours: bytes) -> bytes:
+        """Index files keep the user's entries; content is replaced."""
+        return cache.merge_index(existing, ours) if cache.is_index(path) else ours
+
+
+FORMAT = Npm()

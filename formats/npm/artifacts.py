@@ -1,0 +1,251 @@
+"""Pinned packages to artifacts: which ones, from where, and how npm will look them up.
+
+npm 10 to 12 find a package in the cache in one of three ways, by what the lockfile has:
+
+========  =========  ==========================================================================
+resolved  integrity  look-up
+========  =========  ==========================================================================
+yes       yes        the content, by the strongest algorithm of `integrity`
+yes       no         the index, by the address (`replace-registry-host` applied)
+no        any        the index, by the packument's address; then by that packument's tarball
+========  =========  ==========================================================================
+
+For a git dependency on GitHub npm ignores `integrity` and looks up the index by the address
+of the commit's tarball.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+from vendorpack.digest import Integrity
+from vendorpack.errors import LockfileError, UnsupportedError
+from vendorpack.formats._shared.npm_registry import DOWNLOADERS, chosen, purl, tarball_url
+from vendorpack.formats._shared.npmrc import Npmrc
+from vendorpack.formats.npm.lockfile import PackageLock, Pin
+from vendorpack.model import Artifact, Options, Warning
+from vendorpack.redact import redact_url
+
+GITHUB_TARBALL: Final = "https://codeload.github.com/{repository}/tar.gz/{commit}"
+"""Where npm (`hosted-git-info`) gets a commit from; the only place that names GitHub's host."""
+
+_GITHUB: Final = re.compile(
+    r"(?:github:|(?:git\+)?(?:ssh|https|git)://(?:[^@/]*@)?github\.com[/:]|git@github\.com:)"
+    r"(?P<repository>[\w.-]+/[\w.-]+?)(?:\.git)?"
+    r"#(?P<commit>[0-9a-f]{40})"
+)
+_GIT: Final = re.compile(r"git[+:@]|ssh:|[\w-]+:[^/]|https?://[^#]+\.git#")
+_NO_VERSION: Final = "0.0.0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NpmArtifact(Artifact):
+    """An artifact and how npm will look it up in its cache.
+
+    registry: the registry it is a release of; None for what comes by address or from git.
+    content: algorithms under whose digests npm looks for the content.
+    index_urls: addresses under which npm looks for the tarball in the index.
+    packuments: registries whose packument npm reads first; the last is the default one.
+    """
+
+    registry: str | None
+    content: tuple[str, ...] = ()
+    index_urls: tuple[str, ...] = ()
+    packuments: tuple[str, ...] = ()
+
+
+def choose(
+    lock: PackageLock, options: Options, npmrc: Npmrc
+) -> tuple[tuple[NpmArtifact, ...], tuple[Warning, ...]]:
+    """The artifacts that `npm ci` needs on the targets, each once, sorted; and warnings.
+
+    npm gives up on a package that does not fit the platform unless it is optional: only
+    optional ones are left out. Raises `LockfileError`, `UnsupportedError`.
+    """
+    merged: dict[tuple[str, str, str | None], NpmArtifact] = {}
+    warnings: list[Warning] = []
+    for pin in lock.pins:
+        if not _wanted(pin, options):
+            continue
+        warnings += _warnings(pin, lock)
+        artifact = _artifact(pin, npmrc)
+        if artifact is not None:
+            key = (artifact.name, artifact.version, artifact.url)
+            known = merged.get(key)
+            merged[key] = artifact if known is None else _join(known, artifact)
+    return tuple(merged[key] for key in sorted(merged)), tuple(dict.fromkeys(warnings))
+
+
+def _wanted(pin: Pin, options: Options) -> bool:
+    if pin.dev and not options.dev:
+        return False
+    optional = pin.optional or pin.dev_optional
+    return not optional or chosen(options.targets, os=pin.os, cpu=pin.cpu, libc=pin.libc)
+
+
+def _artifact(pin: Pin, npmrc: Npmrc) -> NpmArtifact | None:
+    """None for what lies in the project itself or what npm drops."""
+    why = tuple(_why(pin))
+    if pin.resolved is None:
+        if not pin.version:
+            return None  # npm drops an entry that names neither version nor address
+        registry = npmrc.registry_for(pin.name)
+        url = tarball_url(registry, pin.name, pin.version)
+        return NpmArtifact(
+            name=pin.name,
+            version=pin.version,
+            purl=purl(pin.name, pin.version),
+            url=url,
+            integrity=pin.integrity,
+            where=pin.where,
+            why=why,
+            registry=registry,
+            index_urls=tuple(dict.fromkeys((url, npmrc.replace_host(url)))),
+            packuments=tuple(dict.fromkeys((registry, npmrc.registry))),
+        )
+    version = pin.version or _NO_VERSION
+    scheme = _scheme(pin)
+    if scheme == "file":
+        return None
+    if scheme == "git":
+        return _from_github(pin, version, why)
+    asked = npmrc.replace_host(pin.resolved)
+    registry = next((r for r in npmrc.registries() if asked.startswith(r)), None)
+    package_url = purl(pin.name, version)
+    if registry is None and "/-/" not in urlsplit(pin.resolved).path:
+        package_url += f"?download_url={quote(redact_url(pin.resolved), safe='')}"
+    return NpmArtifact(
+        name=pin.name,
+        version=version,
+        purl=package_url,
+        url=pin.resolved,
+        fetch_from=(asked,) if asked != pin.resolved else (),
+        integrity=pin.integrity,
+        where=pin.where,
+        why=why,
+        registry=registry,
+        content=_strongest(pin.integrity),
+        index_urls=() if pin.integrity else tuple(dict.fromkeys((pin.resolved, asked))),
+    )
+
+
+def _from_github(pin: Pin, version: str, why: tuple[str, ...]) -> NpmArtifact:
+    match = _GITHUB.fullmatch(pin.resolved or "")
+    if match is None:
+        raise UnsupportedError(
+            f"{pin.name} comes from git, from where npm cannot be served offline: "
+            f"{redact_url(pin.resolved or '')}",
+            where=pin.where,
+            fix="Only commits on GitHub can be. Publish the package to a registry, or depend "
+            "on a tarball by its https address.",
+        )
+    repository, commit = match["repository"], match["commit"]
+    url = GITHUB_TARBALL.format(repository=repository, commit=commit)
+    source = f"git+https://github.com/{repository}@{commit}"
+    return NpmArtifact(
+        name=pin.name,
+        version=version,
+        purl=f"{purl(pin.name, version)}?vcs_url={quote(source, safe='')}",
+        url=url,
+        integrity=Integrity(),
+        where=pin.where,
+        why=why,
+        registry=None,
+        index_urls=(url,),
+    )
+
+
+def _scheme(pin: Pin) -> str:
+    """`file`, `git` or `http`. Raises `LockfileError` for anything else."""
+    resolved = pin.resolved or ""
+    try:
+        parts = urlsplit(resolved)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host, parts = None, urlsplit("")
+    if resolved.startswith("file:"):
+        return "file"
+    if _GITHUB.fullmatch(resolved) or _GIT.match(resolved):
+        return "git"
+    if parts.scheme in ("http", "https") and host and " " not in resolved:
+        return "http"
+    raise LockfileError(
+        f"resolved of {pin.name} is not an address: {redact_url(resolved)[:200]}",
+        where=pin.where,
+        fix="Let npm write the lockfile anew.",
+    )
+
+
+def _join(one: NpmArtifact, other: NpmArtifact) -> NpmArtifact:
+    """Two entries for one address: the content must satisfy both, and both must be found."""
+    return replace(
+        one,
+        integrity=_both(one, other),
+        why=tuple(sorted({*one.why, *other.why})) if one.why and other.why else (),
+        content=_union(one.content, other.content),
+        index_urls=_union(one.index_urls, other.index_urls),
+        packuments=_union(one.packuments, other.packuments),
+    )
+
+
+def _both(one: NpmArtifact, other: NpmArtifact) -> Integrity:
+    if one.integrity == other.integrity:
+        return one.integrity
+    digests = {*one.integrity.digests, *other.integrity.digests}
+    for algorithm in {*one.integrity.algorithms} & {*other.integrity.algorithms}:
+        mine, theirs = (
+            {d for d in a.integrity.digests if d.algorithm == algorithm} for a in (one, other)
+        )
+        if not mine & theirs:
+            raise LockfileError(
+                f"{one} is pinned twice, with {algorithm} digests that contradict each other",
+                where=f"{one.where} and {other.where}",
+                fix="One of the two was changed by hand; let npm write the lockfile anew.",
+            )
+        digests -= mine ^ theirs
+    return Integrity.of(digests)
+
+
+def _union(one: Sequence[str], other: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*one, *other)))
+
+
+def _strongest(integrity: Integrity) -> tuple[str, ...]:
+    return integrity.algorithms[:1]
+
+
+def _why(pin: Pin) -> Iterator[str]:
+    if pin.dev or pin.dev_optional:
+        yield "dev"
+    if pin.optional or pin.dev_optional:
+        yield "optional"
+    if pin.peer:
+        yield "peer"
+
+
+def _warnings(pin: Pin, lock: PackageLock) -> Iterable[Warning]:
+    if pin.name in DOWNLOADERS and (pin.install_script or not lock.knows_platforms):
+        yield Warning(
+            f"{pin.name}'s install script downloads from the network; set "
+            f"{DOWNLOADERS[pin.name]} or use `npm ci --ignore-scripts` offline",
+            pin.where,
+        )
+    if pin.resolved is None:
+        if not pin.version:
+            yield Warning(f"{pin.name} has neither version nor address; npm drops it", pin.where)
+        return
+    if _GITHUB.fullmatch(pin.resolved):
+        yield Warning(
+            f"{pin.name} comes from git: if it has a prepare script, npm installs its "
+            "development dependencies, which no lockfile names, and fails offline",
+            pin.where,
+        )
+    path = pin.resolved.removeprefix("file:")
+    if path != pin.resolved and (path.startswith(("/", "~")) or ".." in path.split("/")):
+        yield Warning(
+            f"{pin.name} lies outside of the project ({path}) and is not packed", pin.where
+        )

@@ -1,0 +1,77 @@
+"""What the lockfile leaves to the registry: hashes and, from private registries, addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from vendorpack.digest import Integrity
+from vendorpack.errors import IntegrityError
+from vendorpack.formats._shared.npm_registry import (
+    DEFAULT_REGISTRY,
+    Dist,
+    Release,
+    dists_from_packuments,
+    packument_url,
+)
+from vendorpack.formats.npm.artifacts import NpmArtifact
+from vendorpack.model import Artifact, Index, Trust
+from vendorpack.redact import redact_url
+
+
+async def locate(artifacts: Sequence[Artifact], index: Index) -> tuple[Artifact, ...]:
+    """The same artifacts, with what the registry knows of those that lack something.
+
+    Raises `IntegrityError` if the registry contradicts the lockfile, and `FetchError`. What
+    the registry does not know stays as it is, for the policy to judge.
+    """
+    releases = {
+        artifact: release
+        for artifact in artifacts
+        if isinstance(artifact, NpmArtifact) and (release := _question(artifact)) is not None
+    }
+    if not releases:
+        return tuple(artifacts)
+    dists = await dists_from_packuments(index, releases.values())
+    return tuple(
+        _answered(artifact, dists[releases[artifact]])
+        if isinstance(artifact, NpmArtifact) and releases.get(artifact) in dists
+        else artifact
+        for artifact in artifacts
+    )
+
+
+def _question(artifact: NpmArtifact) -> Release | None:
+    """What to ask for, if anything: a hash that counts, or where a private registry has it."""
+    if artifact.registry is None:
+        return None
+    no_hash = not artifact.integrity or artifact.integrity.weak
+    no_address = bool(artifact.packuments) and artifact.registry != DEFAULT_REGISTRY
+    if not no_hash and not no_address:
+        return None
+    return Release(artifact.registry, artifact.name, artifact.version)
+
+
+def _answered(artifact: NpmArtifact, dist: Dist) -> NpmArtifact:
+    locked = artifact.integrity
+    for algorithm in {*locked.algorithms} & {*dist.integrity.algorithms}:
+        if not _of(locked, algorithm) & _of(dist.integrity, algorithm):
+            raise IntegrityError(
+                f"the registry's {algorithm} of {artifact} is not the one that is locked",
+                where=f"{artifact.where}, "
+                f"{redact_url(packument_url(artifact.registry or '', artifact.name))}",
+                fix="The package was replaced, or the registry is another one than at the time "
+                "of locking; find out which before you lock again.",
+            )
+    if artifact.packuments:
+        artifact = replace(artifact, url=dist.tarball)
+    if locked and not locked.weak:
+        return artifact
+    missing = [d for d in dist.integrity.digests if d.algorithm not in locked.algorithms]
+    if not missing:
+        return artifact
+    return replace(artifact, integrity=locked | Integrity.of(missing), trust=Trust.REGISTRY)
+
+
+def _of(integrity: Integrity, algorithm: str) -> set[bytes]:
+    return {d.value for d in integrity.digests if d.algorithm == algorithm}

@@ -1,0 +1,105 @@
+"""vendorpack.env in real shells, and the other shells' words."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from vendorpack.environment import env_file, join, render, resolve
+from vendorpack.errors import UnsupportedError, UsageError
+from vendorpack.model import Environment, Variable
+
+AWKWARD = """it's "$HOME" `x` \\ and $(y)"""
+ENVIRONMENT = Environment(
+    (Variable("AWKWARD", AWKWARD), Variable("CACHE", "npm", is_path=True)),
+    (("https://example.com/a.git", "git/a"),),
+)
+SHELLS = {
+    "sh": ["sh"],
+    "dash": ["dash"],
+    "bash": ["bash"],
+    "bash in POSIX mode": ["bash", "--posix"],
+    "busybox": ["busybox", "sh"],
+    "zsh": ["zsh"],
+    "ksh": ["ksh"],
+    "mksh": ["mksh"],
+    "yash": ["yash"],
+}
+
+
+@pytest.fixture
+def prefix(tmp_path: Path) -> Path:
+    folder = tmp_path / "some $dir 'with' spaces"
+    folder.mkdir()
+    (folder / "vendorpack.env").write_bytes(env_file(ENVIRONMENT))
+    return folder
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_sourced_from_anywhere(shell: str, prefix: Path) -> None:
+    command = SHELLS[shell]
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not installed")
+    script = """
+        set -eu
+        . "$1/vendorpack.env"; printf '%s\\n' "$CACHE" "$AWKWARD" "$GIT_CONFIG_KEY_0"
+        cd "$1"
+        (. ./vendorpack.env; printf '%s\\n' "$CACHE" "$GIT_CONFIG_COUNT" "$GIT_CONFIG_VALUE_0")
+    """
+    done = subprocess.run(
+        [*command, "-c", script, "sh", str(prefix)],
+        capture_output=True,
+        text=True,
+        env={"PATH": "/usr/bin:/bin", "VENDORPACK_PREFIX": "/left/over/from/another"},
+    )
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == [
+        f"{prefix}/npm",
+        AWKWARD,
+        f"url.file://{prefix}/git/a.insteadOf",
+        f"{prefix}/npm",
+        "1",
+        "https://example.com/a.git",
+    ]
+
+
+def test_git_reads_it(prefix: Path) -> None:
+    done = subprocess.run(
+        ["sh", "-c", '. "$1/vendorpack.env"; git config --get-regexp "^url"', "sh", str(prefix)],
+        capture_output=True,
+        text=True,
+        cwd="/",
+        env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1"},
+    )
+    assert done.stdout == f"url.file://{prefix}/git/a.insteadof https://example.com/a.git\n"
+
+
+def test_other_shells() -> None:
+    pairs = resolve(ENVIRONMENT, lambda path: f"/deps/{path}")
+    assert dict(pairs)["CACHE"] == "/deps/npm"
+    assert json.loads(render(pairs, "json")) == dict(pairs)
+    one = [("A", "it's $5")]
+    assert render(one, "sh") == "export A='it'\\''s $5'"
+    assert render(one, "fish") == "set -gx A 'it\\'s $5'"
+    assert render(one, "pwsh") == "$env:A = 'it''s $5'"
+    assert render(one, "dockerfile") == 'ENV A="it\'s \\$5"'
+    assert render(one, "github") == "A=it's $5"
+    with pytest.raises(UsageError, match="tcsh"):
+        render(one, "tcsh")
+
+
+def test_a_path_without_a_place_is_left_out() -> None:
+    pairs = resolve(Environment(ENVIRONMENT.variables), lambda path: None)
+    assert [name for name, _ in pairs] == ["AWKWARD"]
+
+
+def test_join() -> None:
+    other = Environment((Variable("CACHE", "npm", is_path=True), Variable("B", "2")))
+    joined = join([ENVIRONMENT, other])
+    assert [v.name for v in joined.variables] == ["AWKWARD", "B", "CACHE"]
+    with pytest.raises(UnsupportedError, match="CACHE"):
+        join([ENVIRONMENT, Environment((Variable("CACHE", "other", is_path=True),))])

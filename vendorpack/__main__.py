@@ -1,0 +1,23 @@
+"""`python -m vendorpack` and the console script."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+
+
+def main() -> None:
+    """Run the command line. SIGTERM ends a run as Ctrl-C does: cleanly, and resumable."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    signal.signal(signal.SIGTERM, interrupt)
+    from vendorpack.cli import app  # noqa: PLC0415 - after the handler: imports take a while
+
+    app(prog_name="vendorpack")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

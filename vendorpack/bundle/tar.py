@@ -1,0 +1,116 @@
+"""Tar members as a bundle has them: the bytes are a pure function of path, size and mode.
+
+Only the writing direction exists. A reader knows every path, size and mode from the manifest
+and compares what it finds with what this module gives, so there is no tar to parse and no
+field to be read in two ways.
+
+Header: POSIX ustar, owner and group 0 without names, type `0` or (path ending `/`) `5`. What
+ustar cannot hold goes into a PAX header before it that has nothing but `path` (longer than
+ustar's name and prefix fields, or not ASCII) and `size` (8 GiB and more).
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Final
+
+BLOCK: Final = 512
+END: Final = bytes(2 * BLOCK)
+"""What a tar ends with."""
+MAX_MTIME: Final = 8**11 - 1
+"""Seconds; what eleven octal digits hold."""
+
+_MAX_SIZE: Final = 8**11 - 1
+_NAME: Final = 100
+_PREFIX: Final = 155
+_FILE, _FOLDER, _PAX = b"0", b"5", b"x"
+_PADDING: Final = tuple(bytes(length) for length in range(BLOCK))
+
+
+def padding(size: int) -> bytes:
+    """The zeros after `size` bytes of content, up to a whole block."""
+    return _PADDING[-size % BLOCK]
+
+
+def member_size(path: str, size: int) -> int:
+    """How many bytes of tar a member takes: header, content and padding."""
+    return header_size(path, size) + size + (-size % BLOCK)
+
+
+def header_size(path: str, size: int) -> int:
+    """`len(header(path, size, …))`, without making it where that is easy to tell."""
+    if len(path) <= _NAME and path.isascii() and size <= _MAX_SIZE:
+        return BLOCK
+    return len(header(path, size, 0, 0))
+
+
+def header(path: str, size: int, mode: int, mtime: int) -> bytes:
+    """All header blocks of a member. `path` ends with `/` for a folder (then size is 0)."""
+    kind = _FOLDER if path.endswith("/") else _FILE
+    name = path.encode()
+    if len(name) <= _NAME and size <= _MAX_SIZE and path.isascii():
+        return _ustar(name, b"", size, mode, mtime, kind)
+    fields = []
+    prefix = b""
+    split = _split(name) if path.isascii() else None
+    if split is not None:
+        prefix, name = split
+    else:
+        fields.append(_pax_field(b"path", name))
+        # Only a reader that knows no PAX sees this. No slash: some take it for a folder then.
+        leaf = path.rstrip("/").rpartition("/")[2]
+        name = leaf.encode("ascii", "replace")[:_NAME]
+    if size > _MAX_SIZE:
+        fields.append(_pax_field(b"size", b"%d" % size))
+        size = 0
+    own = _ustar(name, prefix, size, mode, mtime, kind)
+    if not fields:
+        return own
+    body = b"".join(fields)
+    return _ustar(b"././@PaxHeader", b"", len(body), 0o644, mtime, _PAX) + body + padding(
+        len(body)
+    ) + own
+
+
+def _split(name: bytes) -> tuple[bytes, bytes] | None:
+    """Cut a long name into ustar's prefix and name, as far to the right as may be."""
+    cut = name[: _PREFIX + 1].rstrip(b"/").rfind(b"/") if len(name) <= _PREFIX else -1
+    cut = name.rfind(b"/", 0, min(_PREFIX, len(name) - 2) + 1) if cut < 0 else cut
+    if cut <= 0 or len(name) - cut - 1 > _NAME:
+        return None
+    return name[:cut], name[cut + 1 :]
+
+
+def _pax_field(key: bytes, value: bytes) -> bytes:
+    """`<length> <key>=<value>` and a line feed, where the length counts its own digits."""
+    rest = len(key) + len(value) + 3
+    length = rest + len(str(rest))
+    length = rest + len(str(length))
+    return b"%d %s=%s\n" % (length, key, value)
+
+
+def _ustar(name: bytes, prefix: bytes, size: int, mode: int, mtime: int, kind: bytes) -> bytes:
+    attributes, before, after, fixed = _constant(mode, mtime, kind)
+    digits = b"%011o" % size
+    checksum = sum(name) + sum(prefix) + sum(digits) + fixed
+    return b"".join(
+        (
+            name.ljust(_NAME, b"\0"),
+            attributes,
+            digits,
+            before,
+            b"%06o\0 " % checksum,
+            after,
+            prefix.ljust(_PREFIX + 12, b"\0"),
+        )
+    )
+
+
+@functools.lru_cache(64)
+def _constant(mode: int, mtime: int, kind: bytes) -> tuple[bytes, bytes, bytes, int]:
+    """The fields that most headers share, and the sum of their bytes."""
+    attributes = b"%07o\0" % mode + b"0000000\0" * 2
+    before = b"\0%011o\0" % mtime
+    after = kind + bytes(100) + b"ustar\x0000" + bytes(64) + b"0000000\0" * 2
+    # The checksum counts its own field as eight spaces.
+    return attributes, before, after, sum(attributes) + sum(before) + sum(after) + 8 * ord(" ")

@@ -1,0 +1,472 @@
+"""The command line: one thin function a command.
+
+Nothing heavy is imported here, nor any room: `key` runs in every CI job and `--help` under
+every finger. What a command needs it imports in its own body.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vendorpack import __version__
+from vendorpack.console import Console
+from vendorpack.errors import StoreError, UsageError, VendorpackError
+from vendorpack.model import Host, Options
+
+if TYPE_CHECKING:
+    from vendorpack.discover import Found
+
+DEFAULT_OUTPUT = Path("deps.tar.zst")
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Download, verify and pack every dependency that a lockfile names into one "
+    "deterministic bundle, which unpacks into the package managers' own caches.",
+)
+store_app = typer.Typer(
+    no_args_is_help=True, help="The local store of verified artifacts.", rich_markup_mode=None
+)
+app.add_typer(store_app, name="store")
+
+# Options that only one format knows (--pnpm-store v10) are not listed here: they come through
+# among the paths and are looked up in that format's room.
+ROOM_OPTIONS = {"ignore_unknown_options": True}
+
+Paths = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[PATHS]...", help="Lockfiles, or folders to look for them in (default: here)."
+    ),
+]
+BundleFile = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A bundle file.")]
+BundleOrFolder = Annotated[
+    Path, typer.Argument(metavar="BUNDLE|DIR", help="A bundle, or the folder of an unpacked one.")
+]
+Target = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--target",
+        help="Choose for this platform, such as linux-x86_64-gnu or linux-aarch64-musl-py3.12 "
+        "(repeatable; default: this machine).",
+    ),
+]
+AllTargets = Annotated[bool, typer.Option("--all-targets", help="Take every platform's files.")]
+NoDev = Annotated[bool, typer.Option("--no-dev", help="Leave development dependencies out.")]
+Group = Annotated[
+    list[str] | None,
+    typer.Option("--group", help="Take this dependency group or extra (repeatable)."),
+]
+Recursive = Annotated[
+    bool, typer.Option("--recursive", "-r", help="Look for lockfiles in all folders below.")
+]
+FormatName = Annotated[
+    str | None, typer.Option("--format", help="What a lockfile is, where its name does not say.")
+]
+Jobs = Annotated[
+    int, typer.Option("--jobs", "-j", min=1, max=256, help="Connections, and threads to pack with.")
+]
+Level = Annotated[int, typer.Option(min=1, max=19, help="zstd level.")]
+AllowHost = Annotated[
+    list[str] | None,
+    typer.Option(help="Allow downloads from this host (http://HOST to allow it without TLS)."),
+]
+AllowMissing = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="Accept this package though nothing pins its bytes."),
+]
+AllowWeak = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="Accept this package with a sha1 or md5 hash only."),
+]
+StoreDir = Annotated[
+    Path | None,
+    typer.Option(envvar="VENDORPACK_STORE_DIR", help="The local store (default: user's cache)."),
+]
+Prefix = Annotated[
+    Path | None,
+    typer.Option(help="Put the tree here (default: into the clients' own caches)."),
+]
+ExpectKey = Annotated[
+    str | None, typer.Option(metavar="KEY", help="Refuse a bundle with any other key.")
+]
+ForLockfile = Annotated[
+    list[Path] | None,
+    typer.Option("--lockfile", help="Refuse a bundle not made for this lockfile (repeatable)."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Write the answer as JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")]
+
+Command = Callable[..., None]
+
+
+def guarded(command: Command) -> Command:
+    """Turn errors into messages and exit codes; nothing else may reach the user."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        as_json = bool(kwargs.get("as_json"))
+        console = Console(as_json=as_json)
+        try:
+            command(*args, **kwargs)
+        except VendorpackError as error:
+            console.fail(error)
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            console.say("interrupted; what was verified is kept in the store")
+            raise typer.Exit(130) from None
+        except BrokenPipeError:
+            # Whoever read our output is gone. Python would complain once more at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(141) from None
+        except OSError as error:
+            where = str(error.filename) if error.filename else None
+            console.fail(StoreError(error.strerror or str(error), where=where))
+            raise typer.Exit(StoreError.exit_code) from None
+        except (RecursionError, MemoryError) as error:
+            console.fail(VendorpackError(f"the input is too large or too deep: {error}"))
+            raise typer.Exit(1) from None
+        except (typer.Exit, typer.Abort):
+            raise
+        except Exception as error:
+            if "VENDORPACK_DEBUG" in os.environ:
+                traceback.print_exc()
+            console.fail(
+                VendorpackError(
+                    f"a defect in vendorpack: {type(error).__name__}: {error}",
+                    fix="Please report it, with the output of VENDORPACK_DEBUG=1.",
+                )
+            )
+            raise typer.Exit(1) from None
+
+    return run
+
+
+@app.callback(invoke_without_command=True)
+def options_of_all(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """What comes before a command."""
+    if version:
+        typer.echo(f"vendorpack {__version__}")
+        raise typer.Exit
+
+
+@app.command(context_settings=ROOM_OPTIONS)
+@guarded
+def pack(
+    paths: Paths = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The bundle: .tar.zst, or .tar uncompressed.")
+    ] = DEFAULT_OUTPUT,
+    target: Target = None,
+    all_targets: AllTargets = False,
+    no_dev: NoDev = False,
+    group: Group = None,
+    recursive: Recursive = False,
+    format_name: FormatName = None,
+    allow_host: AllowHost = None,
+    allow_missing_hash: AllowMissing = None,
+    allow_weak_hash: AllowWeak = None,
+    jobs: Jobs = 32,
+    level: Level = 3,
+    store_dir: StoreDir = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be downloaded.")
+    ] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Download, verify and pack all that the lockfiles pin into one bundle."""
+    from vendorpack import commands  # noqa: PLC0415
+
+    console = Console(quiet=quiet, as_json=as_json)
+    found, options = selected(paths, target, all_targets, no_dev, group, recursive, format_name)
+    request = commands.Request(
+        found=found,
+        options=options,
+        policy=policy_of(allow_host, allow_missing_hash, allow_weak_hash),
+        store_dir=store_dir,
+        jobs=jobs,
+        host=this_host(),
+    )
+    if dry_run:
+        commands.plan(request, console)
+    else:
+        commands.pack(request, console, output, level)
+
+
+@app.command()
+@guarded
+def unpack(
+    bundle: BundleFile,
+    prefix: Prefix = None,
+    expect_key: ExpectKey = None,
+    lockfile: ForLockfile = None,
+    jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Processes.")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Verify a bundle and put its files where the clients find them."""
+    from vendorpack import commands  # noqa: PLC0415
+
+    expected = commands.Expected(expect_key, tuple(lockfile or ()))
+    console = Console(quiet=quiet, as_json=as_json)
+    commands.unpack(bundle, prefix, expected, jobs, console, this_host())
+
+
+@app.command(context_settings=ROOM_OPTIONS)
+@guarded
+def download(
+    paths: Paths = None,
+    prefix: Prefix = None,
+    target: Target = None,
+    all_targets: AllTargets = False,
+    no_dev: NoDev = False,
+    group: Group = None,
+    recursive: Recursive = False,
+    format_name: FormatName = None,
+    allow_host: AllowHost = None,
+    allow_missing_hash: AllowMissing = None,
+    allow_weak_hash: AllowWeak = None,
+    jobs: Jobs = 32,
+    store_dir: StoreDir = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Download and verify straight into the clients' own caches, without a bundle."""
+    from vendorpack import commands  # noqa: PLC0415
+
+    found, options = selected(paths, target, all_targets, no_dev, group, recursive, format_name)
+    request = commands.Request(
+        found=found,
+        options=options,
+        policy=policy_of(allow_host, allow_missing_hash, allow_weak_hash),
+        store_dir=store_dir,
+        jobs=jobs,
+        host=this_host(),
+    )
+    commands.download(request, Console(quiet=quiet, as_json=as_json), prefix)
+
+
+@app.command(context_settings=ROOM_OPTIONS)
+@guarded
+def key(
+    paths: Paths = None,
+    target: Target = None,
+    all_targets: AllTargets = False,
+    no_dev: NoDev = False,
+    group: Group = None,
+    recursive: Recursive = False,
+    format_name: FormatName = None,
+    as_json: Json = False,
+) -> None:
+    """Print the lockfile hash that names the bundle. Needs no network."""
+    from vendorpack.key import compute_key  # noqa: PLC0415
+
+    found, options = selected(paths, target, all_targets, no_dev, group, recursive, format_name)
+    keyed = compute_key(found, options)
+    console = Console(as_json=as_json)
+    if as_json:
+        lockfiles = [{"path": p.path, "format": p.format, "sha256": p.sha256} for p in keyed.pinned]
+        console.answer_json(
+            {
+                "key": keyed.key,
+                "lockfiles": lockfiles,
+                "layouts": dict(keyed.layouts),
+                "options": dict(keyed.options),
+            }
+        )
+    else:
+        console.answer(keyed.key)
+
+
+@app.command()
+@guarded
+def verify(
+    bundle: BundleOrFolder,
+    expect_key: ExpectKey = None,
+    lockfile: ForLockfile = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Check every byte of a bundle, or of the folder that one was unpacked to."""
+    from vendorpack import commands  # noqa: PLC0415
+
+    expected = commands.Expected(expect_key, tuple(lockfile or ()))
+    commands.verify(bundle, expected, Console(quiet=quiet, as_json=as_json))
+
+
+@app.command()
+@guarded
+def show(
+    bundle: BundleOrFolder,
+    files: Annotated[bool, typer.Option("--files", help="List the files as well.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List what is in a bundle."""
+    from vendorpack import commands  # noqa: PLC0415
+
+    commands.show(bundle, files, Console(as_json=as_json))
+
+
+@app.command()
+@guarded
+def env(
+    bundle: BundleOrFolder,
+    shell: Annotated[
+        str, typer.Option(help="sh, fish, pwsh, dockerfile, github, gitlab or json.")
+    ] = "sh",
+    as_json: Json = False,
+) -> None:
+    """Print the variables that the ordinary install command needs.
+
+    For a folder: to use it where it lies. For a bundle: after `vendorpack unpack` has put it
+    into the clients' own caches.
+    """
+    from vendorpack import commands  # noqa: PLC0415
+
+    commands.env(bundle, "json" if as_json else shell, Console(as_json=as_json), this_host())
+
+
+@app.command(context_settings={"allow_interspersed_args": False, "ignore_unknown_options": True})
+@guarded
+def run(
+    bundle: BundleFile,
+    command: Annotated[list[str], typer.Argument(metavar="-- COMMAND...", help="What to run.")],
+    expect_key: ExpectKey = None,
+    lockfile: ForLockfile = None,
+    quiet: Quiet = False,
+) -> None:
+    """Unpack a bundle to a cache, set the environment and run a command in it."""
+    from vendorpack import commands  # noqa: PLC0415
+
+    expected = commands.Expected(expect_key, tuple(lockfile or ()))
+    commands.run(bundle, command, expected, Console(quiet=quiet), this_host())
+
+
+@store_app.command("path")
+@guarded
+def store_path(store_dir: StoreDir = None) -> None:
+    """Print where the store is."""
+    from vendorpack import commands  # noqa: PLC0415
+
+    Console().answer(str(commands.store_folder(store_dir, this_host())))
+
+
+@store_app.command("size")
+@guarded
+def store_size(store_dir: StoreDir = None, as_json: Json = False) -> None:
+    """Print how much the store holds."""
+    from vendorpack import commands  # noqa: PLC0415
+
+    commands.store_size(commands.store_folder(store_dir, this_host()), Console(as_json=as_json))
+
+
+@store_app.command("prune")
+@guarded
+def store_prune(
+    unused_days: Annotated[
+        int, typer.Option(min=0, help="Remove what was not used for so many days; 0 is all.")
+    ] = 30,
+    store_dir: StoreDir = None,
+    as_json: Json = False,
+) -> None:
+    """Remove what was not used for a while."""
+    from vendorpack import commands  # noqa: PLC0415
+
+    folder = commands.store_folder(store_dir, this_host())
+    commands.store_prune(folder, unused_days, Console(as_json=as_json))
+
+
+# -- what several commands take ----------------------------------------------------------------
+
+
+def this_host() -> Host:
+    """This machine's configuration. A machine without a home still packs."""
+    try:
+        home = Path.home()
+    except RuntimeError:
+        home = Path("/nonexistent")
+    system = {"win32": "windows", "darwin": "macos"}.get(sys.platform, "linux")
+    return Host(dict(os.environ), home, system)
+
+
+def selected(
+    paths: Sequence[str] | None,
+    target: Sequence[str] | None,
+    all_targets: bool,
+    no_dev: bool,
+    group: Sequence[str] | None,
+    recursive: bool,
+    format_name: str | None,
+) -> tuple[tuple[Found, ...], Options]:
+    """The lockfiles and the options that decide the content."""
+    from vendorpack.discover import discover  # noqa: PLC0415
+    from vendorpack.target import parse_target, this_machine  # noqa: PLC0415
+
+    if all_targets and target:
+        raise UsageError("--all-targets and --target exclude each other")
+    files, extra = split_room_options(paths or ())
+    targets = {parse_target(text) for text in target or ()} or {this_machine()}
+    options = Options(
+        targets=() if all_targets else tuple(sorted(targets)),
+        dev=not no_dev,
+        groups=tuple(sorted(set(group or ()))),
+        extra=extra,
+    )
+    found = discover(
+        [Path(file) for file in files] or [Path()],
+        recursive=recursive,
+        host=this_host(),
+        format_name=format_name,
+    )
+    return found, options
+
+
+def split_room_options(tokens: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Paths, and the options of single formats among them (`--<format>-<name> VALUE`)."""
+    from vendorpack.formats import load, rooms  # noqa: PLC0415
+
+    paths: list[str] = []
+    extra: dict[str, str] = {}
+    rest = iter(tokens)
+    for word in rest:
+        if not word.startswith("-"):
+            paths.append(word)
+            continue
+        name, equals, value = word.removeprefix("--").partition("=")
+        owner = next((r.name for r in rooms() if name.startswith(f"{r.name}-")), None)
+        if owner is None or name.removeprefix(f"{owner}-") not in load(owner).options:
+            raise UsageError(
+                f"no such option: {word}", fix="A file of that name is written ./-name."
+            )
+        if not equals:
+            value = next(rest, "")
+        if not value:
+            raise UsageError(f"option --{name} needs a value")
+        extra[name] = value
+    return paths, extra
+
+
+def policy_of(
+    hosts: Sequence[str] | None, missing: Sequence[str] | None, weak: Sequence[str] | None
+) -> Any:
+    """The policy that the command line asks for."""
+    from vendorpack.policy import Policy  # noqa: PLC0415
+
+    return Policy(
+        allow_hosts=frozenset(host.lower().rstrip("/") for host in hosts or ()),
+        allow_missing_hash=tuple(missing or ()),
+        allow_weak_hash=tuple(weak or ()),
+    )

@@ -1,0 +1,152 @@
+"""The target's environment: joined from the rooms, and written in each shell's own words.
+
+`vendorpack.env` in the bundle is POSIX sh that finds its own folder when it is sourced, so
+that an unpacked bundle works wherever it lies. bash, zsh and ksh93 say which file is being
+sourced; dash, busybox ash and mksh do not, but hold it open, which /proc shows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from vendorpack.errors import UnsupportedError, UsageError
+from vendorpack.model import Environment, Variable
+
+ENV_NAME: Final = "vendorpack.env"
+
+_HEADER: Final = """\
+# Source this file:  . /path/to/vendorpack.env
+# It points the package managers at the caches beside it, wherever they were unpacked.
+vendorpack_env=
+if [ -n "${BASH_VERSION-}" ]; then
+    vendorpack_env=${BASH_SOURCE:-}
+elif [ -n "${ZSH_VERSION-}" ]; then
+    eval 'vendorpack_env=${(%):-%x}'
+elif [ -n "${KSH_VERSION-}" ] && [ -z "${KSH_VERSION##*93*}" ]; then
+    eval 'vendorpack_env=${.sh.file}'
+elif [ -r /proc/self/stat ]; then
+    read -r vendorpack_pid vendorpack_rest </proc/self/stat
+    for vendorpack_fd in /proc/"$vendorpack_pid"/fd/*; do
+        vendorpack_file=$(readlink "$vendorpack_fd") || continue
+        case $vendorpack_file in */vendorpack.env) vendorpack_env=$vendorpack_file ;; esac
+    done
+fi
+if [ -f "$vendorpack_env" ]; then
+    VENDORPACK_PREFIX=$(CDPATH= cd -P -- "$(dirname -- "$vendorpack_env")" && pwd)
+fi
+unset vendorpack_env vendorpack_pid vendorpack_rest vendorpack_fd vendorpack_file
+if [ ! -f "${VENDORPACK_PREFIX-}/vendorpack.env" ]; then
+    echo 'vendorpack.env: set VENDORPACK_PREFIX to the folder of this file first' >&2
+    return 1
+fi
+export VENDORPACK_PREFIX
+"""
+
+
+def join(environments: Iterable[Environment]) -> Environment:
+    """All rooms' environments as one, sorted. Raises `UnsupportedError` on a contradiction."""
+    variables: dict[str, Variable] = {}
+    git: dict[str, str] = {}
+    for environment in environments:
+        for variable in environment.variables:
+            known = variables.setdefault(variable.name, variable)
+            if known != variable:
+                raise UnsupportedError(
+                    f"two formats need {variable.name} to be {known.value!r} and "
+                    f"{variable.value!r}",
+                    fix="Pack them into a bundle each.",
+                )
+        for url, path in environment.git_sources:
+            git[url] = path
+    return Environment(tuple(sorted(variables.values())), tuple(sorted(git.items())))
+
+
+def resolve(
+    environment: Environment, place: Callable[[str], str | None]
+) -> tuple[tuple[str, str], ...]:
+    """Names and final values, in order. `place` says where a path of the bundle lies now.
+
+    A variable whose path has no place (None: the client finds it unasked) is left out.
+    """
+    pairs = []
+    for variable in environment.variables:
+        value = place(variable.value) if variable.is_path else variable.value
+        if value is not None:
+            pairs.append((variable.name, value))
+    return (*pairs, *_git(environment, place))
+
+
+def env_file(environment: Environment) -> bytes:
+    """The text of `vendorpack.env`."""
+    lines = [
+        f"export {variable.name}={_relative(variable.value)}"
+        if variable.is_path
+        else f"export {variable.name}={_single_quoted(variable.value)}"
+        for variable in environment.variables
+    ]
+    for name, value in _git(environment, lambda path: f"\0{path}"):
+        head, mark, tail = value.partition("\0")
+        path, dot, key = tail.rpartition(".insteadOf")
+        quoted = f'"{head}$VENDORPACK_PREFIX/{_escaped(path)}{dot}{key}"'
+        lines.append(f"export {name}={quoted if mark else _single_quoted(value)}")
+    return (_HEADER + "".join(line + "\n" for line in lines)).encode()
+
+
+def _git(environment: Environment, place: Callable[[str], str | None]) -> list[tuple[str, str]]:
+    """Git's own environment configuration, so that a remote address is read from the bundle."""
+    if not environment.git_sources:
+        return []
+    pairs = [("GIT_CONFIG_COUNT", str(len(environment.git_sources)))]
+    for number, (url, path) in enumerate(environment.git_sources):
+        pairs.append((f"GIT_CONFIG_KEY_{number}", f"url.file://{place(path) or path}.insteadOf"))
+        pairs.append((f"GIT_CONFIG_VALUE_{number}", url))
+    return pairs
+
+
+def _relative(path: str) -> str:
+    return f'"$VENDORPACK_PREFIX/{_escaped(path)}"' if path else '"$VENDORPACK_PREFIX"'
+
+
+def _escaped(text: str) -> str:
+    """For the inside of double quotes."""
+    for character in '\\"$`':
+        text = text.replace(character, "\\" + character)
+    return text
+
+
+def _single_quoted(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def _fish(name: str, value: str) -> str:
+    quoted = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"set -gx {name} '{quoted}'"
+
+
+def _dockerfile(name: str, value: str) -> str:
+    quoted = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
+    return f'ENV {name}="{quoted}"'
+
+
+_SHELLS: Final[dict[str, Callable[[str, str], str]]] = {
+    "sh": lambda name, value: f"export {name}={_single_quoted(value)}",
+    "fish": _fish,
+    "pwsh": lambda name, value: f"$env:{name} = '" + value.replace("'", "''") + "'",
+    "dockerfile": _dockerfile,
+    "github": lambda name, value: f"{name}={value}",
+    "gitlab": lambda name, value: f"{name}={value}",
+}
+SHELLS: Final = (*_SHELLS, "json")
+"""What `render` can write. github: lines for $GITHUB_ENV; gitlab: a dotenv report."""
+
+
+def render(pairs: Iterable[tuple[str, str]], shell: str) -> str:
+    """The variables as text for `shell`, without a newline at the end."""
+    if shell == "json":
+        return json.dumps(dict(pairs), indent=2)
+    write = _SHELLS.get(shell)
+    if write is None:
+        raise UsageError(f"no shell is named {shell!r}", fix=f"One of: {', '.join(SHELLS)}.")
+    return "\n".join(write(name, value) for name, value in pairs)

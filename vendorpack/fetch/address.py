@@ -1,0 +1,114 @@
+"""An http(s) address taken apart once, so that what is checked is what is asked for.
+
+Two URL parsers that disagree are how a host check is walked around. So an address is read
+here, written out again in one plain form, and only that form is shown to the policy and put
+on the wire. Userinfo is a secret: it never stays in the address.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import string
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import quote, unquote, urljoin, urlsplit
+
+from vendorpack.redact import redact_url
+
+PORTS: Final = {"http": 80, "https": 443}
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_NAME = re.compile(r"[a-z0-9._-]+")
+_IPV6 = re.compile(r"[0-9a-f:.]+")
+_PRINTABLE = string.ascii_letters + string.digits + string.punctuation
+
+
+class AddressError(ValueError):
+    """A text that is not an http or https address. The message quotes nothing of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What is asked for, and the secret that came with it.
+
+    url: scheme, host, port if it is not the default one, path and query; percent-encoded.
+    authorization: the Authorization header that the userinfo stands for.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+    query: str
+    authorization: str | None = field(default=None, repr=False)
+
+    @property
+    def origin(self) -> str:
+        """`scheme://host[:port]`."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port == PORTS[self.scheme] else f":{self.port}"
+        return f"{self.scheme}://{host}{port}"
+
+    @property
+    def url(self) -> str:
+        """The address in its one form, without userinfo and fragment."""
+        query = f"?{self.query}" if self.query else ""
+        return f"{self.origin}{self.path}{query}"
+
+    @property
+    def shown(self) -> str:
+        """The address as it may be printed."""
+        return redact_url(self.url)
+
+    def join(self, location: str) -> Address:
+        """The address that a redirect from here names. Raises `AddressError`."""
+        _refuse_control(location)  # urljoin would drop some without a word
+        try:
+            joined = urljoin(self.url, location)
+        except ValueError:
+            raise AddressError("not a URL") from None
+        return parse_address(joined)
+
+
+def parse_address(text: str) -> Address:
+    """Take an address apart. Raises `AddressError`."""
+    _refuse_control(text)
+    try:
+        parts = urlsplit(text)
+        scheme, host, port = parts.scheme.lower(), parts.hostname or "", parts.port
+        path = quote(parts.path, safe=_PRINTABLE) or "/"
+        query = quote(parts.query, safe=_PRINTABLE)
+    except ValueError:
+        raise AddressError("not a URL") from None
+    if scheme not in PORTS:
+        raise AddressError("neither http nor https")
+    try:
+        host = host.encode("idna").decode("ascii").lower()
+    except UnicodeError:
+        raise AddressError("not a host name") from None
+    if not (_IPV6 if ":" in host else _NAME).fullmatch(host):
+        raise AddressError("not a host name")
+    userinfo, at, _ = parts.netloc.rpartition("@")
+    return Address(
+        scheme=scheme,
+        host=host,
+        port=PORTS[scheme] if port is None else port,
+        path=path,
+        query=query,
+        authorization=_basic_of(userinfo) if at and userinfo else None,
+    )
+
+
+def basic(login: str, password: str) -> str:
+    """The value of an Authorization header for a login and a password."""
+    return "Basic " + base64.b64encode(f"{login}:{password}".encode()).decode("ascii")
+
+
+def _refuse_control(text: str) -> None:
+    if _CONTROL.search(text):
+        raise AddressError("a control character is in it")
+
+
+def _basic_of(userinfo: str) -> str:
+    login, _, password = userinfo.partition(":")
+    return basic(unquote(login), unquote(password))

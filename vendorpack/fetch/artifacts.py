@@ -1,0 +1,179 @@
+"""From artifacts to blobs: taken from the store, or downloaded, verified and stored.
+
+Nothing gets a name in the store before every digest it is pinned with has been computed over
+the very bytes that arrived. A hit in the store is hashed again, and costs no request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from vendorpack.digest import Digest, Integrity
+from vendorpack.errors import FetchError, IntegrityError
+from vendorpack.model import Artifact, Blob, Packed
+from vendorpack.redact import redact_url
+from vendorpack.store import Store
+
+if TYPE_CHECKING:
+    from vendorpack.fetch.http import Client, Download
+
+MAX_ARTIFACT_SIZE: Final = 16 << 30
+"""Bytes; the cap on a download whose size nothing declares."""
+_ATTEMPTS: Final = 2
+"""Whole downloads of an artifact whose bytes turned out wrong."""
+
+Derive = Callable[[Artifact, str, Path], bytes]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run did, for the last line it prints."""
+
+    downloaded: int = 0
+    reused: int = 0
+    bytes_downloaded: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fetcher:
+    """Gets artifacts. `derive` is the rooms' way to derived digests, by format.
+
+    on_done: called with each artifact once it is in the store.
+    """
+
+    store: Store
+    client: Callable[[], Client]
+    """Made on first need: a run that finds everything in the store opens no connection."""
+    on_done: Callable[[Artifact], None] = lambda artifact: None
+    tally: Tally = field(default_factory=Tally)
+
+    async def fetch(self, artifacts: Sequence[Artifact], derive: Derive) -> list[Packed]:
+        """All of them, in the order given. Raises `FetchError`, `IntegrityError`, `StoreError`.
+
+        Artifacts that share an address are downloaded once and must satisfy each other's
+        digests. The first failure cancels the rest; what was verified stays in the store.
+        """
+        groups: dict[tuple[str, ...], list[Artifact]] = {}
+        for artifact in artifacts:
+            groups.setdefault(artifact.sources, []).append(artifact)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                jobs = {
+                    sources: tasks.create_task(self._one(group, derive))
+                    for sources, group in groups.items()
+                }
+        except BaseExceptionGroup as group_error:
+            raise _first(group_error) from None
+        blobs = {sources: job.result() for sources, job in jobs.items()}
+        return [Packed(artifact, blobs[artifact.sources]) for artifact in artifacts]
+
+    async def _one(self, group: Sequence[Artifact], derive: Derive) -> Blob:
+        artifact = group[0]
+        wanted = tuple(dict.fromkeys(member.integrity for member in group))
+        blob = await asyncio.to_thread(self._stored, wanted)
+        fetched = 0
+        if blob is None:
+            blob, fetched = await self._download(artifact, wanted, derive)
+            self.tally.downloaded += 1
+            self.tally.bytes_downloaded += fetched
+        else:
+            self.tally.reused += 1
+        for member in group:
+            if member.size is not None and member.size != blob.size:
+                raise IntegrityError(
+                    f"{member} has {blob.size:,} bytes, and not the {member.size:,} it is "
+                    "pinned with",
+                    where=_where(member),
+                )
+        for member in group:
+            self.on_done(member)
+        return blob
+
+    def _stored(self, wanted: Sequence[Integrity]) -> Blob | None:
+        """The one blob that satisfies every pin, read and hashed anew."""
+        blob = self.store.find(wanted[0])
+        if blob is None or any(self.store.find(other) != blob for other in wanted[1:]):
+            return None
+        return blob if all(self.store.check(blob, pin) for pin in wanted) else None
+
+    async def _download(
+        self, artifact: Artifact, wanted: Sequence[Integrity], derive: Derive
+    ) -> tuple[Blob, int]:
+        if not artifact.sources:
+            raise FetchError(f"nothing says where {artifact} comes from", where=artifact.where)
+        algorithms = tuple(dict.fromkeys(a for pin in wanted for a in pin.algorithms))
+        client = self.client()
+        # Other digests mean another file, whatever its address: its part is its own.
+        mismatch: IntegrityError | None = None
+        with self.store.part(" ".join([*artifact.sources, *map(str, wanted)])) as part:
+            for _ in range(_ATTEMPTS):
+                try:
+                    download = await client.download(
+                        artifact.sources,
+                        part,
+                        algorithms=algorithms,
+                        size=artifact.size,
+                        max_size=MAX_ARTIFACT_SIZE,
+                        label=str(artifact),
+                    )
+                except FetchError as failed:
+                    failed.where = f"{artifact.where}: {artifact}\n{failed.where or ''}".rstrip()
+                    raise
+                values = dict(download.values)
+                try:
+                    for algorithm in algorithms:
+                        if algorithm not in values:
+                            values[algorithm] = await asyncio.to_thread(
+                                derive, artifact, algorithm, part
+                            )
+                except BaseException:
+                    part.unlink(missing_ok=True)
+                    raise
+                wrong = next((pin for pin in wanted if not pin.accepts(values)), None)
+                if wrong is None:
+                    blob = await asyncio.to_thread(self.store.adopt, part, values, download.size)
+                    return blob, download.fetched
+                part.unlink(missing_ok=True)
+                mismatch = _mismatch(artifact, wrong, values, download)
+        assert mismatch is not None
+        raise mismatch
+
+
+def _mismatch(
+    artifact: Artifact, integrity: Integrity, values: Mapping[str, bytes], download: Download
+) -> IntegrityError:
+    expected = "\n".join(f"expected {digest}" for digest in integrity.digests)
+    actual = "\n".join(f"actual   {Digest(a, values[a])}" for a in integrity.algorithms)
+    head = download.head.lstrip()[:32].lower()
+    if head.startswith((b"<!doctype", b"<html", b"<head")):
+        what = f"the server sent an HTML page in place of {artifact}"
+        fix = "It looks like a login or error page: check the address and the credentials."
+    else:
+        what = f"{artifact} is not what the lockfile pins: its hash differs"
+        fix = (
+            "Do not use it: the artifact was changed after locking, or on its way here. "
+            "If you know why, lock again."
+        )
+    return IntegrityError(
+        what,
+        where=f"{_where(artifact)}\nfrom {download.url} ({download.size:,} bytes)\n"
+        f"{expected}\n{actual}",
+        fix=fix,
+    )
+
+
+def _where(artifact: Artifact) -> str:
+    urls: Iterable[str] = map(redact_url, artifact.sources)
+    return f"{artifact.where}: {artifact} ({', '.join(urls)})"
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error that started it: task groups wrap even a single one."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

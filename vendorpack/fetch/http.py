@@ -1,0 +1,259 @@
+"""The HTTP client: one pool of connections, for artifacts and for the documents of an index.
+
+Bytes are taken as they come: nothing is asked for encoded, and what comes encoded all the
+same is not decoded, so a download can be as large as its cap allows and no larger, and a
+file that happens to be compressed stays the file that was pinned. Only `Client.get` asks for
+gzip, since an index's documents shrink tenfold, and decodes it up to the same cap.
+
+A cut download goes on where it stopped (`Range`). Within one run `If-Range` keeps a file that
+changed on the server from being stitched together; from one run to the next, and between
+mirrors, the caller's check of the hash does.
+
+Nothing is believed here: whoever downloads must verify what came.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import io
+import random
+import zlib
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Final, TypeVar
+
+from vendorpack.errors import FetchError
+from vendorpack.fetch.faults import Fault
+from vendorpack.fetch.part import Part
+from vendorpack.fetch.request import Limits, Reply, Requester, UrlPolicy
+from vendorpack.fetch.transfer import Transfer
+from vendorpack.model import Access, Answer
+
+__all__ = ["Client", "Download", "Limits", "UrlPolicy"]
+
+T = TypeVar("T")
+
+_PROGRESS: Final = 1 << 20
+"""Bytes that a file must have grown by for the failures on the way to be forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """What is in the part file now, and where it came from.
+
+    values: streamed algorithm to digest, sha256 always among them.
+    size: bytes.
+    url: the address that answered in the end, redacted.
+    fetched: bytes that crossed the network for it now.
+    head: the first bytes, at most 64.
+    mirror: which of the addresses it came from, counted from 0: those behind it are still
+        to be tried if the bytes are wrong.
+    """
+
+    values: dict[str, bytes]
+    size: int
+    url: str
+    fetched: int
+    head: bytes
+    mirror: int
+
+
+class Client:
+    """Downloads and asks indexes; an asynchronous context manager. Implements `model.Index`.
+
+    Every address, and every target of a redirect, goes through the policy before it is asked.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        policy: UrlPolicy,
+        *,
+        environ: Mapping[str, str],
+        home: Path,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        on_bytes: Callable[[int], None] | None = None,
+        on_retry: Callable[[str], None] | None = None,
+    ) -> None:
+        """`on_bytes` is told of bytes gained, and, by a negative number, of bytes thrown away.
+
+        `on_retry` is told in one line what failed and when it is tried again.
+        Raises `UsageError` for settings that cannot be used.
+        """
+        self._requester = Requester(access, policy, environ=environ, home=home, limits=limits)
+        self._limits = limits
+        self._slots = asyncio.Semaphore(limits.jobs)
+        self._on_bytes = on_bytes or (lambda count: None)
+        self._on_retry = on_retry or (lambda message: None)
+
+    async def __aenter__(self) -> Client:
+        await self._requester.open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._requester.close()
+
+    @property
+    def requests(self) -> int:
+        """HTTP requests made so far."""
+        return self._requester.requests
+
+    async def download(
+        self,
+        urls: Sequence[str],
+        part: Path,
+        *,
+        algorithms: Iterable[str],
+        size: int | None,
+        max_size: int,
+        label: str,
+    ) -> Download:
+        """Fill `part` from the first of `urls` that serves it, going on with what is there.
+
+        Nothing is verified: all that holds is that no more than `size` bytes (`max_size` where
+        that is not known) are there. After a mismatch the caller deletes `part` before it
+        tries again. `label` names what is downloaded, for messages. If this is cancelled,
+        `part` keeps what came.
+
+        Raises `FetchError`, `PolicyError`, `StoreError`, `UsageError` (an unusable proxy).
+        """
+        failures: list[FetchError] = []
+        # The slot is kept while waiting to try again: a server in trouble gets less to do.
+        async with self._slots:
+            with await asyncio.to_thread(Part, part, algorithms) as file:
+                self._on_bytes(file.size)
+                for mirror, url in enumerate(urls):
+                    transfer = Transfer(
+                        self._requester,
+                        url,
+                        file,
+                        size=size,
+                        max_size=max_size,
+                        on_bytes=self._on_bytes,
+                    )
+                    try:
+                        shown = await self._persist(label, transfer.attempt, lambda: file.size)
+                    except FetchError as error:
+                        failures.append(error)
+                        continue
+                    return Download(
+                        values=file.values,
+                        size=file.size,
+                        url=shown,
+                        fetched=file.fetched,
+                        head=file.head,
+                        mirror=mirror,
+                    )
+        raise _all_of(failures, label)
+
+    async def get(self, url: str, *, accept: str = "*/*", max_size: int = 64 << 20) -> Answer:
+        """Fetch a small document. Raises `FetchError` with `.status` (404 …) or `PolicyError`."""
+        headers = {"Accept": accept, "Accept-Encoding": "gzip"}
+
+        async def attempt() -> Answer:
+            async with self._requester.send(url, headers) as reply:
+                body = await _document(reply, max_size)
+            return Answer(body, reply.headers.get("Content-Type", ""), reply.address.url)
+
+        async with self._slots:
+            return await self._persist("", attempt, lambda: 0)
+
+    async def _persist(
+        self, label: str, attempt: Callable[[], Awaitable[T]], grown: Callable[[], int]
+    ) -> T:
+        """Try until it works, or no more trying helps. Raises `FetchError`."""
+        limits = self._limits
+        prefix = f"{label}: " if label else ""
+        failures, best = 0, grown()
+        try:
+            async with asyncio.timeout(limits.max_time):
+                while True:
+                    try:
+                        return await attempt()
+                    except Fault as fault:
+                        if grown() >= best + _PROGRESS:
+                            failures, best = 0, grown()
+                        if not fault.again or failures >= limits.retries:
+                            raise _given_up(prefix, fault, failures) from None
+                        wait = self._wait(prefix, fault, failures)
+                        failures += 1
+                    self._on_retry(
+                        f"{prefix}{fault.reason} ({fault.where}); trying again in {wait:.1f} s"
+                    )
+                    await asyncio.sleep(wait)
+        except TimeoutError:
+            raise FetchError(f"{prefix}not done after {limits.max_time:,.0f} s") from None
+
+    def _wait(self, prefix: str, fault: Fault, failures: int) -> float:
+        """Seconds to wait before the next attempt."""
+        limits = self._limits
+        jitter = random.uniform(0, 1)  # noqa: S311 - no secret
+        if fault.wait is None:
+            return jitter * min(limits.backoff_cap, limits.backoff_base * 2.0**failures)
+        if fault.wait > limits.retry_after_cap:
+            raise FetchError(
+                f"{prefix}{fault.reason} and asks to wait {fault.wait:,.0f} s",
+                where=fault.where,
+                fix=f"Try again after that; up to {limits.retry_after_cap:,.0f} s are waited for.",
+                status=fault.status,
+            )
+        # All who were sent away together should not come back together.
+        return fault.wait + jitter * limits.backoff_base
+
+
+def _given_up(prefix: str, fault: Fault, failures: int) -> FetchError:
+    often = f" (after {failures + 1} attempts)" if failures else ""
+    return FetchError(
+        f"{prefix}{fault.reason}{often}", where=fault.where, fix=fault.fix, status=fault.status
+    )
+
+
+def _all_of(failures: Sequence[FetchError], label: str) -> FetchError:
+    """One error for the failures of all the addresses there are."""
+    if len(failures) == 1:
+        return failures[0]
+    if not failures:
+        return FetchError(f"{label}: there is no address to download it from")
+    lines = (f"{error.where}: {error.what.removeprefix(f'{label}: ')}" for error in failures)
+    return FetchError(
+        f"{label}: none of the {len(failures)} addresses serves it",
+        where="\n".join(lines),
+        fix=failures[0].fix,
+        status=failures[0].status,
+    )
+
+
+async def _document(reply: Reply, max_size: int) -> bytes:
+    """The whole body, decoded; neither form of it is larger than `max_size`."""
+    too_large = reply.fault(f"the document is larger than {max_size:,} bytes")
+    if reply.status != 200:
+        raise reply.fault(f"the server answers {reply.status} where 200 is due")
+    body = bytearray()
+
+    def take(chunk: bytes) -> None:
+        if len(body) + len(chunk) > max_size:
+            raise too_large
+        body.extend(chunk)
+
+    await reply.pour(take)
+    encoding = reply.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding in ("", "identity"):
+        return bytes(body)
+    if encoding not in ("gzip", "x-gzip"):
+        raise reply.fault("the document is encoded in a way that was not asked for")
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(body)) as file:
+            document = file.read(max_size + 1)
+    except (OSError, EOFError, zlib.error):
+        raise reply.fault("the document's gzip encoding is damaged", again=True) from None
+    if len(document) > max_size:
+        raise too_large
+    return document

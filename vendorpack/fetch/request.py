@@ -1,0 +1,241 @@
+"""One request: policy, credentials, proxy, redirects and the low-speed watchdog.
+
+What goes wrong here comes out as a `Fault`; whoever asked decides whether to ask again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+import aiohttp
+from yarl import URL
+
+from vendorpack import __version__
+from vendorpack.fetch.address import Address, AddressError, parse_address
+from vendorpack.fetch.auth import Logins, read_netrc
+from vendorpack.fetch.faults import Fault, of_error, of_status
+from vendorpack.fetch.proxy import Proxies, Proxy
+from vendorpack.fetch.tls import trust
+from vendorpack.model import Access
+from vendorpack.redact import redact_text
+
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_SUCCESS: Final = frozenset({200, 206, 416})
+"""416 answers a Range request for bytes behind the end: a matter of whoever sent it."""
+_DRAINED: Final = 64 << 10
+"""Bytes of an unwanted body that are read so that the connection can be used again."""
+
+
+class UrlPolicy(Protocol):
+    """Which addresses may be asked. The engine's policy implements it."""
+
+    def check(self, url: str, *, redirected_from: str | None = None) -> None:
+        """Raise `PolicyError` unless `url` is allowed.
+
+        Both are in the plain form they are asked for in, without userinfo and fragment.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How hard to try. Times are seconds.
+
+    jobs: downloads at once, and connections kept.
+    connect_timeout: for connection and TLS handshake.
+    low_speed_bytes, low_speed_time: fewer bytes a second than this, for this long, is a dead
+        connection; so is an answer that does not begin in this time.
+    retries: failures in a row that are forgiven one address, unless the file grows meanwhile.
+    backoff_base, backoff_cap: the longest wait after the first failure, and after any.
+    retry_after_cap: the longest wait that a server may ask for.
+    max_redirects: hops.
+    max_time: for one download from all its addresses with all its retries.
+    """
+
+    jobs: int = 32
+    connect_timeout: float = 20.0
+    low_speed_bytes: int = 10
+    low_speed_time: float = 30.0
+    retries: int = 5
+    backoff_base: float = 0.5
+    backoff_cap: float = 20.0
+    retry_after_cap: float = 120.0
+    max_redirects: int = 10
+    max_time: float = 6 * 3600.0
+
+
+class Reply:
+    """An answer of status 200, 206 or 416 whose body is still to be read."""
+
+    def __init__(
+        self,
+        response: aiohttp.ClientResponse,
+        address: Address,
+        watchdog: asyncio.Timeout,
+        limits: Limits,
+    ) -> None:
+        self.status = response.status
+        self.headers: Mapping[str, str] = response.headers
+        self.address = address
+        self.length = response.content_length
+        """Bytes of the body, if the server says."""
+        self._content = response.content
+        self._watchdog = watchdog
+        self._limits = limits
+
+    async def pour(self, take: Callable[[bytes], None]) -> None:
+        """Hand the body over as it comes, undecoded, for as long as enough of it comes."""
+        now = asyncio.get_running_loop().time
+        time = self._limits.low_speed_time
+        enough = self._limits.low_speed_bytes * time
+        window = 0
+        async for chunk in self._content.iter_any():
+            window += len(chunk)
+            if window >= enough:
+                window = 0
+                self._watchdog.reschedule(now() + time)
+            take(chunk)
+
+    def fault(self, reason: str, *, again: bool = False, wait: float | None = None) -> Fault:
+        """A fault found in this answer."""
+        return Fault(reason, where=self.address.shown, status=self.status, again=again, wait=wait)
+
+
+class Requester:
+    """A pool of connections and all that decides how they are used.
+
+    requests: HTTP requests made so far.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        policy: UrlPolicy,
+        *,
+        environ: Mapping[str, str],
+        home: Path,
+        limits: Limits,
+    ) -> None:
+        """Raises `UsageError` for settings that cannot be used."""
+        self.requests = 0
+        self._policy = policy
+        self._limits = limits
+        self._logins = Logins(access.credentials, read_netrc(environ, home))
+        self._proxies = Proxies(environ, access.proxies)
+        self._context = trust(environ, access.ca_files)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def open(self) -> None:
+        """Make the pool; nothing is connected yet."""
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=self._limits.jobs,
+                ssl=self._context,
+                ttl_dns_cache=300,
+                keepalive_timeout=30,
+                resolver=aiohttp.ThreadedResolver(),
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": f"vendorpack/{__version__}"},
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._limits.connect_timeout),
+            auto_decompress=False,
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+
+    @asynccontextmanager
+    async def send(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[Reply]:
+        """GET `url` and follow redirects. Raises `Fault` and what the policy raises.
+
+        Errors while the body is read inside the context come out as `Fault` too.
+        """
+        began = address = _parse(url)
+        came_from: Address | None = None
+        for _ in range(self._limits.max_redirects + 1):
+            self._policy.check(
+                address.url, redirected_from=None if came_from is None else came_from.url
+            )
+            async with self._ask(address, began, headers) as (response, watchdog):
+                location = response.headers.get("Location")
+                if response.status not in _REDIRECTS or location is None:
+                    yield Reply(response, address, watchdog, self._limits)
+                    return
+                await _drain(response)
+            came_from, address = address, _follow(address, location)
+        raise Fault(f"more than {self._limits.max_redirects} redirects", where=began.shown)
+
+    @asynccontextmanager
+    async def _ask(
+        self, address: Address, began: Address, headers: Mapping[str, str]
+    ) -> AsyncIterator[tuple[aiohttp.ClientResponse, asyncio.Timeout]]:
+        """One hop: its answer is a redirect or a success."""
+        assert self._session is not None, "the client has not been entered"
+        login = self._logins.choose(address, began)
+        proxy = self._proxies.choose(address)
+        sent = dict(headers)
+        if login is not None:
+            sent["Authorization"] = login.header
+        to_proxy: dict[str, str] = {}
+        if proxy is not None and proxy.authorization is not None:
+            # Behind a tunnel the server must not see it; without one there is but one request.
+            visible = to_proxy if address.scheme == "https" else sent
+            visible["Proxy-Authorization"] = proxy.authorization
+        self.requests += 1
+        try:
+            async with (
+                asyncio.timeout(self._limits.low_speed_time) as watchdog,
+                self._session.get(
+                    URL(address.url, encoded=True),
+                    headers=sent,
+                    allow_redirects=False,
+                    proxy=None if proxy is None else proxy.url,
+                    proxy_headers=to_proxy or None,
+                ) as response,
+            ):
+                if response.status not in _SUCCESS | _REDIRECTS:
+                    await _drain(response)
+                    raise of_status(response, address, login, self._logins)
+                yield response, watchdog
+        except (aiohttp.ClientError, OSError) as error:
+            raise of_error(error, address, proxy) from None
+
+
+def _parse(url: str) -> Address:
+    try:
+        return parse_address(url)
+    except AddressError as error:
+        raise Fault(f"the address cannot be used: {error}", where=redact_text(ascii(url))) from None
+
+
+def _follow(address: Address, location: str) -> Address:
+    try:
+        target = address.join(location)
+    except AddressError as error:
+        raise Fault(
+            f"the server redirects to an address that cannot be used: {error}",
+            where=address.shown,
+        ) from None
+    if address.scheme == "https" and target.scheme != "https":
+        raise Fault(
+            f"the server redirects from https to http: {target.shown}",
+            where=address.shown,
+            fix="What comes over plain http could be changed on the way; ask its operator.",
+        )
+    return target
+
+
+async def _drain(response: aiohttp.ClientResponse) -> None:
+    left = _DRAINED
+    async for chunk in response.content.iter_any():
+        left -= len(chunk)
+        if left < 0:
+            break

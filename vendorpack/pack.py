@@ -1,0 +1,332 @@
+"""From lockfiles to a bundle (or straight to a folder): the way of the data, in one place.
+
+::
+
+    discover ─▶ read ─▶ locate ─▶ fetch ─▶ expand ─▶ layout ─▶ bundle
+
+`read_all` is pure; `gather` is the only part that uses the network; `sections` is lazy, so
+that a bundle of any size passes through without being held.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
+
+from vendorpack import environment
+from vendorpack.digest import WEAK
+from vendorpack.discover import Found
+from vendorpack.errors import BlobLost
+from vendorpack.fetch.artifacts import Fetcher, Tally
+from vendorpack.formats import load
+from vendorpack.model import (
+    Access,
+    Answer,
+    Artifact,
+    Blob,
+    Entry,
+    Environment,
+    Format,
+    Json,
+    Lockfile,
+    Options,
+    Packed,
+    Trust,
+    Warning,
+)
+from vendorpack.policy import Policy, named
+from vendorpack.progress import Progress
+from vendorpack.redact import redact_url
+from vendorpack.store import Store
+
+if TYPE_CHECKING:
+    from vendorpack.fetch.http import Client
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_RETRIES: Final = 3
+"""How often a damaged store is mended by fetching anew before we give up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """A lockfile that was read, and the room that read it."""
+
+    room: Format
+    lockfile: Lockfile
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Every artifact, verified and in the store, by format in name order."""
+
+    packed: Mapping[str, tuple[Packed, ...]]
+    rooms: Mapping[str, Format]
+    warnings: tuple[Warning, ...] = ()
+
+    @property
+    def artifacts(self) -> tuple[Packed, ...]:
+        """All of them in the order of the manifest."""
+        return tuple(p for name in sorted(self.packed) for p in self.packed[name])
+
+    @property
+    def environment(self) -> Environment:
+        """What the target needs."""
+        return environment.join(
+            self.rooms[name].environment(self.packed[name]) for name in sorted(self.packed)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run of `pack` or `download` works with."""
+
+    options: Options
+    policy: Policy
+    store: Store
+    connect: Callable[[Access, Policy], Client]
+    """Makes the HTTP client; called at the first request, as its import is dear."""
+    progress: Progress
+    say: Callable[[str], None]
+    tally: Tally = field(default_factory=Tally)
+
+
+def read_all(found: Sequence[Found], options: Options) -> tuple[Locked, ...]:
+    """Read every lockfile. Raises `LockfileError`, `UnsupportedError`."""
+    locked = []
+    for item in found:
+        room = load(item.room.name)
+        locked.append(Locked(room, room.read(item.project, options)))
+    return tuple(locked)
+
+
+def access_of(locked: Iterable[Locked]) -> Access:
+    """Where all the lockfiles' configurations together let us go."""
+    merged = Access()
+    for item in locked:
+        access = item.lockfile.access
+        merged = Access(
+            origins=merged.origins | access.origins,
+            credentials=merged.credentials + access.credentials,
+            ca_files=merged.ca_files + access.ca_files,
+            proxies={**merged.proxies, **access.proxies},
+        )
+    return merged
+
+
+async def gather(run: Run, locked: Sequence[Locked]) -> Gathered:
+    """Locate, check against the policy, fetch and expand until nothing is missing."""
+    access = access_of(locked)
+    policy = replace(run.policy, origins=run.policy.origins | access.origins)
+    policy.check_hosts(a for item in locked for a in item.lockfile.artifacts)
+    rooms = {item.room.name: item.room for item in locked}
+    packed: dict[str, tuple[Packed, ...]] = {}
+    warnings: list[Warning] = []
+    async with _client_when_needed(run, access, policy) as client:
+        fetcher = Fetcher(run.store, client, lambda _: run.progress.done(), run.tally)
+        index = _Index(client)
+        for name, room in rooms.items():
+            lockfiles = [
+                await room.locate(item.lockfile, run.options, index)
+                for item in locked
+                if item.room is room
+            ]
+            warnings += [w for lockfile in lockfiles for w in lockfile.warnings]
+            have: dict[Artifact, Packed] = {}
+            more = _merged(a for lockfile in lockfiles for a in lockfile.artifacts)
+            with contextlib.closing(_Workshop(run.store)) as workshop:
+                while more:
+                    policy.check_hosts(more)
+                    policy.check_hashes(more)
+                    run.progress.start(f"{room.title}: fetching", len(more), "artifacts")
+                    for one in await fetcher.fetch(more, room.derive):
+                        have[_identity(one.artifact)] = one
+                    run.progress.finish()
+                    packed[name] = tuple(sorted(have.values(), key=_order))
+                    found = [
+                        artifact
+                        for lockfile in lockfiles
+                        for artifact in await room.expand(lockfile, packed[name], workshop, index)
+                    ]
+                    more = [a for a in _merged(found) if _identity(a) not in have]
+            packed.setdefault(name, ())
+    return Gathered(packed, rooms, tuple(dict.fromkeys(warnings)))
+
+
+def _identity(artifact: Artifact) -> Artifact:
+    """What makes two lockfiles' entries one artifact: all but where and why it was named."""
+    return replace(artifact, where="", why=())
+
+
+def _merged(artifacts: Iterable[Artifact]) -> list[Artifact]:
+    """Each artifact once, as it stands first, with every reason it was chosen for."""
+    merged: dict[Artifact, Artifact] = {}
+    for artifact in artifacts:
+        identity = _identity(artifact)
+        known = merged.get(identity)
+        if known is None:
+            merged[identity] = artifact
+        elif known.why != artifact.why:
+            merged[identity] = replace(known, why=tuple(sorted({*known.why, *artifact.why})))
+    return list(merged.values())
+
+
+def _order(packed: Packed) -> tuple[str, str, str, str]:
+    artifact = packed.artifact
+    return (artifact.name, artifact.version, artifact.url or "", str(artifact.integrity))
+
+
+def with_repair(run: Run, locked: Sequence[Locked], work: Callable[[Gathered], R]) -> R:
+    """Gather, then do `work`; a blob lost under way is fetched anew and the work repeated."""
+    for attempt in range(_RETRIES):
+        gathered = asyncio.run(gather(run, locked))
+        try:
+            return work(gathered)
+        except BlobLost as lost:
+            if attempt == _RETRIES - 1:
+                raise
+            run.say(f"{lost.what}: fetching it again")
+    raise AssertionError("unreachable")
+
+
+# -- the manifest's part ---------------------------------------------------------------------
+
+
+def artifact_record(packed: Packed, format_name: str) -> dict[str, Json]:
+    """An artifact as the manifest has it. Digests are the pinned ones; sha256 is always there."""
+    artifact, blob = packed.artifact, packed.blob
+    trust = artifact.trust if artifact.integrity else Trust.FIRST_USE
+    return {
+        "digests": [str(d) for d in artifact.integrity.digests],
+        "format": format_name,
+        "name": artifact.name,
+        "purl": artifact.purl,
+        "sha256": blob.sha256,
+        "size": blob.size,
+        "trust": trust.value,
+        "url": redact_url(artifact.url) if artifact.url else None,
+        "version": artifact.version,
+        "where": artifact.where,
+        "why": list(artifact.why),
+    }
+
+
+def plan_record(artifact: Artifact, format_name: str) -> dict[str, Json]:
+    """An artifact as `pack --dry-run` shows it, before anything was fetched."""
+    record = artifact_record(Packed(artifact, Blob("", artifact.size or 0)), format_name)
+    del record["sha256"]
+    return {**record, "size": artifact.size}
+
+
+def still_allowed(records: Iterable[Mapping[str, Json]], policy: Policy) -> bool:
+    """Whether the policy of today would let these artifacts' hashes through."""
+    for record in records:
+        digests = record.get("digests")
+        algorithms = (
+            [str(d).partition("-")[0] for d in digests] if isinstance(digests, list) else []
+        )
+        names = {"name": str(record.get("name")), "version": str(record.get("version"))}
+        if record.get("trust") == Trust.FIRST_USE:
+            if not named(policy.allow_missing_hash, **names):
+                return False
+        elif all(a in WEAK for a in algorithms) and not named(policy.allow_weak_hash, **names):
+            return False
+    return True
+
+
+# -- the layout ------------------------------------------------------------------------------
+
+
+def entries_of(
+    gathered: Gathered, store: Store
+) -> Iterator[tuple[Format, Iterator[tuple[Entry, int | None]]]]:
+    """Each room's entries with the index of their artifact in the manifest, lazily."""
+    numbers = {id(p.artifact): number for number, p in enumerate(gathered.artifacts)}
+    for name in sorted(gathered.packed):
+        room = gathered.rooms[name]
+        with contextlib.closing(_Workshop(store)) as workshop:
+            entries = room.layout(gathered.packed[name], workshop)
+            yield (
+                room,
+                (
+                    (entry, None if entry.artifact is None else numbers[id(entry.artifact)])
+                    for entry in entries
+                ),
+            )
+
+
+class _Workshop:
+    """The store and a pool of threads, as a layout may use them (`model.Workshop`)."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._pool: ThreadPoolExecutor | None = None
+
+    def read(self, blob: Blob) -> bytes:
+        return self._store.read(blob)
+
+    def open(self, blob: Blob) -> BinaryIO:
+        return self._store.open(blob)
+
+    def keep(self, chunks: Iterable[bytes]) -> Blob:
+        return self._store.keep(chunks)
+
+    def derived(self, recipe: str, blob: Blob, make: Callable[[bytes], bytes]) -> Blob:
+        return self._store.derived(recipe, blob, make)
+
+    def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        """In order, with a look-ahead of two a core: results never pile up in memory."""
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(os.cpu_count() or 1)
+        ahead = 2 * (os.cpu_count() or 1)
+        waiting: deque[Future[R]] = deque()
+        try:
+            for item in items:
+                waiting.append(self._pool.submit(function, item))
+                if len(waiting) > ahead:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+
+# -- the client, made when it is first needed ------------------------------------------------
+
+
+@contextlib.asynccontextmanager
+async def _client_when_needed(
+    run: Run, access: Access, policy: Policy
+) -> AsyncIterator[Callable[[], Client]]:
+    made: list[Client] = []
+    async with contextlib.AsyncExitStack() as stack:
+
+        def client() -> Client:
+            if not made:
+                made.append(run.connect(access, policy))
+                stack.push_async_exit(made[0])
+            return made[0]
+
+        yield client
+
+
+class _Index:
+    """`model.Index` over a client that is made at the first question."""
+
+    def __init__(self, client: Callable[[], Client]) -> None:
+        self._client = client
+
+    async def get(self, url: str, *, accept: str = "*/*", max_size: int = 64 << 20) -> Answer:
+        return await self._client().get(url, accept=accept, max_size=max_size)

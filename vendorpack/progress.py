@@ -1,0 +1,78 @@
+"""How a run is going: a bar with tqdm on a terminal, one line a phase elsewhere."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from vendorpack.console import Console
+
+
+class Progress:
+    """One phase after another. Its methods are called from the main thread."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar: Any = None
+        self._title = ""
+        self._unit = ""
+        self._bytes = 0
+        self._done = 0
+        self._started = 0.0
+        self._shown = 0.0
+
+    def start(self, title: str, total: int | None, unit: str) -> None:
+        """Begin a phase of `total` units ("artifacts", "files"); ends the one before."""
+        self.finish()
+        self._title, self._unit = title, unit
+        self._bytes = self._done = 0
+        self._started = self._shown = time.monotonic()
+        if self._console.interactive and not self._console.quiet:
+            from tqdm import tqdm  # noqa: PLC0415 - only a terminal needs it
+
+            self._bar = tqdm(
+                total=total,
+                desc=title,
+                unit=f" {unit}",
+                file=self._console.err,
+                leave=False,
+                dynamic_ncols=True,
+                disable=None,
+            )
+
+    def add_bytes(self, count: int) -> None:
+        """So many bytes went by."""
+        self._bytes += count
+        now = time.monotonic()
+        if self._bar is not None and now - self._shown > 0.1:
+            self._shown = now
+            rate = self._bytes / max(now - self._started, 1e-6)
+            self._bar.set_postfix_str(f"{human(self._bytes)}, {human(rate)}/s")
+
+    def done(self, count: int = 1) -> None:
+        """So many units are finished."""
+        self._done += count
+        if self._bar is not None:
+            self._bar.update(count)
+
+    def finish(self) -> None:
+        """End the phase; a log gets its one line."""
+        if not self._title:
+            return
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+        elif self._done:
+            seconds = time.monotonic() - self._started
+            size = f", {human(self._bytes)}" if self._bytes else ""
+            self._console.say(f"{self._title}: {self._done} {self._unit}{size} in {seconds:.1f} s")
+        self._title = ""
+
+
+def human(size: float) -> str:
+    """Bytes for people: 1.5 MB (decimal units, as disks and registries count)."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
