@@ -51,12 +51,12 @@ def compute_key(found: Sequence[Found], options: Options) -> Keyed:
         layouts[room.name] = room.layout_version
         project = item.project
         path = str(project.lockfile)
-        pinned.append(Pinned(path, room.name, _hash(project.lock_bytes())))
+        pinned.append(Pinned(path, room.name, hash_lockfile(project.lock_bytes())))
         for name in room.companions(project.lockfile.name):
             data = project.read(name)
             if data is not None:
                 beside = str(project.lockfile.parent / name)
-                pinned.append(Pinned(beside, room.name, _hash(data)))
+                pinned.append(Pinned(beside, room.name, hash_lockfile(data)))
         used[path] = dict(room.fingerprint(project, options))
     ordered = tuple(sorted(pinned, key=lambda p: (p.path, p.format)))
     text = canonical_json(
@@ -77,5 +77,6 @@ def canonical_json(value: Json) -> bytes:
     ).encode()
 
 
-def _hash(data: bytes) -> str:
+def hash_lockfile(data: bytes) -> str:
+    """Hex sha256 of a lockfile's bytes with CRLF folded to LF."""
     return hashlib.sha256(data.replace(b"\r\n", b"\n")).hexdigest()

@@ -14,7 +14,15 @@ import asyncio
 import contextlib
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
@@ -38,7 +46,6 @@ from vendorpack.model import (
     Options,
     Packed,
     Trust,
-    Warning,
 )
 from vendorpack.policy import Policy, named
 from vendorpack.progress import Progress
@@ -69,7 +76,6 @@ class Gathered:
 
     packed: Mapping[str, tuple[Packed, ...]]
     rooms: Mapping[str, Format]
-    warnings: tuple[Warning, ...] = ()
 
     @property
     def artifacts(self) -> tuple[Packed, ...]:
@@ -95,6 +101,7 @@ class Run:
     """Makes the HTTP client; called at the first request, as its import is dear."""
     progress: Progress
     say: Callable[[str], None]
+    warn: Callable[[str, str], None]
     tally: Tally = field(default_factory=Tally)
 
 
@@ -128,7 +135,6 @@ async def gather(run: Run, locked: Sequence[Locked]) -> Gathered:
     policy.check_hosts(a for item in locked for a in item.lockfile.artifacts)
     rooms = {item.room.name: item.room for item in locked}
     packed: dict[str, tuple[Packed, ...]] = {}
-    warnings: list[Warning] = []
     async with _client_when_needed(run, access, policy) as client:
         fetcher = Fetcher(run.store, client, lambda _: run.progress.done(), run.tally)
         index = _Index(client)
@@ -138,7 +144,10 @@ async def gather(run: Run, locked: Sequence[Locked]) -> Gathered:
                 for item in locked
                 if item.room is room
             ]
-            warnings += [w for lockfile in lockfiles for w in lockfile.warnings]
+            said = {w for item in locked for w in item.lockfile.warnings}
+            for warning in dict.fromkeys(w for lock in lockfiles for w in lock.warnings):
+                if warning not in said:
+                    run.warn(warning.what, warning.where)
             have: dict[Artifact, Packed] = {}
             more = _merged(a for lockfile in lockfiles for a in lockfile.artifacts)
             with contextlib.closing(_Workshop(run.store)) as workshop:
@@ -157,7 +166,7 @@ async def gather(run: Run, locked: Sequence[Locked]) -> Gathered:
                     ]
                     more = [a for a in _merged(found) if _identity(a) not in have]
             packed.setdefault(name, ())
-    return Gathered(packed, rooms, tuple(dict.fromkeys(warnings)))
+    return Gathered(packed, rooms)
 
 
 def _identity(artifact: Artifact) -> Artifact:
@@ -245,21 +254,22 @@ def still_allowed(records: Iterable[Mapping[str, Json]], policy: Policy) -> bool
 
 
 def entries_of(
-    gathered: Gathered, store: Store
+    gathered: Gathered, store: Store, stack: contextlib.ExitStack
 ) -> Iterator[tuple[Format, Iterator[tuple[Entry, int | None]]]]:
-    """Each room's entries with the index of their artifact in the manifest, lazily."""
+    """Each room's entries with the index of their artifact in the manifest, lazily.
+
+    `stack` ends the threads that a layout used, also one that was not taken to its end.
+    """
     numbers = {id(p.artifact): number for number, p in enumerate(gathered.artifacts)}
+
+    def number_of(artifact: Artifact | None) -> int | None:
+        return None if artifact is None else numbers[id(artifact)]
+
     for name in sorted(gathered.packed):
         room = gathered.rooms[name]
-        with contextlib.closing(_Workshop(store)) as workshop:
-            entries = room.layout(gathered.packed[name], workshop)
-            yield (
-                room,
-                (
-                    (entry, None if entry.artifact is None else numbers[id(entry.artifact)])
-                    for entry in entries
-                ),
-            )
+        workshop = stack.enter_context(contextlib.closing(_Workshop(store)))
+        entries = room.layout(gathered.packed[name], workshop)
+        yield room, ((entry, number_of(entry.artifact)) for entry in entries)
 
 
 class _Workshop:
@@ -309,14 +319,15 @@ class _Workshop:
 @contextlib.asynccontextmanager
 async def _client_when_needed(
     run: Run, access: Access, policy: Policy
-) -> AsyncIterator[Callable[[], Client]]:
+) -> AsyncIterator[Callable[[], Awaitable[Client]]]:
     made: list[Client] = []
+    making = asyncio.Lock()
     async with contextlib.AsyncExitStack() as stack:
 
-        def client() -> Client:
-            if not made:
-                made.append(run.connect(access, policy))
-                stack.push_async_exit(made[0])
+        async def client() -> Client:
+            async with making:
+                if not made:
+                    made.append(await stack.enter_async_context(run.connect(access, policy)))
             return made[0]
 
         yield client
@@ -325,8 +336,8 @@ async def _client_when_needed(
 class _Index:
     """`model.Index` over a client that is made at the first question."""
 
-    def __init__(self, client: Callable[[], Client]) -> None:
+    def __init__(self, client: Callable[[], Awaitable[Client]]) -> None:
         self._client = client
 
     async def get(self, url: str, *, accept: str = "*/*", max_size: int = 64 << 20) -> Answer:
-        return await self._client().get(url, accept=accept, max_size=max_size)
+        return await (await self._client()).get(url, accept=accept, max_size=max_size)

@@ -88,7 +88,9 @@ class Tree:
         twin = self._leaves.get(folded)
         if twin is not None:
             raise PathError(
-                "it is there twice" if twin == path else f"{twin!r} is the same path to some systems"
+                "it is there twice"
+                if twin == path
+                else f"{twin!r} is the same path to some systems"
             )
         if folded in self._folders:
             raise PathError("other files lie below it")

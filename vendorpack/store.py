@@ -21,11 +21,9 @@ algorithm `derived:<recipe>` and the source blob's own sha256.
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import io
 import os
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -34,7 +32,8 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from vendorpack.digest import Hashers, Integrity
-from vendorpack.errors import BlobLost, StoreError
+from vendorpack.disk import storage_error
+from vendorpack.errors import BlobLost
 from vendorpack.model import Blob, Host
 
 CHUNK: Final = 1 << 20
@@ -79,7 +78,7 @@ class Store:
             for name in ("blobs", "index", "parts"):
                 (self._root / name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise file_system_error("cannot make the store's folder", folder, error) from None
+            raise storage_error(error, folder) from None
 
     # -- finding -------------------------------------------------------------------------
 
@@ -155,7 +154,7 @@ class Store:
         except FileNotFoundError:
             raise BlobLost(blob.sha256, "a file of the store is gone") from None
         except OSError as error:
-            raise file_system_error("cannot read the store", self._path(blob), error) from None
+            raise storage_error(error, self._path(blob)) from None
 
     def _hashed(self, blob: Blob, file: io.FileIO) -> Iterator[bytes]:
         state = hashlib.sha256()
@@ -166,7 +165,7 @@ class Store:
                 size += len(chunk)
                 yield chunk
         except OSError as error:
-            raise file_system_error("cannot read the store", self._path(blob), error) from None
+            raise storage_error(error, self._path(blob)) from None
         if state.hexdigest() != blob.sha256 or size != blob.size:
             self._discard(blob)
             raise BlobLost(
@@ -214,7 +213,7 @@ class Store:
             path.chmod(0o644 & ~_umask())
             path.replace(target)
         except OSError as error:
-            raise file_system_error("cannot write to the store", target, error) from None
+            raise storage_error(error, target) from None
         for algorithm, value in values.items():
             if algorithm != "sha256":
                 self._note(algorithm, value.hex(), blob)
@@ -235,7 +234,7 @@ class Store:
                         view = view[file.write(view) :]
             return self.adopt(path, {"sha256": state.digest()}, size)
         except OSError as error:
-            raise file_system_error("cannot write to the store", path, error) from None
+            raise storage_error(error, path) from None
         finally:
             path.unlink(missing_ok=True)
 
@@ -328,7 +327,7 @@ class Store:
             temporary.write_bytes(line)
             temporary.replace(path)
         except OSError as error:
-            raise file_system_error("cannot write to the store", path, error) from None
+            raise storage_error(error, path) from None
 
     def _index(self, algorithm: str, hex_value: str) -> Path:
         folder = self._root / "index" / algorithm.replace(":", "-")
@@ -336,23 +335,6 @@ class Store:
 
     def _temporary(self) -> Path:
         return self._root / "parts" / f"new-{os.getpid()}-{os.urandom(8).hex()}"
-
-
-def file_system_error(what: str, path: Path, error: OSError) -> StoreError:
-    """An `OSError` as our own: with the path, and for a full disk with what is free."""
-    reason = error.strerror or type(error).__name__
-    fix = None
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        folder = path
-        while not folder.exists() and folder != folder.parent:
-            folder = folder.parent
-        with contextlib.suppress(OSError):
-            free = shutil.disk_usage(folder).free
-            reason = f"{reason} ({free:,} bytes are free)"
-        fix = "Free some space, or choose another place (--store-dir, --output, TMPDIR)."
-    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        fix = "Check who owns the folder and whether it may be written."
-    return StoreError(f"{what}: {reason}", where=str(path), fix=fix)
 
 
 def _parse_index(line: bytes) -> Blob | None:
@@ -378,7 +360,7 @@ def _try_lock(path: Path) -> int | None:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise file_system_error("cannot write to the store", path, error) from None
+        raise storage_error(error, path) from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

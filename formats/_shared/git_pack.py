@@ -93,6 +93,14 @@ def pack_commit_id(path: Path, id_size: int = 20) -> bytes:
         return read_pack(file, id_size).commit
 
 
+def read_blob(file: BinaryIO, place: PackedObject) -> bytes:
+    """The content of one object of a pack that was proven."""
+    file.seek(place.offset)
+    record = file.read(place.end - place.offset)
+    start = next(number for number, byte in enumerate(record) if not byte & 0x80) + 1
+    return zlib.decompress(record[start:])
+
+
 def read_pack(file: BinaryIO, id_size: int = 20) -> Pack:
     """Read and prove a canonical pack.
 

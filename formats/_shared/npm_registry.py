@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
@@ -151,11 +151,13 @@ class Dist:
     """What a registry says of one version's tarball.
 
     integrity: all the digests it gives (`integrity` and `shasum`); may be empty or weak.
+    manifest: the version's whole entry in the packument, as parsed.
     """
 
     tarball: str
     integrity: Integrity
     size: int | None = None
+    manifest: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 async def dist_from_packument(index: Index, registry: str, name: str, version: str) -> Dist:
@@ -207,7 +209,7 @@ async def _ask(
         packument = load_json(decode_utf8(answer.body, where), where)
         found = packument.get("versions", {})
         return {
-            Release(registry, name, version): _dist(found[version]["dist"])
+            Release(registry, name, version): _dist(found[version])
             for version in versions
             if version in found
         }
@@ -219,7 +221,8 @@ async def _ask(
         ) from error
 
 
-def _dist(dist: Any) -> Dist:
+def _dist(manifest: Any) -> Dist:
+    dist = manifest["dist"]
     integrity = Integrity()
     if dist.get("integrity"):
         integrity |= Integrity.parse_sri(dist["integrity"])
@@ -228,4 +231,4 @@ def _dist(dist: Any) -> Dist:
     tarball = dist["tarball"]
     if not isinstance(tarball, str):
         raise TypeError
-    return Dist(tarball, integrity)
+    return Dist(tarball, integrity, manifest=manifest)

@@ -74,7 +74,7 @@ class Npm(Format):
         lock = parse_package_lock(project)
         decides: dict[str, Json] = {"dev": options.dev}
         if lock.knows_platforms:
-            decides["targets"] = sorted({str(replace(t, runtimes=())) for t in options.targets})
+            decides["targets"] = [*sorted({str(replace(t, runtimes=())) for t in options.targets})]
         if any(pin.resolved is None or not pin.integrity for pin in lock.pins):
             npmrc = load_npmrc(project)
             decides["registry"] = npmrc.registry

@@ -10,6 +10,9 @@ yes       no         the index, by the address (`replace-registry-host` applied)
 no        any        the index, by the packument's address; then by that packument's tarball
 ========  =========  ==========================================================================
 
+With a lockfile of version 1 npm believes the packument, where there is one, more than the
+lockfile: dependencies that it does not name are not installed. So there it must be complete.
+
 For a git dependency on GitHub npm ignores `integrity` and looks up the index by the address
 of the commit's tarball.
 """
@@ -30,15 +33,17 @@ from vendorpack.formats.npm.lockfile import PackageLock, Pin
 from vendorpack.model import Artifact, Options, Warning
 from vendorpack.redact import redact_url
 
-GITHUB_TARBALL: Final = "https://codeload.github.com/{repository}/tar.gz/{commit}"
-"""Where npm (`hosted-git-info`) gets a commit from; the only place that names GitHub's host."""
-
+# The only place that names GitHub's hosts, in the forms that `hosted-git-info` knows.
 _GITHUB: Final = re.compile(
     r"(?:github:|(?:git\+)?(?:ssh|https|git)://(?:[^@/]*@)?github\.com[/:]|git@github\.com:)"
     r"(?P<repository>[\w.-]+/[\w.-]+?)(?:\.git)?"
     r"#(?P<commit>[0-9a-f]{40})"
 )
-_GIT: Final = re.compile(r"git[+:@]|ssh:|[\w-]+:[^/]|https?://[^#]+\.git#")
+_GITHUB_TARBALL: Final = "https://codeload.github.com/{repository}/tar.gz/{commit}"
+_GITHUB_PURL: Final = "git+https://github.com/{repository}@{commit}"
+_GIT: Final = re.compile(
+    r"(?:git|ssh|github|gitlab|bitbucket|gist|sourcehut)[+:@]|https?://[^#]+\.git#"
+)
 _NO_VERSION: Final = "0.0.0"
 
 
@@ -50,12 +55,15 @@ class NpmArtifact(Artifact):
     content: algorithms under whose digests npm looks for the content.
     index_urls: addresses under which npm looks for the tarball in the index.
     packuments: registries whose packument npm reads first; the last is the default one.
+    manifest: JSON of what that packument must say of the version beside its address; None if
+        npm needs it and it is still to be asked for.
     """
 
     registry: str | None
     content: tuple[str, ...] = ()
     index_urls: tuple[str, ...] = ()
     packuments: tuple[str, ...] = ()
+    manifest: str | None = "{}"
 
 
 def choose(
@@ -72,7 +80,7 @@ def choose(
         if not _wanted(pin, options):
             continue
         warnings += _warnings(pin, lock)
-        artifact = _artifact(pin, npmrc)
+        artifact = _artifact(pin, lock, npmrc)
         if artifact is not None:
             key = (artifact.name, artifact.version, artifact.url)
             known = merged.get(key)
@@ -87,7 +95,7 @@ def _wanted(pin: Pin, options: Options) -> bool:
     return not optional or chosen(options.targets, os=pin.os, cpu=pin.cpu, libc=pin.libc)
 
 
-def _artifact(pin: Pin, npmrc: Npmrc) -> NpmArtifact | None:
+def _artifact(pin: Pin, lock: PackageLock, npmrc: Npmrc) -> NpmArtifact | None:
     """None for what lies in the project itself or what npm drops."""
     why = tuple(_why(pin))
     if pin.resolved is None:
@@ -106,6 +114,7 @@ def _artifact(pin: Pin, npmrc: Npmrc) -> NpmArtifact | None:
             registry=registry,
             index_urls=tuple(dict.fromkeys((url, npmrc.replace_host(url)))),
             packuments=tuple(dict.fromkeys((registry, npmrc.registry))),
+            manifest="{}" if lock.knows_platforms else None,
         )
     version = pin.version or _NO_VERSION
     scheme = _scheme(pin)
@@ -114,9 +123,9 @@ def _artifact(pin: Pin, npmrc: Npmrc) -> NpmArtifact | None:
     if scheme == "git":
         return _from_github(pin, version, why)
     asked = npmrc.replace_host(pin.resolved)
-    registry = next((r for r in npmrc.registries() if asked.startswith(r)), None)
+    origin: str | None = next((r for r in npmrc.registries() if asked.startswith(r)), None)
     package_url = purl(pin.name, version)
-    if registry is None and "/-/" not in urlsplit(pin.resolved).path:
+    if origin is None and "/-/" not in urlsplit(pin.resolved).path:
         package_url += f"?download_url={quote(redact_url(pin.resolved), safe='')}"
     return NpmArtifact(
         name=pin.name,
@@ -127,7 +136,7 @@ def _artifact(pin: Pin, npmrc: Npmrc) -> NpmArtifact | None:
         integrity=pin.integrity,
         where=pin.where,
         why=why,
-        registry=registry,
+        registry=origin,
         content=_strongest(pin.integrity),
         index_urls=() if pin.integrity else tuple(dict.fromkeys((pin.resolved, asked))),
     )
@@ -143,9 +152,8 @@ def _from_github(pin: Pin, version: str, why: tuple[str, ...]) -> NpmArtifact:
             fix="Only commits on GitHub can be. Publish the package to a registry, or depend "
             "on a tarball by its https address.",
         )
-    repository, commit = match["repository"], match["commit"]
-    url = GITHUB_TARBALL.format(repository=repository, commit=commit)
-    source = f"git+https://github.com/{repository}@{commit}"
+    url = _GITHUB_TARBALL.format_map(match.groupdict())
+    source = _GITHUB_PURL.format_map(match.groupdict())
     return NpmArtifact(
         name=pin.name,
         version=version,
@@ -162,22 +170,25 @@ def _from_github(pin: Pin, version: str, why: tuple[str, ...]) -> NpmArtifact:
 def _scheme(pin: Pin) -> str:
     """`file`, `git` or `http`. Raises `LockfileError` for anything else."""
     resolved = pin.resolved or ""
-    try:
-        parts = urlsplit(resolved)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        host, parts = None, urlsplit("")
     if resolved.startswith("file:"):
         return "file"
-    if _GITHUB.fullmatch(resolved) or _GIT.match(resolved):
+    if _GIT.match(resolved):
         return "git"
-    if parts.scheme in ("http", "https") and host and " " not in resolved:
+    if _is_http(resolved):
         return "http"
     raise LockfileError(
         f"resolved of {pin.name} is not an address: {redact_url(resolved)[:200]}",
         where=pin.where,
         fix="Let npm write the lockfile anew.",
     )
+
+
+def _is_http(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _join(one: NpmArtifact, other: NpmArtifact) -> NpmArtifact:
@@ -196,7 +207,7 @@ def _both(one: NpmArtifact, other: NpmArtifact) -> Integrity:
     if one.integrity == other.integrity:
         return one.integrity
     digests = {*one.integrity.digests, *other.integrity.digests}
-    for algorithm in {*one.integrity.algorithms} & {*other.integrity.algorithms}:
+    for algorithm in sorted({*one.integrity.algorithms} & {*other.integrity.algorithms}):
         mine, theirs = (
             {d for d in a.integrity.digests if d.algorithm == algorithm} for a in (one, other)
         )

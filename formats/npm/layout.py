@@ -115,6 +115,7 @@ def _digest(one: Packed, algorithm: str, workshop: Workshop) -> Digest:
 def _packument(releases: Sequence[Packed], workshop: Workshop) -> bytes:
     versions = {
         one.artifact.version: {
+            **json.loads(_npm(one).manifest or "{}"),
             "name": one.artifact.name,
             "version": one.artifact.version,
             "dist": {

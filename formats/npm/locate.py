@@ -1,12 +1,17 @@
-"""What the lockfile leaves to the registry: hashes and, from private registries, addresses."""
+"""What the lockfile leaves to the registry: hashes, and a private registry's addresses.
+
+Also what a lockfile of version 1 makes npm read in the packument (`NpmArtifact.manifest`).
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from vendorpack.digest import Integrity
-from vendorpack.errors import IntegrityError
+from vendorpack.errors import FetchError, IntegrityError
 from vendorpack.formats._shared.npm_registry import (
     DEFAULT_REGISTRY,
     Dist,
@@ -17,6 +22,21 @@ from vendorpack.formats._shared.npm_registry import (
 from vendorpack.formats.npm.artifacts import NpmArtifact
 from vendorpack.model import Artifact, Index, Trust
 from vendorpack.redact import redact_url
+
+_MANIFEST: Final = (
+    "bin",
+    "bundleDependencies",
+    "cpu",
+    "dependencies",
+    "engines",
+    "hasInstallScript",
+    "libc",
+    "optionalDependencies",
+    "os",
+    "peerDependencies",
+    "peerDependenciesMeta",
+)
+"""What decides npm's tree, and never changes once it is published."""
 
 
 async def locate(artifacts: Sequence[Artifact], index: Index) -> tuple[Artifact, ...]:
@@ -33,12 +53,10 @@ async def locate(artifacts: Sequence[Artifact], index: Index) -> tuple[Artifact,
     if not releases:
         return tuple(artifacts)
     dists = await dists_from_packuments(index, releases.values())
-    return tuple(
-        _answered(artifact, dists[releases[artifact]])
-        if isinstance(artifact, NpmArtifact) and releases.get(artifact) in dists
-        else artifact
-        for artifact in artifacts
-    )
+    answered = {
+        artifact: _answered(artifact, dists.get(release)) for artifact, release in releases.items()
+    }
+    return tuple(answered.get(a, a) if isinstance(a, NpmArtifact) else a for a in artifacts)
 
 
 def _question(artifact: NpmArtifact) -> Release | None:
@@ -47,30 +65,46 @@ def _question(artifact: NpmArtifact) -> Release | None:
         return None
     no_hash = not artifact.integrity or artifact.integrity.weak
     no_address = bool(artifact.packuments) and artifact.registry != DEFAULT_REGISTRY
-    if not no_hash and not no_address:
+    if not no_hash and not no_address and artifact.manifest is not None:
         return None
     return Release(artifact.registry, artifact.name, artifact.version)
 
 
-def _answered(artifact: NpmArtifact, dist: Dist) -> NpmArtifact:
+def _answered(artifact: NpmArtifact, dist: Dist | None) -> NpmArtifact:
+    asked = redact_url(packument_url(artifact.registry or "", artifact.name))
+    if dist is None:
+        if artifact.manifest is not None:
+            return artifact
+        raise FetchError(
+            f"the registry does not have {artifact}, and the lockfile does not say where it is",
+            where=f"{artifact.where}, {asked}",
+            fix="Lock again with npm 7 or newer.",
+            status=404,
+        )
     locked = artifact.integrity
-    for algorithm in {*locked.algorithms} & {*dist.integrity.algorithms}:
+    for algorithm in sorted({*locked.algorithms} & {*dist.integrity.algorithms}):
         if not _of(locked, algorithm) & _of(dist.integrity, algorithm):
             raise IntegrityError(
                 f"the registry's {algorithm} of {artifact} is not the one that is locked",
-                where=f"{artifact.where}, "
-                f"{redact_url(packument_url(artifact.registry or '', artifact.name))}",
+                where=f"{artifact.where}, {asked}",
                 fix="The package was replaced, or the registry is another one than at the time "
                 "of locking; find out which before you lock again.",
             )
     if artifact.packuments:
         artifact = replace(artifact, url=dist.tarball)
+    if artifact.manifest is None:
+        artifact = replace(artifact, manifest=_manifest(dist))
     if locked and not locked.weak:
         return artifact
     missing = [d for d in dist.integrity.digests if d.algorithm not in locked.algorithms]
     if not missing:
         return artifact
     return replace(artifact, integrity=locked | Integrity.of(missing), trust=Trust.REGISTRY)
+
+
+def _manifest(dist: Dist) -> str:
+    known = {name: dist.manifest[name] for name in _MANIFEST if name in dist.manifest}
+    return json.dumps(known, sort_keys=True)
 
 
 def _of(integrity: Integrity, algorithm: str) -> set[bytes]:

@@ -128,12 +128,12 @@ def _dependencies(
     entries: Mapping[str, Any], lines: Mapping[str, int], project: Project
 ) -> Iterator[Pin]:
     # Deeper entries are shown at the line of the top-level one that they lie in.
-    stack = [(key, raw, project.where(lines.get(key))) for key, raw in reversed(entries.items())]
+    stack = [(key, raw, project.where(lines.get(key))) for key, raw in entries.items()][::-1]
     while stack:
         name, raw, where = stack.pop()
         entry = _object(raw, where)
         below = _object(entry.get("dependencies") or {}, where)
-        stack += [(key, value, where) for key, value in reversed(below.items())]
+        stack += [(key, value, where) for key, value in below.items()][::-1]
         if _flag(entry, "bundled", where):
             continue
         version = _text(entry, "version", where) or ""

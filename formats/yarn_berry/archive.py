@@ -2,7 +2,7 @@
 
 A Berry lockfile pins the sha512 of this zip and nothing else, so the conversion is how a
 downloaded tarball is verified. It is a pure function of the tarball, the package's name and the
-compression level. Seen with Yarn 3.8.7 and 4.18.1 (libzip); every level compared.
+cache key. Seen with Yarn 3.8.7 and 4.18.1 (libzip).
 
 Members, in the tar's order, directories made just before they are first needed::
 
@@ -18,28 +18,31 @@ Members, in the tar's order, directories made just before they are first needed:
 - Central header: made by 0x033F (Unix, 6.3); external attributes are the Unix mode << 16:
   directories 040755, files 0100755 if any execute bit was set, else 0100644, links 0120777.
 - Level 0 stores. Levels 1 to 9 deflate everything, even what grows. `mixed` deflates at level 9
-  and stores what would not shrink. Raw deflate with zlib's memLevel 9; general purpose bits 1-2
-  say 2 (fast) for levels 1 and 2, 1 (maximum) for 8, 9 and mixed, as libzip sets them.
+  and stores what would not shrink. Raw deflate, memLevel 9, fed 8 KiB at a time (which zlib-ng's
+  output depends on); general purpose bits say 4 (fast) at levels 1 and 2, 2 (maximum) at 8, 9
+  and mixed, as libzip sets them.
+- Yarn 2 and 3 (cache versions to 8) deflate with zlib, Yarn 4 (9 and 10) with zlib-ng, whose
+  output differs from zlib's, and between its own releases: 2.2 gives Yarn's bytes at mixed, 1
+  and 5 to 9; 2 to 4 differ now and then. 2.3 differs now and then at mixed, too.
 
-Stored zips are the same everywhere. Deflated ones are only the same with zlib itself: zlib-ng,
-which some builds of Python come with, compresses to other bytes.
+Stored zips need neither and are the same everywhere.
 """
 
 from __future__ import annotations
 
 import posixpath
+import re
 import struct
 import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from vendorpack.errors import UnsupportedError
 from vendorpack.formats._shared.tarball import DIRECTORY, FILE, SYMLINK, members
 
 MIXED: Final = "mixed"
-LEVELS: Final = (MIXED, *"0123456789")
-"""Yarn's setting `compressionLevel`, as text."""
-
+STORED: Final = "0"
 RULE_VERSION: Final = 1
 """Raised whenever the conversion gives other bytes."""
 
@@ -54,6 +57,11 @@ _STORED: Final = 0
 _DEFLATED: Final = 8
 _RAW_DEFLATE: Final = -15
 _MEM_LEVEL: Final = 9
+_FEED: Final = 8192
+_LAST_WITH_ZLIB: Final = 8
+NEWEST_CACHE_VERSION: Final = 10
+"""Of Yarn 4.18; a newer one would mean that Yarn makes other zips."""
+_CACHE_KEY: Final = re.compile(r"([0-9]{1,3})(?:c([0-9]))?")
 # Beyond these a zip needs the zip64 records, which no package has come near to.
 _MAX_ENTRIES: Final = 0xFFFF
 _MAX_SIZE: Final = 0xFFFFFFFF
@@ -64,20 +72,48 @@ _EXECUTABLE_MODE: Final = 0o100755
 _LINK_MODE: Final = 0o120777
 
 
-def zip_from_tarball(tarball: bytes, name: str, level: str, *, label: str) -> bytes:
-    """Convert a package's tarball as Yarn does.
+@dataclass(frozen=True, slots=True, order=True)
+class CacheKey:
+    """What decides a zip's bytes beside the tarball and the name: `8`, `10`, `10c0`.
+
+    version: of Yarn's cache: 7 (Yarn 2), 8 (Yarn 3), 10 (Yarn 4).
+    level: the setting `compressionLevel`: `mixed`, or a digit. Written `c<digit>`, or not at
+        all for `mixed`.
+    """
+
+    version: int
+    level: str
+
+    @classmethod
+    def parse(cls, text: str) -> CacheKey | None:
+        """Read `10c0`; None if it is none."""
+        match = _CACHE_KEY.fullmatch(text)
+        return cls(int(match[1]), match[2] or MIXED) if match else None
+
+    def stored(self) -> CacheKey:
+        """The key of the same version without compression."""
+        return CacheKey(self.version, STORED)
+
+    def __str__(self) -> str:
+        return str(self.version) if self.level == MIXED else f"{self.version}c{self.level}"
+
+
+def zip_from_tarball(
+    tarball: bytes, name: str, key: CacheKey, *, label: str
+) -> Iterator[bytes | memoryview]:
+    """Convert a package's tarball as Yarn does; the zip comes in parts.
 
     Args:
         tarball: the .tgz (or plain tar) as served.
-        name: the package's name in the lockfile, an alias if it has one: it is in every path.
-        level: one of `LEVELS`.
+        name: the package's name in the lockfile: it is in every path.
+        key: the cache key that the zip is made for.
         label: names the package in errors.
 
     Raises:
         UnsupportedError: the archive is damaged, unpacks to too much, or has a path that lies
-            below a file or a link.
+            below a file or a link; or zlib-ng is needed and not there.
     """
-    return _zip(_tree(tarball, name, label), level, label)
+    return _zip(_tree(tarball, name, label), _compressor(key, label), label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,46 +166,76 @@ def _make_parents(tree: dict[str, _Node], path: str, label: str) -> None:
         tree[folder] = _DIRECTORY
 
 
-def _zip(tree: dict[str, _Node], level: str, label: str) -> bytes:
-    parts: list[bytes | memoryview] = []
+_Compressor = Callable[[bytes | memoryview], tuple[int, int, bytes | memoryview]]
+"""File content to method, general purpose flags and body."""
+
+
+def _zip(
+    tree: dict[str, _Node], compress: _Compressor, label: str
+) -> Iterator[bytes | memoryview]:
     central: list[bytes] = []
     offset = 0
     for path, node in tree.items():
         is_directory = node is _DIRECTORY
         name = f"{path}/".encode() if is_directory else path.encode()
-        method, option, body = (_STORED, 0, b"") if is_directory else _compress(node.data, level)
-        flags = option if name.isascii() else option | _UTF8_NAME
-        crc = zlib.crc32(node.data)
-        common = (20 if is_directory or method else 10, flags, method, _TIME, _DATE, crc)
-        sizes = (len(body), len(node.data), len(name))
+        method, option, body = (_STORED, 0, b"") if is_directory else compress(node.data)
         if max(offset, len(node.data), len(body)) > _MAX_SIZE:
             raise _too_large(label)
-        parts += (_LOCAL.pack(b"PK\3\4", *common, *sizes, 0), name, body)
+        common = (
+            20 if is_directory or method else 10,
+            option if name.isascii() else option | _UTF8_NAME,
+            method,
+            _TIME,
+            _DATE,
+            zlib.crc32(node.data),
+            len(body),
+            len(node.data),
+            len(name),
+        )
         central += (
-            _CENTRAL.pack(
-                b"PK\1\2", _MADE_BY, *common, *sizes, 0, 0, 0, 0, node.mode << 16, offset
-            ),
+            _CENTRAL.pack(b"PK\1\2", _MADE_BY, *common, 0, 0, 0, 0, node.mode << 16, offset),
             name,
         )
+        yield _LOCAL.pack(b"PK\3\4", *common, 0) + name
+        yield body
         offset += _LOCAL.size + len(name) + len(body)
     directory = b"".join(central)
     if len(tree) > _MAX_ENTRIES or offset > _MAX_SIZE:
         raise _too_large(label)
-    end = _END.pack(b"PK\5\6", 0, 0, len(tree), len(tree), len(directory), offset, 0)
-    return b"".join((*parts, directory, end))
+    yield directory
+    yield _END.pack(b"PK\5\6", 0, 0, len(tree), len(tree), len(directory), offset, 0)
 
 
-def _compress(data: bytes | memoryview, level: str) -> tuple[int, int, bytes | memoryview]:
-    """Method, general purpose flags and body of a file."""
-    if level == "0":
-        return _STORED, 0, data
-    number = 9 if level == MIXED else int(level)
-    deflate = zlib.compressobj(number, zlib.DEFLATED, _RAW_DEFLATE, _MEM_LEVEL)
-    body = deflate.compress(data) + deflate.flush()
-    if level == MIXED and len(body) >= len(data):
-        return _STORED, 0, data
-    option = 4 if number < 3 else 2 if number > 7 else 0
-    return _DEFLATED, option, body
+def _compressor(key: CacheKey, label: str) -> _Compressor:
+    if key.level == STORED:
+        return lambda data: (_STORED, 0, data)
+    level = 9 if key.level == MIXED else int(key.level)
+    option = 4 if level < 3 else 2 if level > 7 else 0
+    compressobj = zlib.compressobj if key.version <= _LAST_WITH_ZLIB else _zlib_ng(label)
+
+    def compress(data: bytes | memoryview) -> tuple[int, int, bytes | memoryview]:
+        deflate = compressobj(level, zlib.DEFLATED, _RAW_DEFLATE, _MEM_LEVEL)
+        parts = [deflate.compress(data[at : at + _FEED]) for at in range(0, len(data), _FEED)]
+        body = b"".join((*parts, deflate.flush()))
+        if key.level == MIXED and len(body) >= len(data):
+            return _STORED, 0, data
+        return _DEFLATED, option, body
+
+    return compress
+
+
+def _zlib_ng(label: str) -> Callable[..., Any]:
+    """zlib-ng's `compressobj`. Imported late: only projects with Yarn 4 and `mixed` need it."""
+    try:
+        from zlib_ng import zlib_ng  # noqa: PLC0415
+    except ImportError:
+        raise UnsupportedError(
+            "the lockfile pins zips as Yarn 4 compresses them, which takes zlib-ng",
+            where=label,
+            fix="Install the Python package zlib-ng, version 1.0.",
+        ) from None
+    compressobj: Callable[..., Any] = zlib_ng.compressobj
+    return compressobj
 
 
 def _two_kinds(label: str, path: str) -> UnsupportedError:

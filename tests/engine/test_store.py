@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import multiprocessing
 import os
@@ -14,7 +13,7 @@ import pytest
 from vendorpack.digest import Digest, Hashers, Integrity
 from vendorpack.errors import BlobLost, StoreError
 from vendorpack.model import Blob, Host
-from vendorpack.store import Store, default_folder, file_system_error
+from vendorpack.store import Store, default_folder
 
 
 def integrity_of(data: bytes, *algorithms: str) -> Integrity:
@@ -208,12 +207,6 @@ def test_the_umask_is_honoured(tmp_path: Path, umask: int) -> None:
         os.umask(before)
     for one in (blob, made):
         assert file_of(store, one).stat().st_mode & 0o777 == 0o644 & ~umask
-
-
-def test_a_full_disk_says_what_is_free(tmp_path: Path) -> None:
-    error = file_system_error("cannot write", tmp_path / "x", OSError(errno.ENOSPC, "No space"))
-    assert "bytes are free" in error.what and error.where == str(tmp_path / "x")
-    assert error.fix is not None
 
 
 def test_a_store_that_cannot_be_made(tmp_path: Path) -> None:

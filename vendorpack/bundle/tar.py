@@ -73,9 +73,8 @@ def header(path: str, size: int, mode: int, mtime: int) -> bytes:
 
 
 def _split(name: bytes) -> tuple[bytes, bytes] | None:
-    """Cut a long name into ustar's prefix and name, as far to the right as may be."""
-    cut = name[: _PREFIX + 1].rstrip(b"/").rfind(b"/") if len(name) <= _PREFIX else -1
-    cut = name.rfind(b"/", 0, min(_PREFIX, len(name) - 2) + 1) if cut < 0 else cut
+    """Cut a long name at a slash into ustar's prefix and name, as far right as they allow."""
+    cut = name.rfind(b"/", 0, min(_PREFIX + 1, len(name) - 1))
     if cut <= 0 or len(name) - cut - 1 > _NAME:
         return None
     return name[:cut], name[cut + 1 :]

@@ -1,1 +1,1 @@
-"""How bytes come in: over HTTP, and from git. Nothing here decides whether they are the right ones."""
+"""How bytes come in: over HTTP, and from git; and how they are verified before they are kept."""

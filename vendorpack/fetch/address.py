@@ -20,6 +20,7 @@ PORTS: Final = {"http": 80, "https": 443}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NAME = re.compile(r"[a-z0-9._-]+")
 _IPV6 = re.compile(r"[0-9a-f:.]+")
+_PLAIN = re.compile(r"[!-~]*")
 _PRINTABLE = string.ascii_letters + string.digits + string.punctuation
 
 
@@ -76,14 +77,13 @@ def parse_address(text: str) -> Address:
     try:
         parts = urlsplit(text)
         scheme, host, port = parts.scheme.lower(), parts.hostname or "", parts.port
-        path = quote(parts.path, safe=_PRINTABLE) or "/"
-        query = quote(parts.query, safe=_PRINTABLE)
+        path, query = _quoted(parts.path) or "/", _quoted(parts.query)
     except ValueError:
         raise AddressError("not a URL") from None
     if scheme not in PORTS:
         raise AddressError("neither http nor https")
     try:
-        host = host.encode("idna").decode("ascii").lower()
+        host = host if host.isascii() else host.encode("idna").decode("ascii")
     except UnicodeError:
         raise AddressError("not a host name") from None
     if not (_IPV6 if ":" in host else _NAME).fullmatch(host):
@@ -102,6 +102,11 @@ def parse_address(text: str) -> Address:
 def basic(login: str, password: str) -> str:
     """The value of an Authorization header for a login and a password."""
     return "Basic " + base64.b64encode(f"{login}:{password}".encode()).decode("ascii")
+
+
+def _quoted(text: str) -> str:
+    """Percent-encode what cannot stand in a request; what is encoded stays as it is."""
+    return text if _PLAIN.fullmatch(text) else quote(text, safe=_PRINTABLE)
 
 
 def _refuse_control(text: str) -> None:

@@ -7,7 +7,7 @@ the very bytes that arrived. A hit in the store is hashed again, and costs no re
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -46,7 +46,7 @@ class Fetcher:
     """
 
     store: Store
-    client: Callable[[], Client]
+    client: Callable[[], Awaitable[Client]]
     """Made on first need: a run that finds everything in the store opens no connection."""
     on_done: Callable[[Artifact], None] = lambda artifact: None
     tally: Tally = field(default_factory=Tally)
@@ -106,14 +106,15 @@ class Fetcher:
         if not artifact.sources:
             raise FetchError(f"nothing says where {artifact} comes from", where=artifact.where)
         algorithms = tuple(dict.fromkeys(a for pin in wanted for a in pin.algorithms))
-        client = self.client()
+        client = await self.client()
         # Other digests mean another file, whatever its address: its part is its own.
         mismatch: IntegrityError | None = None
         with self.store.part(" ".join([*artifact.sources, *map(str, wanted)])) as part:
+            sources = artifact.sources
             for _ in range(_ATTEMPTS):
                 try:
                     download = await client.download(
-                        artifact.sources,
+                        sources,
                         part,
                         algorithms=algorithms,
                         size=artifact.size,
@@ -139,6 +140,7 @@ class Fetcher:
                     return blob, download.fetched
                 part.unlink(missing_ok=True)
                 mismatch = _mismatch(artifact, wrong, values, download)
+                sources = sources[download.mirror + 1 :] or sources
         assert mismatch is not None
         raise mismatch
 

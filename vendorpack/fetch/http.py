@@ -128,7 +128,8 @@ class Client:
         failures: list[FetchError] = []
         # The slot is kept while waiting to try again: a server in trouble gets less to do.
         async with self._slots:
-            with await asyncio.to_thread(Part, part, algorithms) as file:
+            with Part(part, algorithms) as file:
+                await file.read_back()
                 self._on_bytes(file.size)
                 for mirror, url in enumerate(urls):
                     transfer = Transfer(
@@ -184,10 +185,10 @@ class Client:
                         if not fault.again or failures >= limits.retries:
                             raise _given_up(prefix, fault, failures) from None
                         wait = self._wait(prefix, fault, failures)
-                        failures += 1
-                    self._on_retry(
-                        f"{prefix}{fault.reason} ({fault.where}); trying again in {wait:.1f} s"
-                    )
+                        self._on_retry(
+                            f"{prefix}{fault.reason} ({fault.where}); trying again in {wait:.1f} s"
+                        )
+                    failures += 1
                     await asyncio.sleep(wait)
         except TimeoutError:
             raise FetchError(f"{prefix}not done after {limits.max_time:,.0f} s") from None
@@ -238,7 +239,7 @@ async def _document(reply: Reply, max_size: int) -> bytes:
         raise reply.fault(f"the server answers {reply.status} where 200 is due")
     body = bytearray()
 
-    def take(chunk: bytes) -> None:
+    async def take(chunk: bytes) -> None:
         if len(body) + len(chunk) > max_size:
             raise too_large
         body.extend(chunk)

@@ -1,14 +1,20 @@
 """A file that is being downloaded: appended to, and hashed as it grows.
 
 Whatever happens, it holds nothing but a beginning of what came; so a later run can go on.
+
+A small file is written where its bytes arrive: a change of thread costs more than that. From
+a large one, whole blocks are written and hashed in a thread while the next ones come in.
 """
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -18,36 +24,35 @@ from vendorpack.errors import StoreError
 
 HEAD_SIZE: Final = 64
 """Bytes kept of the beginning, to say what it looks like."""
-_BLOCK: Final = 1 << 20
+_BLOCK: Final = 256 << 10
+"""Bytes that are worth a change of thread. Twice as many are held for each download."""
 
 
 class Part:
-    """Opened (created 0600 if need be) for appending; what is there already is hashed.
+    """Opened (created 0600 if need be) for appending.
 
     Attributes:
-        size: bytes in the file.
-        fetched: bytes appended by this object, thrown away or not.
+        fetched: bytes appended by this object, whether or not they were thrown away since.
         head: the first bytes, at most `HEAD_SIZE`.
     """
 
     def __init__(self, path: Path, algorithms: Iterable[str]) -> None:
         """Raises `StoreError`, as every method does."""
-        self.path = path
         self.fetched = 0
         self.head = b""
+        self._path = path
         self._algorithms = tuple(algorithms)
         self._hashers = Hashers(self._algorithms)
-        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
         try:
             self._descriptor = os.open(path, flags, 0o600)
         except OSError as error:
             raise self._refused(error) from None
-        try:
-            while block := os.read(self._descriptor, _BLOCK):
-                self._take(block)
-        except OSError as error:
-            os.close(self._descriptor)
-            raise self._refused(error) from None
+
+    async def read_back(self) -> None:
+        """Hash what an earlier run left. Called once, before anything else."""
+        if os.fstat(self._descriptor).st_size:
+            await _settled(_in_thread(self._read_back))
 
     @property
     def size(self) -> int:
@@ -59,22 +64,40 @@ class Part:
         """Algorithm to value over all that is in the file."""
         return self._hashers.values()
 
-    def append(self, data: bytes) -> None:
-        """Write and hash the next bytes."""
+    @asynccontextmanager
+    async def appending(self) -> AsyncIterator[Callable[[bytes], Awaitable[None]]]:
+        """A function that takes the next bytes; at the context's end, all are in the file.
+
+        That holds for an error and a cancellation too.
+        """
+        waiting: list[bytes] = []
+        held = 0
+        writing: asyncio.Future[None] | None = None
+
+        async def take(chunk: bytes) -> None:
+            nonlocal held, writing
+            waiting.append(chunk)
+            held += len(chunk)
+            if held < _BLOCK:
+                return
+            if writing is not None:
+                await _settled(writing)
+            block = b"".join(waiting)
+            waiting.clear()
+            held = 0
+            writing = _in_thread(partial(self._append, block))
+
         try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(self._descriptor, view) :]
-        except OSError as error:
-            raise self._refused(error) from None
-        self.fetched += len(data)
-        self._take(data)
+            yield take
+        finally:
+            if writing is not None:
+                await _settled(writing)
+            self._append(b"".join(waiting))
 
     def restart(self) -> None:
         """Throw away what is there."""
         try:
             os.ftruncate(self._descriptor, 0)
-            os.lseek(self._descriptor, 0, os.SEEK_SET)
         except OSError as error:
             raise self._refused(error) from None
         self.head = b""
@@ -91,17 +114,51 @@ class Part:
     ) -> None:
         os.close(self._descriptor)
 
-    def _take(self, data: bytes) -> None:
+    def _read_back(self) -> None:
+        try:
+            while block := os.pread(self._descriptor, 1 << 20, self.size):
+                self._count(block)
+        except OSError as error:
+            raise self._refused(error) from None
+
+    def _append(self, data: bytes) -> None:
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+        except OSError as error:
+            raise self._refused(error) from None
+        self.fetched += len(data)
+        self._count(data)
+
+    def _count(self, data: bytes) -> None:
         if len(self.head) < HEAD_SIZE:
             self.head += data[: HEAD_SIZE - len(self.head)]
         self._hashers.update(data)
 
     def _refused(self, error: OSError) -> StoreError:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            free = shutil.disk_usage(self.path.parent).free
+            free = shutil.disk_usage(self._path.parent).free
             return StoreError(
                 f"no space left for a download ({free} bytes free, {self.size} written)",
-                where=str(self.path),
+                where=str(self._path),
                 fix="Make room there, or name another folder for the store.",
             )
-        return StoreError(f"cannot write a download: {error.strerror}", where=str(self.path))
+        return StoreError(f"cannot write a download: {error.strerror}", where=str(self._path))
+
+
+def _in_thread(work: Callable[[], None]) -> asyncio.Future[None]:
+    return asyncio.get_running_loop().run_in_executor(None, work)
+
+
+async def _settled(work: asyncio.Future[None]) -> None:
+    """Wait until a thread is done with the file, even if cancelled meanwhile."""
+    cancelled: asyncio.CancelledError | None = None
+    while not work.done():
+        try:
+            await asyncio.wait([work])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+    work.result()

@@ -6,7 +6,7 @@ What goes wrong here comes out as a `Fault`; whoever asked decides whether to as
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from vendorpack import __version__
 from vendorpack.fetch.address import Address, AddressError, parse_address
 from vendorpack.fetch.auth import Logins, read_netrc
 from vendorpack.fetch.faults import Fault, of_error, of_status
-from vendorpack.fetch.proxy import Proxies, Proxy
+from vendorpack.fetch.proxy import Proxies
 from vendorpack.fetch.tls import trust
 from vendorpack.model import Access
 from vendorpack.redact import redact_text
@@ -88,7 +88,7 @@ class Reply:
         self._watchdog = watchdog
         self._limits = limits
 
-    async def pour(self, take: Callable[[bytes], None]) -> None:
+    async def pour(self, take: Callable[[bytes], Awaitable[None]]) -> None:
         """Hand the body over as it comes, undecoded, for as long as enough of it comes."""
         now = asyncio.get_running_loop().time
         time = self._limits.low_speed_time
@@ -99,7 +99,7 @@ class Reply:
             if window >= enough:
                 window = 0
                 self._watchdog.reschedule(now() + time)
-            take(chunk)
+            await take(chunk)
 
     def fault(self, reason: str, *, again: bool = False, wait: float | None = None) -> Fault:
         """A fault found in this answer."""

@@ -11,11 +11,16 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from vendorpack.fetch.faults import Fault
 from vendorpack.fetch.part import Part
 from vendorpack.fetch.request import Reply, Requester
 from vendorpack.redact import redact_url
 
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
+
+
+class _TooLarge(Fault):
+    """More bytes than there may be: none of them is of use."""
 
 
 class Transfer:
@@ -55,11 +60,15 @@ class Transfer:
             headers["Range"] = f"bytes={file.size}-"
             if self._validator is not None:
                 headers["If-Range"] = self._validator
-        async with self._requester.send(self._url, headers) as reply:
-            total = self._begin(reply)
-            await reply.pour(lambda chunk: self._take(reply, chunk))
-            if total is not None and file.size < total:
-                raise reply.fault("the answer was cut short", again=True)
+        try:
+            async with self._requester.send(self._url, headers) as reply:
+                total = self._begin(reply)
+                await self._receive(reply)
+        except _TooLarge:
+            self._restart()
+            raise
+        if total is not None and file.size < total:
+            raise reply.fault("the answer was cut short", again=True)
         return reply.address.shown
 
     def _begin(self, reply: Reply) -> int | None:
@@ -82,16 +91,24 @@ class Transfer:
             raise self._too_large(reply)
         return total
 
-    def _take(self, reply: Reply, chunk: bytes) -> None:
-        if self._file.size + len(chunk) > self._limit:
-            raise self._too_large(reply)
-        self._file.append(chunk)
-        self._on_bytes(len(chunk))
+    async def _receive(self, reply: Reply) -> None:
+        room = self._limit - self._file.size
+        async with self._file.appending() as append:
 
-    def _too_large(self, reply: Reply) -> Exception:
-        self._restart()
+            async def take(chunk: bytes) -> None:
+                nonlocal room
+                room -= len(chunk)
+                if room < 0:
+                    raise self._too_large(reply)
+                await append(chunk)
+                self._on_bytes(len(chunk))
+
+            await reply.pour(take)
+
+    def _too_large(self, reply: Reply) -> Fault:
         said = "the size that is pinned" if self._size is not None else "the largest size allowed"
-        return reply.fault(f"the file is larger than {self._limit:,} bytes, {said}")
+        reason = f"the file is larger than {self._limit:,} bytes, {said}"
+        return _TooLarge(reason, where=reply.address.shown, status=reply.status)
 
     def _restart(self) -> None:
         if self._file.size:

@@ -1,0 +1,58 @@
+"""A forward proxy: CONNECT for https, absolute addresses for http; with or without a login."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from urllib.parse import urlsplit
+
+from tests.loopback._thread import ThreadedServer
+from tests.loopback.server import Request, read_request
+
+
+class Proxy(ThreadedServer):
+    """`authorization` is the Proxy-Authorization it insists on; `requests` is what it was sent."""
+
+    def __init__(self, *, authorization: str | None = None) -> None:
+        super().__init__()
+        self.requests: list[Request] = []
+        self._authorization = authorization
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await read_request(reader)
+        if request is None:
+            return
+        self.requests.append(request)
+        sent = request.headers.get("proxy-authorization")
+        if self._authorization is not None and sent != self._authorization:
+            refusal = "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
+            writer.write(refusal.encode())
+            await writer.drain()
+            return
+        if request.method == "CONNECT":
+            host, _, port = request.target.rpartition(":")
+            far_reader, far_writer = await asyncio.open_connection(host, int(port))
+            writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        else:
+            # One request a connection: enough for a test, and nothing to keep apart.
+            parts = urlsplit(request.target)
+            far_reader, far_writer = await asyncio.open_connection(parts.hostname, parts.port)
+            headers = {**request.headers, "connection": "close"}
+            headers.pop("proxy-authorization", None)
+            lines = [f"{request.method} {parts.path or '/'} HTTP/1.1"]
+            lines += [f"{name}: {value}" for name, value in headers.items()]
+            far_writer.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
+        try:
+            there = asyncio.ensure_future(_pump(reader, far_writer))
+            await _pump(far_reader, writer)
+            there.cancel()
+            await asyncio.gather(there, return_exceptions=True)
+        finally:
+            far_writer.close()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(1 << 16):
+            writer.write(data)
+            await writer.drain()

@@ -1,0 +1,223 @@
+"""The container around the tar: zstd frames, the trailer and the seek table.
+
+`vendorpack.bundle` describes them. Everything here is about bytes; what is inside the frames
+is the writer's and the reader's business.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import struct
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import zstandard
+
+from vendorpack.errors import BundleError
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
+
+ZSTD_MAGIC: Final = 0xFD2FB528
+TRAILER_MAGIC: Final = 0x184D2A5D
+TABLE_MAGIC: Final = 0x184D2A5E
+SEEKABLE_MAGIC: Final = 0x8F92EAB1
+
+MAX_FRAME: Final = 32 << 20
+"""Bytes of tar in a frame, at most: the memory a reader needs."""
+MAX_MANIFEST_FRAME: Final = 256 << 20
+"""The same for the first frame."""
+
+_LONG_WINDOW_LOG: Final = 25
+_MAX_BLOCK: Final = 128 << 10
+_SKIPPABLE = struct.Struct("<II")
+_ENTRY = struct.Struct("<II")
+_FOOTER = struct.Struct("<IBI")
+_HEX256 = re.compile(r"[0-9a-f]{64}")
+
+
+# -- zstd ----------------------------------------------------------------------------------
+
+
+class Compressor:
+    """One-shot compression in any number of threads; the bytes do not depend on how many."""
+
+    def __init__(self, level: int) -> None:
+        self._level = level
+        self._local = threading.local()
+
+    def compress(self, tar: Buffer, *, long: bool = False) -> bytes:
+        """One frame, with content size and checksum. `long`: find matches all over it."""
+        name = "long" if long else "short"
+        compressor: zstandard.ZstdCompressor | None = getattr(self._local, name, None)
+        if compressor is None:
+            compressor = zstandard.ZstdCompressor(
+                compression_params=zstandard.ZstdCompressionParameters(
+                    compression_level=self._level,
+                    window_log=_LONG_WINDOW_LOG if long else 0,
+                    enable_ldm=long,
+                    write_content_size=True,
+                    write_checksum=True,
+                    write_dict_id=False,
+                    threads=0,
+                )
+            )
+            setattr(self._local, name, compressor)
+        return compressor.compress(tar)
+
+
+def max_compressed(size: int) -> int:
+    """The most bytes that a frame of `size` bytes may take: libzstd's bound, and a little."""
+    return size + (size >> 8) + (64 << 10)
+
+
+def check_frame(data: memoryview, size: int) -> None:
+    """Raise `ValueError` unless `data` is exactly one frame as `Compressor` makes them.
+
+    The decoder alone would accept a frame that lacks its checksum and bytes that follow it.
+    """
+    try:
+        head = zstandard.get_frame_parameters(data)
+        position = zstandard.frame_header_size(data)
+    except zstandard.ZstdError as error:
+        raise ValueError(str(error)) from None
+    if int.from_bytes(data[:4], "little") != ZSTD_MAGIC or data[4] & 0x18:
+        raise ValueError("not a zstd frame")
+    if head.content_size != size:
+        raise ValueError("another size than declared")
+    if not head.has_checksum or head.dict_id or head.window_size > max(MAX_FRAME, size):
+        raise ValueError("unusual compression parameters")
+    last = False
+    while not last:
+        word = int.from_bytes(data[position : position + 3], "little")
+        last = bool(word & 1)
+        kind, length = word >> 1 & 3, word >> 3
+        if position + 3 > len(data) or kind == 3 or length > _MAX_BLOCK:
+            raise ValueError("bad block")
+        position += 3 + (1 if kind == 1 else length)
+    if position + 4 != len(data):
+        raise ValueError("the frame ends elsewhere")
+
+
+def decompress_into(
+    decompressor: zstandard.ZstdDecompressor, data: memoryview, out: memoryview
+) -> None:
+    """Fill `out` from a frame that `check_frame` passed. Raises `ValueError`."""
+    done = 0
+    try:
+        with decompressor.stream_reader(data) as stream:
+            while done < len(out):
+                count = stream.readinto(out[done:])
+                if not count:
+                    raise ValueError("the frame ends early")
+                done += count
+            if stream.read(1):
+                raise ValueError("the frame is longer than it says")
+    except zstandard.ZstdError as error:
+        raise ValueError(str(error)) from None
+
+
+# -- trailer and seek table ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Trailer:
+    """What is known of the compressed file: it may differ between two of the same id.
+
+    id: hex sha256 of the manifest.
+    frames: hex sha256 of every zstd frame's compressed bytes.
+    level: of compression; vendorpack, zstd: versions that wrote the file.
+    """
+
+    id: str
+    frames: tuple[str, ...]
+    level: int
+    vendorpack: str
+    zstd: str
+
+    def dump(self) -> bytes:
+        """The whole skippable frame."""
+        body = _canonical(
+            {
+                "frames": list(self.frames),
+                "id": self.id,
+                "level": self.level,
+                "vendorpack": self.vendorpack,
+                "zstd": self.zstd,
+            }
+        )
+        payload = hashlib.sha256(body).digest() + body
+        return _SKIPPABLE.pack(TRAILER_MAGIC, len(payload)) + payload
+
+    @classmethod
+    def parse(cls, frame: bytes) -> Trailer:
+        """Read a skippable frame back. Raises `BundleError`."""
+        head, digest, body = frame[:8], frame[8:40], frame[40:]
+        expected = _SKIPPABLE.pack(TRAILER_MAGIC, max(len(frame) - 8, 0))
+        if head != expected or hashlib.sha256(body).digest() != digest:
+            raise BundleError("the bundle is damaged: its trailer does not match its hash")
+        try:
+            value = json.loads(body)
+            trailer = cls(
+                id=value["id"],
+                frames=tuple(value["frames"]),
+                level=value["level"],
+                vendorpack=value["vendorpack"],
+                zstd=value["zstd"],
+            )
+            good = (
+                type(trailer.level) is int
+                and all(
+                    isinstance(text, str) and _HEX256.fullmatch(text)
+                    for text in (trailer.id, *trailer.frames)
+                )
+                and isinstance(trailer.vendorpack, str)
+                and isinstance(trailer.zstd, str)
+                and trailer.dump() == frame
+            )
+        except (ValueError, TypeError, KeyError, RecursionError):
+            good = False
+        if not good:
+            raise BundleError("the bundle is damaged: its trailer makes no sense")
+        return trailer
+
+
+def dump_table(entries: Sequence[tuple[int, int]]) -> bytes:
+    """The seek table over (compressed size, size) of every frame before it."""
+    body = b"".join(_ENTRY.pack(*entry) for entry in entries)
+    body += _FOOTER.pack(len(entries), 0, SEEKABLE_MAGIC)
+    return _SKIPPABLE.pack(TABLE_MAGIC, len(body)) + body
+
+
+def read_table(
+    pread: Callable[[int, int], bytes], file_size: int
+) -> tuple[tuple[tuple[int, int], ...], int] | None:
+    """Find the seek table at a file's end: its entries and its own size; None if there is none.
+
+    `pread(size, offset)` gives bytes of the file. The entries fit the file exactly.
+    """
+    if file_size < _FOOTER.size:
+        return None
+    footer = pread(_FOOTER.size, file_size - _FOOTER.size)
+    if len(footer) != _FOOTER.size:
+        return None
+    count, descriptor, magic = _FOOTER.unpack(footer)
+    table_size = _SKIPPABLE.size + count * _ENTRY.size + _FOOTER.size
+    if magic != SEEKABLE_MAGIC or descriptor != 0 or table_size > file_size:
+        return None
+    table = pread(table_size, file_size - table_size)
+    body = table[_SKIPPABLE.size : -_FOOTER.size]
+    entries = tuple(_ENTRY.iter_unpack(body)) if len(table) == table_size else ()
+    if len(entries) != count or dump_table(entries) != table:
+        return None
+    if sum(entry[0] for entry in entries) + table_size != file_size:
+        return None
+    return entries, table_size
+
+
+def _canonical(value: object) -> bytes:
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return text.encode()

@@ -1,0 +1,312 @@
+"""The manifest, `vendorpack.json`: everything a bundle holds, in one canonical form.
+
+`Manifest.dump` and `Manifest.parse` are each other's inverse, byte for byte, so the sha256 of
+the text (the bundle's *id*) stands for the whole tree. `vendorpack.bundle` lists the fields.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, NoReturn
+
+from vendorpack.bundle import tar
+from vendorpack.bundle.frames import MAX_FRAME
+from vendorpack.errors import BundleError
+from vendorpack.model import Environment, Json, Variable
+from vendorpack.paths import PathError, Tree, check_path
+
+BUNDLE_FORMAT: Final = 1
+MANIFEST_PATH: Final = "vendorpack.json"
+ENVIRONMENT_PATH: Final = "vendorpack.env"
+FILE_MODES: Final = (0o644, 0o755)
+FOLDER_MODES: Final = (0o755, 0o1777)
+
+_MAX_SIZE: Final = 1 << 50
+_HEX256 = re.compile(r"[0-9a-f]{64}")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_FIELDS = {
+    "artifacts",
+    "environment",
+    "files",
+    "frames",
+    "key",
+    "layouts",
+    "lockfiles",
+    "mtime",
+    "options",
+    "vendorpack",
+}
+
+
+class File(NamedTuple):
+    """A row of the file table: a regular file, or a folder that is empty.
+
+    path: relative to the prefix; a folder's ends with `/`.
+    sha256: hex; None for a folder.
+    artifact: index into the manifest's artifacts; None for what a room made up.
+    """
+
+    path: str
+    size: int
+    mode: int
+    sha256: str | None
+    artifact: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LockfileHash:
+    """A lockfile that the bundle was made from: its path below the root and hex sha256."""
+
+    path: str
+    format: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The part of the manifest that is known before the first file.
+
+    layouts: format to its layout version. options, artifacts: JSON that the engine's caller
+    makes and reads; objects with string keys, no floating-point numbers.
+    """
+
+    key: str
+    lockfiles: tuple[LockfileHash, ...]
+    layouts: Mapping[str, int]
+    options: Mapping[str, Json]
+    artifacts: tuple[Mapping[str, Json], ...]
+    environment: Environment
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A bundle's whole content.
+
+    mtime: seconds, of every member. frames: bytes of tar in each frame between the one that
+    holds the manifest and the one that ends the tar. files: in the order of the tar.
+    """
+
+    head: Head
+    mtime: int
+    frames: tuple[int, ...]
+    files: tuple[File, ...]
+
+    def dump(self) -> bytes:
+        """The canonical text: sorted keys, no white space, UTF-8, one line feed at the end."""
+        head = self.head
+        value = {
+            "artifacts": [dict(artifact) for artifact in head.artifacts],
+            "environment": {
+                "git": [list(pair) for pair in head.environment.git_sources],
+                "variables": [
+                    {"name": v.name, "path": v.is_path, "value": v.value}
+                    for v in head.environment.variables
+                ],
+            },
+            "files": self.files,
+            "frames": self.frames,
+            "key": head.key,
+            "layouts": dict(head.layouts),
+            "lockfiles": [
+                {"format": lock.format, "path": lock.path, "sha256": lock.sha256}
+                for lock in head.lockfiles
+            ],
+            "mtime": self.mtime,
+            "options": dict(head.options),
+            "vendorpack": BUNDLE_FORMAT,
+        }
+        text = json.dumps(
+            value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
+        )
+        return text.encode() + b"\n"
+
+    @classmethod
+    def parse(cls, data: bytes) -> Manifest:
+        """Read a manifest, strictly. Raises `BundleError`."""
+        value = _load(data)
+        version = value.get("vendorpack")
+        if type(version) is int and version > BUNDLE_FORMAT:
+            raise BundleError(
+                f"the bundle was made by a newer vendorpack (bundle format {version}, "
+                f"this one knows {BUNDLE_FORMAT})",
+                fix="Update vendorpack here, or pack again with this version.",
+            )
+        if type(version) is not int or version != BUNDLE_FORMAT or value.keys() != _FIELDS:
+            _bad("it has not the fields of bundle format 1")
+        artifacts = _list(value["artifacts"], "artifacts")
+        if not all(type(artifact) is dict for artifact in artifacts):
+            _bad("an artifact is not an object")
+        head = Head(
+            key=_hex(value["key"], "key"),
+            lockfiles=tuple(_lockfile(row) for row in _list(value["lockfiles"], "lockfiles")),
+            layouts={
+                _text(name, "layouts"): _whole(number, "layouts", 1 << 31)
+                for name, number in _object(value["layouts"], "layouts").items()
+            },
+            options=_object(value["options"], "options"),
+            artifacts=tuple(artifacts),
+            environment=_environment(value["environment"]),
+        )
+        manifest = cls(
+            head=head,
+            mtime=_whole(value["mtime"], "mtime", tar.MAX_MTIME),
+            frames=tuple(
+                _whole(size, "frames", MAX_FRAME) for size in _list(value["frames"], "frames")
+            ),
+            files=_files(_list(value["files"], "files"), len(artifacts)),
+        )
+        try:
+            canonical = manifest.dump() == data
+        except ValueError:  # a lone surrogate
+            canonical = False
+        if not canonical:
+            _bad("it is not in the canonical form")
+        return manifest
+
+    def size(self) -> int:
+        """Bytes of all files together."""
+        return sum(file.size for file in self.files)
+
+
+def manifest_id(data: bytes) -> str:
+    """The id of the bundle whose manifest has these bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
+# -- strict reading ------------------------------------------------------------------------
+
+
+def _bad(why: str) -> NoReturn:
+    raise BundleError(f"the bundle's manifest is not valid: {why}")
+
+
+def _load(data: bytes) -> dict[str, Any]:
+    def no_number(text: str) -> NoReturn:
+        raise ValueError(f"{text[:20]} is no whole number")
+
+    def whole(text: str) -> int:
+        if len(text) > 20:
+            no_number(text)
+        return int(text)
+
+    try:
+        value = json.loads(
+            data.decode(), parse_float=no_number, parse_constant=no_number, parse_int=whole
+        )
+    except (ValueError, RecursionError) as error:
+        _bad(f"not JSON as expected ({str(error)[:80]})")
+    return _object(value, "manifest")
+
+
+def _object(value: Any, name: str) -> dict[str, Any]:
+    if type(value) is not dict:
+        _bad(f"{name}: not an object")
+    return value  # type: ignore[no-any-return]
+
+
+def _list(value: Any, name: str) -> list[Any]:
+    if type(value) is not list:
+        _bad(f"{name}: not a list")
+    return value  # type: ignore[no-any-return]
+
+
+def _text(value: Any, name: str) -> str:
+    if type(value) is not str or len(value) > 65536 or _CONTROL.search(value):
+        _bad(f"{name}: not a plain text")
+    return value  # type: ignore[no-any-return]
+
+
+def _hex(value: Any, name: str) -> str:
+    if type(value) is not str or not _HEX256.fullmatch(value):
+        _bad(f"{name}: not a sha256")
+    return value  # type: ignore[no-any-return]
+
+
+def _whole(value: Any, name: str, most: int) -> int:
+    if type(value) is not int or not 0 <= value <= most:
+        _bad(f"{name}: not a number from 0 to {most}")
+    return value  # type: ignore[no-any-return]
+
+
+def _path(value: Any, name: str) -> str:
+    path = _text(value, name)
+    try:
+        check_path(path)
+    except PathError as error:
+        _bad(f"{name}: {path!r}: {error}")
+    return path
+
+
+def _lockfile(value: Any) -> LockfileHash:
+    row = _object(value, "lockfiles")
+    if row.keys() != {"format", "path", "sha256"}:
+        _bad("lockfiles: other fields than expected")
+    return LockfileHash(
+        path=_text(row["path"], "lockfiles"),
+        format=_text(row["format"], "lockfiles"),
+        sha256=_hex(row["sha256"], "lockfiles"),
+    )
+
+
+def _environment(value: Any) -> Environment:
+    fields = _object(value, "environment")
+    if fields.keys() != {"git", "variables"}:
+        _bad("environment: other fields than expected")
+    variables = []
+    for row in _list(fields["variables"], "variables"):
+        variable = _object(row, "variables")
+        if variable.keys() != {"name", "path", "value"} or type(variable["path"]) is not bool:
+            _bad("variables: other fields than expected")
+        name = _text(variable["name"], "variables")
+        if not _NAME.fullmatch(name):
+            _bad(f"variables: {name!r} is not the name of a variable")
+        text = _text(variable["value"], name)
+        if variable["path"] and text != ".":
+            _path(text, name)
+        variables.append(Variable(name, text, variable["path"]))
+    sources = []
+    for row in _list(fields["git"], "git"):
+        pair = _list(row, "git")
+        if len(pair) != 2:
+            _bad("git: not pairs")
+        sources.append((_text(pair[0], "git"), _path(pair[1], "git")))
+    return Environment(tuple(variables), tuple(sources))
+
+
+def _files(rows: Sequence[Any], artifacts: int) -> tuple[File, ...]:
+    tree = Tree()
+    tree.add(MANIFEST_PATH)
+    files = []
+    hex256 = _HEX256.fullmatch
+    for row in rows:
+        if type(row) is not list or len(row) != 5:
+            _bad("files: a row is not a list of five")
+        path, size, mode, sha256, artifact = row
+        if type(path) is not str or type(size) is not int or type(mode) is not int:
+            _bad("files: a row has other types than expected")
+        if path[-1:] == "/":
+            leaf = path[:-1]
+            good = sha256 is None and size == 0 and mode in FOLDER_MODES
+        else:
+            leaf = path
+            good = (
+                type(sha256) is str
+                and hex256(sha256) is not None
+                and 0 <= size <= _MAX_SIZE
+                and mode in FILE_MODES
+            )
+        if artifact is not None:
+            good = good and type(artifact) is int and 0 <= artifact < artifacts
+        if not good:
+            _bad(f"files: {path!r} has a size, mode, hash or artifact that cannot be")
+        try:
+            tree.add(leaf)
+        except PathError as error:
+            _bad(f"files: {path!r}: {error}")
+        files.append(File(path, size, mode, sha256, artifact))
+    return tuple(files)

@@ -1,0 +1,183 @@
+"""From entries to the bundle's files and frames: what both ends must agree on.
+
+Writing: `members` checks the entries, `cut` groups them into frames, in one pass. Reading:
+`locate` finds from the manifest alone which files each frame holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from vendorpack.bundle import tar
+from vendorpack.bundle.frames import MAX_FRAME
+from vendorpack.bundle.manifest import FILE_MODES, FOLDER_MODES, MANIFEST_PATH, File, Manifest
+from vendorpack.errors import BundleError, UnsupportedError
+from vendorpack.model import Blob, Entry
+from vendorpack.paths import PathError, Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bytes of tar in a frame: of archives kept whole, and of opened ones.
+
+    Multiples of 512, at most `MAX_FRAME`. Other limits give other frames, so another id.
+    """
+
+    kept: int = 4 << 20
+    opened: int = MAX_FRAME
+
+
+DEFAULT_LIMITS: Final = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One format's part of the bundle: its entries, each with an index into the artifacts."""
+
+    format: str
+    opens_artifacts: bool
+    entries: Iterable[tuple[Entry, int | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A checked entry: its row of the file table and where its bytes are."""
+
+    file: File
+    content: Blob | bytes | None
+    section: int
+    long: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Members that share a frame, or one member that takes several.
+
+    sizes: bytes of tar in each frame. long: whether long-distance matching pays.
+    """
+
+    members: tuple[Member, ...]
+    sizes: tuple[int, ...]
+    long: bool
+
+
+def members(sections: Iterable[Section]) -> Iterator[Member]:
+    """Check entries and drop those that repeat an earlier one exactly.
+
+    Raises `UnsupportedError` for a path no bundle may hold, or two that are in each other's
+    way; `ValueError` for a mode that no entry may have.
+    """
+    tree = Tree()
+    tree.add(MANIFEST_PATH)
+    seen: dict[str, File] = {}
+    for number, section in enumerate(sections):
+        for entry, artifact in section.entries:
+            file = _row(entry, artifact)
+            earlier = seen.get(entry.path)
+            if earlier is not None:
+                if earlier[:4] == file[:4]:
+                    continue
+                raise UnsupportedError(
+                    f"two different files would lie at {entry.path!r} of the bundle",
+                    where=_where(entry),
+                    fix="Pack the lockfiles into bundles of their own.",
+                )
+            try:
+                tree.add(entry.path)
+            except PathError as error:
+                raise UnsupportedError(
+                    f"the bundle cannot hold {entry.path!r}: {error}", where=_where(entry)
+                ) from None
+            seen[entry.path] = file
+            yield Member(file, entry.content, number, section.opens_artifacts)
+
+
+def cut(entries: Iterable[Member], limits: Limits = DEFAULT_LIMITS) -> Iterator[Batch]:
+    """Group members into frames: by section, between members, none larger than its limit.
+
+    A member that is larger gets frames of its own, each as large as the limit but the last.
+    """
+    pending: list[Member] = []
+    total = 0
+    for member in entries:
+        size = tar.member_size(member.file.path, member.file.size)
+        limit = limits.opened if member.long else limits.kept
+        if pending and (total + size > limit or pending[-1].section != member.section):
+            yield Batch(tuple(pending), (total,), pending[0].long)
+            pending, total = [], 0
+        if size > limit:
+            whole, rest = divmod(size, limit)
+            yield Batch((member,), (limit,) * whole + ((rest,) if rest else ()), member.long)
+        else:
+            pending.append(member)
+            total += size
+    if pending:
+        yield Batch(tuple(pending), (total,), pending[0].long)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What a frame holds: `files[first:stop]` of the manifest.
+
+    size: bytes of tar. skip: bytes of the first file's member that earlier frames hold.
+    split: whether it is a part of one member.
+    """
+
+    size: int
+    first: int
+    stop: int
+    skip: int
+    split: bool
+
+
+def locate(manifest: Manifest) -> tuple[Span, ...]:
+    """The span of every frame in `manifest.frames`. Raises `BundleError` if they do not fit."""
+    files = manifest.files
+    spans = []
+    index = 0
+    skip = 0
+    for size in manifest.frames:
+        first, before = index, skip
+        room = size
+        while room > 0 and index < len(files):
+            rest = tar.member_size(files[index].path, files[index].size) - skip
+            if rest > room:
+                skip += room
+                room = 0
+            else:
+                room -= rest
+                index, skip = index + 1, 0
+        split = before > 0 or skip > 0
+        stop = index + 1 if skip else index
+        if room or not size or (split and stop - first != 1) or size % tar.BLOCK:
+            raise _misfit()
+        if split and not before and size < tar.header_size(files[first].path, files[first].size):
+            raise _misfit()
+        spans.append(Span(size, first, stop, before, split))
+    if index != len(files) or skip:
+        raise _misfit()
+    return tuple(spans)
+
+
+def _misfit() -> BundleError:
+    return BundleError("the bundle's manifest is not valid: its frames do not fit its files")
+
+
+def _row(entry: Entry, artifact: int | None) -> File:
+    content = entry.content
+    if entry.mode not in (FOLDER_MODES if content is None else FILE_MODES):
+        raise ValueError(f"{entry.path!r} has mode {entry.mode:o}")
+    if content is None:
+        return File(entry.path + "/", 0, entry.mode, None, artifact)
+    if isinstance(content, Blob):
+        return File(entry.path, content.size, entry.mode, content.sha256, artifact)
+    digest = hashlib.sha256(content).hexdigest()
+    return File(entry.path, len(content), entry.mode, digest, artifact)
+
+
+def _where(entry: Entry) -> str | None:
+    artifact = entry.artifact
+    return None if artifact is None else f"{artifact} ({artifact.where})"

@@ -1,0 +1,335 @@
+"""Write a bundle: entries in, one file out, in a single pass and with flat memory.
+
+The entries are read by the calling thread, which also checks and hashes what is inline. A
+pool of threads reads blobs, puts frames together and compresses them; the calling thread
+appends them, in order, to a file without a name beside the output. The manifest is known
+last and comes first, so the output is put together at the end, under a temporary name.
+"""
+
+from __future__ import annotations
+
+import collections
+import errno
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO, TypeAlias
+
+import zstandard
+
+import vendorpack
+from vendorpack import temporary
+from vendorpack.bundle import frames, tar
+from vendorpack.bundle.frames import Buffer, Compressor, Trailer
+from vendorpack.bundle.manifest import MANIFEST_PATH, Head, Manifest, manifest_id
+from vendorpack.bundle.plan import DEFAULT_LIMITS, Batch, Limits, Section, cut, members
+from vendorpack.disk import storage_error
+from vendorpack.errors import BlobLost, UnsupportedError
+from vendorpack.model import Blob
+
+ReadBlob: TypeAlias = Callable[[Blob], Iterable[Buffer]]
+"""A blob's bytes in chunks, read from several threads at once.
+
+Raises `BlobLost` after the last chunk, at the latest, if they are not the blob's.
+"""
+Progress: TypeAlias = Callable[[int], None]
+"""Called with the number of bytes (of tar) that were done since the last call."""
+
+_LEVEL = 3
+_COPY = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What `write_bundle` made.
+
+    id: hex sha256 of the manifest, the same for every compression. sha256, size: of the file.
+    tar_size: bytes of the tar in it. files: rows of the file table.
+    """
+
+    id: str
+    sha256: str
+    size: int
+    tar_size: int
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """One frame, ready to be written."""
+
+    data: Buffer
+    sha256: str
+    tar_size: int
+
+
+def write_bundle(
+    path: Path,
+    head: Head,
+    sections: Iterable[Section],
+    *,
+    read_blob: ReadBlob,
+    jobs: int,
+    level: int = _LEVEL,
+    mtime: int = 0,
+    uncompressed: bool = False,
+    progress: Progress | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Written:
+    """Write a bundle to `path`; nothing is seen there before it is whole and on disk.
+
+    The bytes depend on the arguments but for `jobs` and `progress`, and on libzstd's version;
+    the id depends on neither of them, nor on `level` and `uncompressed`.
+
+    Raises `UnsupportedError` for entries no bundle can hold, `BlobLost`, and `StoreError` if
+    the file cannot be written.
+    """
+    encoder = _Encoder(Compressor(level), uncompressed)
+    files = []
+    sizes: list[int] = []
+
+    def batches() -> Iterator[Batch]:
+        for batch in cut(members(sections), limits):
+            files.extend(member.file for member in batch.members)
+            sizes.extend(batch.sizes)
+            yield batch
+
+    with (
+        _storage_errors(path),
+        tempfile.TemporaryFile(dir=path.parent) as body,
+        ThreadPoolExecutor(max(jobs, 1), "pack") as pool,
+    ):
+        temporary.sweep(path.parent, path.name)
+        written = []
+        tasks = _tasks(batches(), encoder, read_blob, mtime)
+        for frame in _in_order(pool, tasks, ahead=max(jobs, 1) + 1):
+            body.write(frame.data)
+            written.append((len(frame.data), frame.tar_size, frame.sha256))
+            if progress is not None:
+                progress(frame.tar_size)
+        body.flush()
+        manifest = Manifest(head, mtime, tuple(sizes), tuple(files)).dump()
+        first = encoder.frame(_manifest_tar(manifest, mtime))
+        last = encoder.frame(tar.END)
+        rows = [
+            (len(first.data), first.tar_size, first.sha256),
+            *written,
+            (len(last.data), last.tar_size, last.sha256),
+        ]
+        end = b"" if uncompressed else _end(manifest_id(manifest), rows, level)
+        sha256, size = _assemble(path, pool, first.data, body, bytes(last.data) + end)
+    return Written(
+        id=manifest_id(manifest),
+        sha256=sha256,
+        size=size,
+        tar_size=sum(row[1] for row in rows),
+        files=len(files),
+    )
+
+
+# -- frames --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoder:
+    """Turns tar bytes into a frame; hands them through if the bundle is a plain tar."""
+
+    compressor: Compressor
+    uncompressed: bool
+
+    def frame(self, content: Buffer, *, long: bool = False) -> _Frame:
+        if self.uncompressed:
+            return _Frame(content, "", len(content))
+        data = self.compressor.compress(content, long=long)
+        return _Frame(data, hashlib.sha256(data).hexdigest(), len(content))
+
+
+def _tasks(
+    batches: Iterable[Batch], encoder: _Encoder, read_blob: ReadBlob, mtime: int
+) -> Iterator[Callable[[], _Frame]]:
+    """The work of every frame, in order, to be done in any thread."""
+    for batch in batches:
+        if len(batch.sizes) == 1:
+            yield partial(_pack, batch, encoder, read_blob, mtime)
+        else:
+            for part in _parts(batch, read_blob, mtime):
+                yield partial(encoder.frame, part, long=batch.long)
+
+
+def _pack(batch: Batch, encoder: _Encoder, read_blob: ReadBlob, mtime: int) -> _Frame:
+    return encoder.frame(_batch_tar(batch, read_blob, mtime), long=batch.long)
+
+
+def _batch_tar(batch: Batch, read_blob: ReadBlob, mtime: int) -> bytearray:
+    """The tar bytes of members that share a frame."""
+    out = bytearray(batch.sizes[0])
+    position = 0
+    for member in batch.members:
+        path, size, mode = member.file[:3]
+        header = tar.header(path, size, mode, mtime)
+        out[position : position + len(header)] = header
+        position += len(header)
+        for chunk in _content(member.content, read_blob):
+            out[position : position + len(chunk)] = chunk
+            position += len(chunk)
+        position += -size % tar.BLOCK
+    return out
+
+
+def _parts(batch: Batch, read_blob: ReadBlob, mtime: int) -> Iterator[bytearray]:
+    """The tar bytes of one large member, frame by frame."""
+    (member,) = batch.members
+    path, size, mode = member.file[:3]
+    sizes = iter(batch.sizes)
+    part = bytearray(next(sizes))
+    position = 0
+
+    def pieces() -> Iterator[Buffer]:
+        yield tar.header(path, size, mode, mtime)
+        yield from _content(member.content, read_blob)
+        yield tar.padding(size)
+
+    for piece in pieces():
+        rest = memoryview(piece)
+        while rest:
+            taken = rest[: len(part) - position]
+            part[position : position + len(taken)] = taken
+            position += len(taken)
+            rest = rest[len(taken) :]
+            if position == len(part):
+                yield part
+                part, position = bytearray(next(sizes, 0)), 0
+
+
+def _content(content: Blob | bytes | None, read_blob: ReadBlob) -> Iterator[Buffer]:
+    """A member's bytes: exactly as many as its size says. Raises `BlobLost`."""
+    if isinstance(content, bytes):
+        yield content
+    elif content is not None:
+        rest = content.size
+        for chunk in read_blob(content):
+            rest -= len(chunk)
+            if rest < 0:
+                break
+            yield chunk
+        if rest:
+            raise BlobLost(content.sha256, "a file of the store has not the size it had")
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, tasks: Iterable[Callable[[], _Frame]], ahead: int
+) -> Iterator[_Frame]:
+    """Results of `tasks` in order, with at most `ahead` of them begun and not taken."""
+    pending: collections.deque[Future[_Frame]] = collections.deque()
+    try:
+        for task in tasks:
+            pending.append(pool.submit(task))
+            if len(pending) >= ahead:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        for future in pending:
+            future.cancel()
+
+
+def _manifest_tar(manifest: bytes, mtime: int) -> bytes:
+    content = (
+        tar.header(MANIFEST_PATH, len(manifest), 0o644, mtime)
+        + manifest
+        + tar.padding(len(manifest))
+    )
+    if len(content) > frames.MAX_MANIFEST_FRAME:
+        raise UnsupportedError(
+            "the bundle would have too many files",
+            fix="Pack the lockfiles into bundles of their own.",
+        )
+    return content
+
+
+# -- the file ------------------------------------------------------------------------------
+
+
+def _end(bundle_id: str, rows: list[tuple[int, int, str]], level: int) -> bytes:
+    """Trailer and seek table."""
+    trailer = Trailer(
+        id=bundle_id,
+        frames=tuple(row[2] for row in rows),
+        level=level,
+        vendorpack=vendorpack.__version__,
+        zstd=".".join(map(str, zstandard.ZSTD_VERSION)),
+    ).dump()
+    return trailer + frames.dump_table([*(row[:2] for row in rows), (len(trailer), 0)])
+
+
+def _assemble(
+    path: Path, pool: ThreadPoolExecutor, first: Buffer, body: IO[bytes], last: bytes
+) -> tuple[str, int]:
+    """Put the parts together under a temporary name, then give it the final one."""
+    name, fd = temporary.create_file(path)
+    try:
+        with open(fd, "r+b") as out:
+            out.write(first)
+            out.flush()
+            _copy(body.fileno(), fd)
+            out.seek(0, os.SEEK_END)
+            out.write(last)
+            out.flush()
+            # Hashing reads from memory what fsync waits for the disk to take.
+            digest = pool.submit(_sha256, fd)
+            os.fsync(fd)
+            sha256, size = digest.result(), os.fstat(fd).st_size
+            name.replace(path)
+    except BaseException:
+        temporary.remove(name)
+        raise
+    _sync_folder(path.parent)
+    return sha256, size
+
+
+def _copy(source: int, target: int) -> None:
+    """Append all of `source` to `target`, inside the kernel where it can."""
+    offset, size = 0, os.fstat(source).st_size
+    while offset < size:
+        try:
+            count = os.copy_file_range(source, target, size - offset, offset)
+        except (AttributeError, OSError) as error:
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                raise
+            count = os.write(target, os.pread(source, _COPY, offset))
+        if not count:
+            raise OSError(errno.EIO, "a temporary file became shorter")
+        offset += count
+
+
+def _sha256(fd: int) -> str:
+    digest = hashlib.sha256()
+    buffer = bytearray(_COPY)
+    offset = 0
+    while count := os.preadv(fd, [buffer], offset):
+        digest.update(memoryview(buffer)[:count])
+        offset += count
+    return digest.hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def _storage_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's errors into `StoreError`."""
+    try:
+        yield
+    except OSError as error:
+        raise storage_error(error, path) from None

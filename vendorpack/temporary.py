@@ -1,0 +1,111 @@
+"""Temporary files and folders beside their final place, which never outlive a run for long.
+
+A temporary name is `.<final>.vendorpack-<pid>-<random>`, and whoever made it holds a lock
+(flock) on it. The lock goes with its process, however that ends, so `sweep` can tell what a
+kill left behind from what another run is working on, in other containers too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+import shutil
+import stat
+from pathlib import Path
+
+_MARK = ".vendorpack-"
+_NOT_A_LINK = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def create_file(final: Path) -> tuple[Path, int]:
+    """A new file beside `final`, locked and open for reading and writing. Raises `OSError`."""
+    while True:
+        path = final.parent / _temporary_name(final.name)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NOT_A_LINK, 0o666)
+        if _claim(fd, path):
+            return path, fd
+        os.close(fd)
+
+
+def create_folder(holder: Path, final: str) -> tuple[Path, int]:
+    """A new folder in `holder` for what will be named `final`: private, locked, open."""
+    while True:
+        path = holder / _temporary_name(final)
+        path.mkdir(mode=0o700)
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | _NOT_A_LINK)
+        except FileNotFoundError:
+            continue
+        if _claim(fd, path):
+            return path, fd
+        os.close(fd)
+
+
+def leftovers(holder: Path, final: str) -> list[Path]:
+    """Temporary names for `final` whose makers are gone."""
+    start = _temporary_start(final)
+    found = []
+    with contextlib.suppress(OSError), os.scandir(holder) as entries:
+        for entry in entries:
+            if entry.name.startswith(start) and not _held(Path(entry.path)):
+                found.append(Path(entry.path))
+    return sorted(found)
+
+
+def sweep(holder: Path, final: str) -> None:
+    """Remove what killed runs left for `final`. What cannot be removed is let be."""
+    for path in leftovers(holder, final):
+        remove(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a temporary file or folder if that is possible."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def _temporary_start(final: str) -> str:
+    # A name has at most 255 bytes, and ours must fit too.
+    return "." + os.fsdecode(os.fsencode(final)[:150]) + _MARK
+
+
+def _temporary_name(final: str) -> str:
+    return f"{_temporary_start(final)}{os.getpid()}-{secrets.token_hex(6)}"
+
+
+def _claim(fd: int, path: Path) -> bool:
+    """Lock what was just made; False if a sweeping run was faster and removed it."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # A file system without locks: others cannot lock it either.
+    try:
+        there = path.lstat()
+    except FileNotFoundError:
+        return False
+    mine = os.fstat(fd)
+    return (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino)
+
+
+def _held(path: Path) -> bool:
+    """Whether some process still holds the lock, as far as can be told."""
+    try:
+        fd = os.open(path, os.O_RDONLY | _NOT_A_LINK)
+    except OSError:
+        return True
+    try:
+        if not stat.S_ISDIR(os.fstat(fd).st_mode) and not stat.S_ISREG(os.fstat(fd).st_mode):
+            return True
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(fd)
+    return False
