@@ -42,6 +42,7 @@ from vendorpack.store import Store, cache_folder, default_folder
 
 if TYPE_CHECKING:
     from vendorpack.fetch.http import Client
+    from vendorpack.unpack import MergeResult, Unpacked
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,20 +176,31 @@ def download(request: Request, console: Console, prefix: Path | None) -> None:
     _warn_of(console, locked)
     run = _run(request, console)
 
-    def install(gathered: Gathered) -> Any:
+    def install(gathered: Gathered) -> str:
         run.progress.start("writing", None, "files")
         with ExitStack() as stack:
             sections = _sections(gathered, run.store, stack)
-            head = _head(keyed, gathered)
-            if prefix is not None:
-                return unpacking.install_to_prefix(
-                    head, sections, prefix, read_blob=run.store.chunks
+            if prefix is None:
+                return _merged(
+                    unpacking.merge_entries(
+                        sections,
+                        _native_roots(gathered.rooms, request.host),
+                        _merge_of(gathered.rooms),
+                        read_blob=run.store.chunks,
+                        jobs=_cores(),
+                        progress=run.progress.add_bytes,
+                    )
                 )
-            return unpacking.install_into(
-                sections,
-                _native_roots(gathered.rooms, request.host),
-                _merge_of(gathered.rooms),
-                read_blob=run.store.chunks,
+            return _unpacked(
+                prefix,
+                unpacking.entries_to_prefix(
+                    _head(keyed, gathered),
+                    sections,
+                    prefix,
+                    read_blob=run.store.chunks,
+                    jobs=_cores(),
+                    progress=run.progress.add_bytes,
+                ),
             )
 
     result = with_repair(run, locked, install)
@@ -197,9 +209,16 @@ def download(request: Request, console: Console, prefix: Path | None) -> None:
         f"{run.tally.downloaded} downloaded ({human(run.tally.bytes_downloaded)}), "
         f"{run.tally.reused} from the store; {result}"
     )
-    _say_next(console, prefix, gathered_formats(locked))
+    _say_next(console, prefix, sorted(keyed.layouts))
     if console.as_json:
-        console.answer_json({"key": keyed.key, "prefix": str(prefix) if prefix else None})
+        console.answer_json(
+            {
+                "key": keyed.key,
+                "prefix": None if prefix is None else str(prefix),
+                "downloaded": run.tally.downloaded,
+                "from_store": run.tally.reused,
+            }
+        )
 
 
 # -- the other way -----------------------------------------------------------------------------
@@ -216,22 +235,39 @@ def unpack(
     """Verify, then put everything in its place."""
     from vendorpack import unpack as unpacking  # noqa: PLC0415
 
+    progress = Progress(console)
     with open_bundle(path) as bundle:
         head = bundle.manifest.head
         expected.check(head)
-        formats = sorted(head.layouts)
+        progress.start("unpacking", None, "files")
         if prefix is not None:
-            result: Any = unpacking.unpack_to_prefix(bundle, prefix, jobs=jobs)
-        else:
-            rooms = {name: load(name) for name in formats}
-            result = unpacking.merge_into(
-                bundle, _native_roots(rooms, host), _merge_of(rooms), jobs=jobs
+            result = _unpacked(
+                prefix,
+                unpacking.unpack_to_prefix(
+                    bundle, prefix, jobs=jobs or _cores(), progress=progress.add_bytes
+                ),
             )
-        console.say(str(result))
-        _say_next(console, prefix, formats)
+        else:
+            rooms = {name: load(name) for name in sorted(head.layouts)}
+            result = _merged(
+                unpacking.merge_into(
+                    bundle,
+                    _native_roots(rooms, host),
+                    _merge_of(rooms),
+                    jobs=jobs or _cores(),
+                    progress=progress.add_bytes,
+                )
+            )
+        progress.finish()
+        console.say(result)
+        _say_next(console, prefix, sorted(head.layouts))
         if console.as_json:
             console.answer_json(
-                {"id": bundle.id, "key": head.key, "prefix": str(prefix) if prefix else None}
+                {
+                    "id": bundle.id,
+                    "key": head.key,
+                    "prefix": None if prefix is None else str(prefix),
+                }
             )
 
 
@@ -242,7 +278,15 @@ def verify(path: Path, expected: Expected, console: Console) -> None:
     if path.is_dir():
         manifest, bundle_id = _manifest_of_folder(path)
         expected.check(manifest.head)
-        unpacking.verify_folder(path, manifest)
+        check = unpacking.check_folder(path, manifest, jobs=_cores())
+        if not check:
+            wrong = [f"missing {name}" for name in check.missing]
+            wrong += [f"changed {name}" for name in check.changed]
+            raise BundleError(
+                f"{len(wrong)} of {len(manifest.files)} files are not as they were packed",
+                where="\n".join([*wrong[:10], *(["…"] if len(wrong) > 10 else [])]),
+                fix="Unpack the bundle again.",
+            )
     else:
         with open_bundle(path) as bundle:
             manifest, bundle_id = bundle.manifest, bundle.id
@@ -317,7 +361,7 @@ def run(
         expected.check(bundle.manifest.head)
         prefix = cache_folder(host) / "run" / bundle.id[:32]
         prefix.parent.mkdir(parents=True, exist_ok=True)
-        unpacking.unpack_to_prefix(bundle, prefix, jobs=None)
+        unpacking.unpack_to_prefix(bundle, prefix, jobs=_cores())
         pairs = _environ_of(bundle.manifest.head.environment, prefix)
     environ = {**host.environ, **dict(pairs), "VENDORPACK_PREFIX": str(prefix)}
     program = shutil.which(command[0], path=environ.get("PATH"))
@@ -432,9 +476,12 @@ def _warn_of(console: Console, locked: Iterable[Locked]) -> None:
             console.warn(warning.what, warning.where)
 
 
-def gathered_formats(locked: Iterable[Locked]) -> list[str]:
-    """The formats of some lockfiles."""
-    return sorted({item.room.name for item in locked})
+def _unpacked(prefix: Path, result: Unpacked) -> str:
+    return f"{prefix}: unpacked" if result.changed else f"{prefix}: holds this bundle already"
+
+
+def _merged(result: MergeResult) -> str:
+    return f"{result.written} files written, {result.kept} kept, {result.replaced} replaced"
 
 
 def _answer_packed(

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 from pathlib import Path
 
 from vendorpack.errors import StoreError, TargetError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_CHUNK = 256 << 10
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def real_path(path: Path) -> Path:
+    """The absolute path without links and dots, so that it has a name at its end."""
+    return Path(os.path.realpath(path))
 
 
 def existing_folder(path: Path) -> Path:
@@ -23,6 +30,17 @@ def free_space(path: Path) -> int:
     """Bytes that this process may still write at `path`."""
     status = os.statvfs(existing_folder(path))
     return status.f_bavail * status.f_frsize
+
+
+def sha256_of(fd: int) -> str:
+    """Hex sha256 of an open file, from its start; where it stands does not change."""
+    digest = hashlib.sha256()
+    buffer = memoryview(bytearray(_CHUNK))
+    offset = 0
+    while count := os.preadv(fd, [buffer], offset):
+        digest.update(buffer[:count])
+        offset += count
+    return digest.hexdigest()
 
 
 def no_space(path: Path, needed: int | None) -> StoreError:

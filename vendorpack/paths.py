@@ -38,9 +38,18 @@ class PathError(ValueError):
 
 def check_path(path: str) -> None:
     """Raise `PathError` unless `path` may stand in a bundle."""
-    unsafe = _UNSAFE.search(path)
-    if unsafe is not None:
-        raise PathError(_why_unsafe(path, unsafe[0]))
+    # The search is slow, and most paths can be seen to be good without it.
+    if (
+        not path.isprintable()
+        or "\\" in path
+        or "//" in path
+        or "/." in path
+        or path[:1] in {"", ".", "/"}
+        or path[-1] == "/"
+    ):
+        unsafe = _UNSAFE.search(path)
+        if unsafe is not None:
+            raise PathError(_why_unsafe(path, unsafe[0]))
     try:
         encoded = path.encode()
     except UnicodeEncodeError:
@@ -110,7 +119,7 @@ class Tree:
 def _why_unsafe(path: str, found: str) -> str:
     if found == "\\":
         return "it has a backslash"
-    if len(found) == 1 and found != "/" and found != ".":
+    if len(found) == 1 and found not in {"/", "."}:
         return "it has a control character"
     if not path:
         return "it is empty"

@@ -207,6 +207,10 @@ class Store:
         `values` maps algorithm to value and has sha256; the file is moved.
         """
         blob = Blob(values["sha256"].hex(), size)
+        # The index first: once the blob has its name, it is found by every digest.
+        for algorithm, value in values.items():
+            if algorithm != "sha256":
+                self._note(algorithm, value.hex(), blob)
         target = self._path(blob)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -214,9 +218,6 @@ class Store:
             path.replace(target)
         except OSError as error:
             raise storage_error(error, target) from None
-        for algorithm, value in values.items():
-            if algorithm != "sha256":
-                self._note(algorithm, value.hex(), blob)
         return blob
 
     def keep(self, chunks: Iterable[bytes]) -> Blob:

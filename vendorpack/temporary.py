@@ -45,13 +45,17 @@ def create_folder(holder: Path, final: str) -> tuple[Path, int]:
 
 def leftovers(holder: Path, final: str) -> list[Path]:
     """Temporary names for `final` whose makers are gone."""
-    start = _temporary_start(final)
     found = []
     with contextlib.suppress(OSError), os.scandir(holder) as entries:
         for entry in entries:
-            if entry.name.startswith(start) and not _held(Path(entry.path)):
+            if is_temporary(entry.name, final) and not _held(Path(entry.path)):
                 found.append(Path(entry.path))
     return sorted(found)
+
+
+def is_temporary(name: str, final: str) -> bool:
+    """Whether `name` is a temporary one for `final`."""
+    return name.startswith(_temporary_start(final))
 
 
 def sweep(holder: Path, final: str) -> None:

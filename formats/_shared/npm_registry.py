@@ -151,7 +151,7 @@ class Dist:
     """What a registry says of one version's tarball.
 
     integrity: all the digests it gives (`integrity` and `shasum`); may be empty or weak.
-    manifest: the version's whole entry in the packument, as parsed.
+    manifest: all that it says of the version, as parsed.
     """
 
     tarball: str
@@ -175,7 +175,7 @@ async def dist_from_packument(index: Index, registry: str, name: str, version: s
 
 
 async def dists_from_packuments(index: Index, releases: Iterable[Release]) -> dict[Release, Dist]:
-    """Ask for many versions, each package once; what the registry does not have is left out.
+    """Ask for many versions at once; what the registry does not have is left out.
 
     Raises `FetchError` for every failure but "not found", and for an answer without sense.
     """
@@ -183,7 +183,7 @@ async def dists_from_packuments(index: Index, releases: Iterable[Release]) -> di
     for release in releases:
         wanted.setdefault((release.registry, release.name), set()).add(release.version)
     asked = [
-        asyncio.ensure_future(_ask(index, registry, name, sorted(versions)))
+        asyncio.ensure_future(_package(index, registry, name, sorted(versions)))
         for (registry, name), versions in sorted(wanted.items())
     ]
     try:
@@ -194,31 +194,51 @@ async def dists_from_packuments(index: Index, releases: Iterable[Release]) -> di
     return {release: dist for answer in answers for release, dist in answer.items()}
 
 
-async def _ask(
+async def _package(
     index: Index, registry: str, name: str, versions: Sequence[str]
 ) -> dict[Release, Dist]:
-    url = packument_url(registry, name)
+    packument = packument_url(registry, name)
+    found: dict[str, Any] = {}
+    if registry == DEFAULT_REGISTRY:
+        # A version's own document is some KB where a packument can be 10 MB. Not every
+        # registry has them, and mirrors of the default one may not.
+        for version in versions:
+            document = await _document(index, f"{packument}/{quote(version)}", name)
+            if isinstance(document, dict) and document.get("version") == version:
+                found[version] = document
+    if len(found) < len(versions):
+        document = await _document(index, packument, name)
+        if document is not None:
+            try:
+                found = {v: document["versions"][v] for v in versions if v in document["versions"]}
+            except (KeyError, TypeError):
+                raise _nonsense(name, packument) from None
+    try:
+        return {Release(registry, name, v): _dist(found[v]) for v in found}
+    except (DigestError, AttributeError, KeyError, TypeError):
+        raise _nonsense(name, packument) from None
+
+
+async def _document(index: Index, url: str, name: str) -> Any:
+    """A JSON document, None if the registry does not have it."""
     try:
         answer = await index.get(url, accept=CORGI)
     except FetchError as error:
         if error.status == 404:
-            return {}
+            return None
         raise
-    where = redact_url(url)
     try:
-        packument = load_json(decode_utf8(answer.body, where), where)
-        found = packument.get("versions", {})
-        return {
-            Release(registry, name, version): _dist(found[version])
-            for version in versions
-            if version in found
-        }
-    except (LockfileError, DigestError, AttributeError, KeyError, TypeError) as error:
-        raise FetchError(
-            f"the registry's answer for {name} makes no sense",
-            where=where,
-            fix="Check that the configured registry is one.",
-        ) from error
+        return load_json(decode_utf8(answer.body, name), name)
+    except LockfileError:
+        raise _nonsense(name, url) from None
+
+
+def _nonsense(name: str, url: str) -> FetchError:
+    return FetchError(
+        f"the registry's answer for {name} makes no sense",
+        where=redact_url(url),
+        fix="Check that what is configured as registry is one.",
+    )
 
 
 def _dist(manifest: Any) -> Dist:

@@ -50,8 +50,8 @@ class Npm(Format):
             warnings = (
                 Warning(
                     "a lockfile of version 1 does not say which packages are for which "
-                    "platform, so all of them are taken (`npm install "
-                    "--package-lock-only --lockfile-version 3` with npm 7 or newer mends that)",
+                    "platform: all of them are taken, and the registry is asked about each "
+                    "(`npm install --package-lock-only` with npm 7 or newer mends that)",
                     where,
                 ),
                 *warnings,
@@ -75,7 +75,7 @@ class Npm(Format):
         decides: dict[str, Json] = {"dev": options.dev}
         if lock.knows_platforms:
             decides["targets"] = [*sorted({str(replace(t, runtimes=())) for t in options.targets})]
-        if any(pin.resolved is None or not pin.integrity for pin in lock.pins):
+        if not lock.knows_platforms or any(not (p.resolved and p.integrity) for p in lock.pins):
             npmrc = load_npmrc(project)
             decides["registry"] = npmrc.registry
             decides["scopes"] = dict(npmrc.scopes)

@@ -10,8 +10,10 @@ yes       no         the index, by the address (`replace-registry-host` applied)
 no        any        the index, by the packument's address; then by that packument's tarball
 ========  =========  ==========================================================================
 
-With a lockfile of version 1 npm believes the packument, where there is one, more than the
-lockfile: dependencies that it does not name are not installed. So there it must be complete.
+For a lockfile of version 1 npm reads every packument: what it finds there it believes more than
+the lockfile (platforms, commands, dependencies: one that is not named is not installed), and
+for what it does not find it warns, links no commands and unpacks every platform. So there each
+package's packument must lie in the cache, with all that decides the tree.
 
 For a git dependency on GitHub npm ignores `integrity` and looks up the index by the address
 of the commit's tarball.
@@ -51,7 +53,8 @@ _NO_VERSION: Final = "0.0.0"
 class NpmArtifact(Artifact):
     """An artifact and how npm will look it up in its cache.
 
-    registry: the registry it is a release of; None for what comes by address or from git.
+    registry: the registry to ask about it; None for what comes by address or from git.
+    address_locked: whether the lockfile says where it is.
     content: algorithms under whose digests npm looks for the content.
     index_urls: addresses under which npm looks for the tarball in the index.
     packuments: registries whose packument npm reads first; the last is the default one.
@@ -60,6 +63,7 @@ class NpmArtifact(Artifact):
     """
 
     registry: str | None
+    address_locked: bool
     content: tuple[str, ...] = ()
     index_urls: tuple[str, ...] = ()
     packuments: tuple[str, ...] = ()
@@ -112,8 +116,9 @@ def _artifact(pin: Pin, lock: PackageLock, npmrc: Npmrc) -> NpmArtifact | None:
             where=pin.where,
             why=why,
             registry=registry,
+            address_locked=False,
             index_urls=tuple(dict.fromkeys((url, npmrc.replace_host(url)))),
-            packuments=tuple(dict.fromkeys((registry, npmrc.registry))),
+            packuments=_asked(pin, npmrc),
             manifest="{}" if lock.knows_platforms else None,
         )
     version = pin.version or _NO_VERSION
@@ -123,9 +128,11 @@ def _artifact(pin: Pin, lock: PackageLock, npmrc: Npmrc) -> NpmArtifact | None:
     if scheme == "git":
         return _from_github(pin, version, why)
     asked = npmrc.replace_host(pin.resolved)
-    origin: str | None = next((r for r in npmrc.registries() if asked.startswith(r)), None)
+    origin = next((r for r in npmrc.registries() if asked.startswith(r)), None)
+    # Version 1 has a version only for what comes from a registry.
+    reads_packument = not lock.knows_platforms and bool(pin.version)
     package_url = purl(pin.name, version)
-    if origin is None and "/-/" not in urlsplit(pin.resolved).path:
+    if origin is None and not reads_packument and "/-/" not in urlsplit(pin.resolved).path:
         package_url += f"?download_url={quote(redact_url(pin.resolved), safe='')}"
     return NpmArtifact(
         name=pin.name,
@@ -136,10 +143,22 @@ def _artifact(pin: Pin, lock: PackageLock, npmrc: Npmrc) -> NpmArtifact | None:
         integrity=pin.integrity,
         where=pin.where,
         why=why,
-        registry=origin,
+        registry=npmrc.registry_for(pin.name) if reads_packument else origin,
+        address_locked=True,
         content=_strongest(pin.integrity),
         index_urls=() if pin.integrity else tuple(dict.fromkeys((pin.resolved, asked))),
+        packuments=_asked(pin, npmrc) if reads_packument else (),
+        manifest=None if reads_packument else "{}",
     )
+
+
+def _asked(pin: Pin, npmrc: Npmrc) -> tuple[str, ...]:
+    """The registries whose packument npm may ask for.
+
+    The default one too: a scope's own may be configured for the user only, and then the
+    target does not know of it.
+    """
+    return tuple(dict.fromkeys((npmrc.registry_for(pin.name), npmrc.registry)))
 
 
 def _from_github(pin: Pin, version: str, why: tuple[str, ...]) -> NpmArtifact:
@@ -163,6 +182,7 @@ def _from_github(pin: Pin, version: str, why: tuple[str, ...]) -> NpmArtifact:
         where=pin.where,
         why=why,
         registry=None,
+        address_locked=True,
         index_urls=(url,),
     )
 

@@ -119,7 +119,7 @@ def _packument(releases: Sequence[Packed], workshop: Workshop) -> bytes:
             "name": one.artifact.name,
             "version": one.artifact.version,
             "dist": {
-                "tarball": _npm(one).index_urls[0],
+                "tarball": (*_npm(one).index_urls, one.artifact.url)[0],
                 "integrity": str(_index_digest(one, workshop)),
             },
         }

@@ -64,7 +64,7 @@ def _question(artifact: NpmArtifact) -> Release | None:
     if artifact.registry is None:
         return None
     no_hash = not artifact.integrity or artifact.integrity.weak
-    no_address = bool(artifact.packuments) and artifact.registry != DEFAULT_REGISTRY
+    no_address = not artifact.address_locked and artifact.registry != DEFAULT_REGISTRY
     if not no_hash and not no_address and artifact.manifest is not None:
         return None
     return Release(artifact.registry, artifact.name, artifact.version)
@@ -73,6 +73,8 @@ def _question(artifact: NpmArtifact) -> Release | None:
 def _answered(artifact: NpmArtifact, dist: Dist | None) -> NpmArtifact:
     asked = redact_url(packument_url(artifact.registry or "", artifact.name))
     if dist is None:
+        if artifact.address_locked:
+            return replace(artifact, packuments=(), manifest="{}")
         if artifact.manifest is not None:
             return artifact
         raise FetchError(
@@ -90,7 +92,7 @@ def _answered(artifact: NpmArtifact, dist: Dist | None) -> NpmArtifact:
                 fix="The package was replaced, or the registry is another one than at the time "
                 "of locking; find out which before you lock again.",
             )
-    if artifact.packuments:
+    if not artifact.address_locked:
         artifact = replace(artifact, url=dist.tarball)
     if artifact.manifest is None:
         artifact = replace(artifact, manifest=_manifest(dist))

@@ -101,6 +101,8 @@ def parse_pnpm_lock(project: Project) -> PnpmLock:
     graphs = []
     version = 0
     for document in load_documents(project.lock_bytes(), shown):
+        if document.value is None:
+            continue
         reader = _Reader(document, shown)
         version = reader.version
         graphs.append(reader.graph())
@@ -177,7 +179,7 @@ class _Reader:
         for section in sections:
             for name, value in _mapping(entry, section, where).items():
                 # Importers since 6.0: {specifier, version}.
-                reference = value["version"] if _has_version(value) else value
+                reference = value.get("version") if isinstance(value, dict) else value
                 if not isinstance(reference, str):
                     raise LockfileError(
                         f"{name[:100]!r} in {section} has no version", where=where, fix=_REWRITE
@@ -301,10 +303,6 @@ def _as_mapping(value: Yaml, where: str) -> dict[str, Yaml]:
 
 def _mapping(owner: Mapping[str, Yaml], key: str, where: str) -> dict[str, Yaml]:
     return _as_mapping(owner.get(key), where)
-
-
-def _has_version(value: Yaml) -> bool:
-    return isinstance(value, dict) and "version" in value
 
 
 def _text(owner: Mapping[str, Yaml], key: str, where: str) -> str:

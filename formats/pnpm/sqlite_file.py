@@ -109,7 +109,8 @@ def _tree(pages: _Pages, cells: list[bytes]) -> int:
         at = 0
         for group in groups:
             own = children[at : at + len(group) + 1]
-            inner = [struct.pack(">I", child) + cell for child, cell in zip(own, group)]
+            left = zip(own[:-1], group, strict=True)
+            inner = [struct.pack(">I", child) + cell for child, cell in left]
             parents.append(pages.add(_page(_INTERIOR, inner, right=own[-1])))
             at += len(own)
         children, partings = parents, above

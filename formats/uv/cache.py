@@ -139,7 +139,10 @@ def entry_id(*parts: str) -> str:
 
 def wheel_key(filename: str) -> str:
     """A wheel's name below its package's folder: version and tags, shortened if too long."""
-    version, tags = filename.removesuffix(".whl").split("-", 2)[1:]
+    from packaging.version import Version  # noqa: PLC0415 - dear, and only needed here
+
+    written, tags = filename.removesuffix(".whl").split("-", 2)[1:]
+    version = str(Version(written))
     key = f"{version}-{tags}"
     if len(key) <= _LONGEST_KEY:
         return key
@@ -147,15 +150,21 @@ def wheel_key(filename: str) -> str:
 
 
 def wheel_pointer(
-    encoding: Encoding, *, archive: str, sha256: str, filename: str, size: int, url: str
+    encoding: Encoding,
+    *,
+    archive: str,
+    hashes: Mapping[str, str],
+    filename: str,
+    size: int,
+    url: str,
 ) -> bytes:
     """The pointer to an unpacked wheel.
 
-    archive: its id. sha256, size: of the wheel file, in hex and bytes.
+    archive: its id. hashes, size: of the wheel file; uv's name of an algorithm to hex, bytes.
     """
     fields = {
         "id": archive,
-        "hashes": _hashes(encoding, sha256),
+        "hashes": _hashes(encoding, hashes),
         "filename": filename,
         "version": 0,
         "size": size,
@@ -164,10 +173,10 @@ def wheel_pointer(
 
 
 def revision_pointer(
-    encoding: Encoding, *, revision: str, sha256: str, size: int, url: str
+    encoding: Encoding, *, revision: str, hashes: Mapping[str, str], size: int, url: str
 ) -> bytes:
     """The pointer to an unpacked source distribution, `revision.http`."""
-    fields = {"id": revision, "hashes": _hashes(encoding, sha256), "size": size}
+    fields = {"id": revision, "hashes": _hashes(encoding, hashes), "size": size}
     return _pointer(encoding, fields, url)
 
 
@@ -177,8 +186,9 @@ def _diffuse(word: int) -> int:
     return word * _MULTIPLIER & _MASK
 
 
-def _hashes(encoding: Encoding, sha256: str) -> list[Any]:
-    return [["Sha256", sha256]] if encoding is Encoding.MAP else [{"Sha256": sha256}]
+def _hashes(encoding: Encoding, hashes: Mapping[str, str]) -> list[Any]:
+    pairs = sorted(hashes.items())
+    return [[*pair] if encoding is Encoding.MAP else dict([pair]) for pair in pairs]
 
 
 def _pointer(encoding: Encoding, fields: Mapping[str, Any], url: str) -> bytes:
@@ -194,7 +204,7 @@ def _pointer(encoding: Encoding, fields: Mapping[str, Any], url: str) -> bytes:
 def _policy(url: str, layout: _Layout) -> bytes:
     text = url.encode()
     size = len(text)
-    assert size > 8, "shorter strings are stored in place"  # noqa: PLR2004
+    assert size > 8, "shorter strings are stored in place"
     root = _round_up(size, 8) + 8
     struct_ = bytearray(layout.size)
     # Out-of-line strings are marked by the bits 10 above the lowest six of their length.

@@ -30,6 +30,7 @@ Stored zips need neither and are the same everywhere.
 
 from __future__ import annotations
 
+import importlib
 import posixpath
 import re
 import struct
@@ -58,7 +59,7 @@ _DEFLATED: Final = 8
 _RAW_DEFLATE: Final = -15
 _MEM_LEVEL: Final = 9
 _FEED: Final = 8192
-_LAST_WITH_ZLIB: Final = 8
+_LAST_OF_YARN_3: Final = 8
 NEWEST_CACHE_VERSION: Final = 10
 """Of Yarn 4.18; a newer one would mean that Yarn makes other zips."""
 _CACHE_KEY: Final = re.compile(r"([0-9]{1,3})(?:c([0-9]))?")
@@ -89,6 +90,11 @@ class CacheKey:
         """Read `10c0`; None if it is none."""
         match = _CACHE_KEY.fullmatch(text)
         return cls(int(match[1]), match[2] or MIXED) if match else None
+
+    @property
+    def of_yarn_4(self) -> bool:
+        """Whether Yarn 4 wrote it, not Yarn 2 or 3."""
+        return self.version > _LAST_OF_YARN_3
 
     def stored(self) -> CacheKey:
         """The key of the same version without compression."""
@@ -170,9 +176,7 @@ _Compressor = Callable[[bytes | memoryview], tuple[int, int, bytes | memoryview]
 """File content to method, general purpose flags and body."""
 
 
-def _zip(
-    tree: dict[str, _Node], compress: _Compressor, label: str
-) -> Iterator[bytes | memoryview]:
+def _zip(tree: dict[str, _Node], compress: _Compressor, label: str) -> Iterator[bytes | memoryview]:
     central: list[bytes] = []
     offset = 0
     for path, node in tree.items():
@@ -211,7 +215,7 @@ def _compressor(key: CacheKey, label: str) -> _Compressor:
         return lambda data: (_STORED, 0, data)
     level = 9 if key.level == MIXED else int(key.level)
     option = 4 if level < 3 else 2 if level > 7 else 0
-    compressobj = zlib.compressobj if key.version <= _LAST_WITH_ZLIB else _zlib_ng(label)
+    compressobj = _zlib_ng(label) if key.of_yarn_4 else zlib.compressobj
 
     def compress(data: bytes | memoryview) -> tuple[int, int, bytes | memoryview]:
         deflate = compressobj(level, zlib.DEFLATED, _RAW_DEFLATE, _MEM_LEVEL)
@@ -227,12 +231,12 @@ def _compressor(key: CacheKey, label: str) -> _Compressor:
 def _zlib_ng(label: str) -> Callable[..., Any]:
     """zlib-ng's `compressobj`. Imported late: only projects with Yarn 4 and `mixed` need it."""
     try:
-        from zlib_ng import zlib_ng  # noqa: PLC0415
+        zlib_ng = importlib.import_module("zlib_ng.zlib_ng")
     except ImportError:
         raise UnsupportedError(
             "the lockfile pins zips as Yarn 4 compresses them, which takes zlib-ng",
             where=label,
-            fix="Install the Python package zlib-ng, version 1.0.",
+            fix="Install the Python package zlib-ng, version 1.0, beside vendorpack.",
         ) from None
     compressobj: Callable[..., Any] = zlib_ng.compressobj
     return compressobj

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from vendorpack.errors import LockfileError
@@ -39,13 +40,12 @@ def needed(
 
     No targets means all of them. Raises `LockfileError` if the formula is none.
     """
-    results = [
-        evaluate(conditions, lambda kind, value: _wanted(target, architectures, kind, value), where)
-        for target in targets
-    ]
     if not targets:
         evaluate(conditions, lambda _kind, _value: True, where)
-    return any(results) or not targets
+        return True
+    return any(
+        evaluate(conditions, partial(_wanted, target, architectures), where) for target in targets
+    )
 
 
 def evaluate(conditions: str, holds: Callable[[str, str], bool], where: str) -> bool:

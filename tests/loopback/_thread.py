@@ -82,7 +82,11 @@ class ThreadedServer:
         protocol = asyncio.StreamReaderProtocol(reader, loop=self._loop)
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.TimeoutError):
             transport, _ = await self._loop.connect_accepted_socket(
-                lambda: protocol, connection, ssl=self._tls
+                lambda: protocol,
+                connection,
+                ssl=self._tls,
+                # Clients drop connections without a farewell.
+                ssl_shutdown_timeout=None if self._tls is None else 0.2,
             )
             writer = asyncio.StreamWriter(transport, protocol, reader, self._loop)
             try:

@@ -42,12 +42,15 @@ class Proxy(ThreadedServer):
             lines = [f"{request.method} {parts.path or '/'} HTTP/1.1"]
             lines += [f"{name}: {value}" for name, value in headers.items()]
             far_writer.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
+        pumps = {
+            asyncio.create_task(_pump(reader, far_writer)),
+            asyncio.create_task(_pump(far_reader, writer)),
+        }
         try:
-            there = asyncio.ensure_future(_pump(reader, far_writer))
-            await _pump(far_reader, writer)
-            there.cancel()
-            await asyncio.gather(there, return_exceptions=True)
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            for pump in pumps:
+                pump.cancel()
             far_writer.close()
 
 

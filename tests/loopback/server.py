@@ -5,9 +5,9 @@
     assert server.paths == ["/a.tgz"]
 
 A route is bytes, a `Reply`, a list of them (one for each request, the last for all further
-ones), or a function from `Request` to `Reply`. A function in place of the table answers for
-every path. What is asked is kept in `Server.requests`. Connections are kept alive; Range and
-If-Range are understood unless a reply says otherwise.
+ones), or a function from `Request` to `Reply`; `default` is the function for all other paths.
+What is asked is kept in `Server.requests`. Connections are kept alive; Range and If-Range are
+understood unless a reply says otherwise.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Reply:
     cut: bytes of the body after which the connection is closed (reset, if `reset`).
     drip: seconds between the body's bytes, sent one by one.
     delay: seconds before anything is sent.
-    silent: nothing is ever sent.
+    silent: nothing is ever sent; with `cut`, nothing after those bytes.
     length: the Content-Length to claim; None is the true one, -1 none at all.
     ranges: whether Range is understood.
     """
@@ -69,6 +69,11 @@ Handler = Callable[[Request], Reply]
 Route = bytes | Reply | Sequence[Reply] | Handler
 
 
+def not_here(request: Request) -> Reply:
+    """What an unknown path gets unless told otherwise."""
+    return Reply(b"not here", 404)
+
+
 class Server(ThreadedServer):
     """Serves `routes`, which may be changed at any time.
 
@@ -78,12 +83,17 @@ class Server(ThreadedServer):
     """
 
     def __init__(
-        self, routes: Mapping[str, Route] | Handler, *, tls: ssl.SSLContext | None = None
+        self,
+        routes: Mapping[str, Route],
+        *,
+        default: Handler = not_here,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         super().__init__(tls=tls)
         self.requests: list[Request] = []
         self.most_at_once = 0
         self._routes = routes
+        self._default = default
         self._at_once = 0
         self._turns: dict[str, int] = {}
 
@@ -104,9 +114,7 @@ class Server(ThreadedServer):
                 self._at_once -= 1
 
     def _answer(self, request: Request) -> Reply:
-        if callable(self._routes):
-            return self._routes(request)
-        route = self._routes.get(request.path, Reply(b"not here", 404))
+        route = self._routes.get(request.path, self._default)
         if isinstance(route, bytes):
             return Reply(route)
         if isinstance(route, Reply):
@@ -134,7 +142,7 @@ async def read_request(reader: asyncio.StreamReader) -> Request | None:
 
 async def _send(writer: asyncio.StreamWriter, request: Request, reply: Reply) -> bool:
     """Send a reply. Returns whether the connection is still good."""
-    if reply.silent:
+    if reply.silent and reply.cut is None:
         await asyncio.Event().wait()
     if reply.delay:
         await asyncio.sleep(reply.delay)
@@ -168,6 +176,8 @@ async def _send(writer: asyncio.StreamWriter, request: Request, reply: Reply) ->
         writer.write(head)
         await _send_slowly(writer, kept, reply.drip)
     await writer.drain()
+    if reply.silent:
+        await asyncio.Event().wait()
     if reply.reset:
         # What is on its way must arrive first: a reset takes it along.
         await asyncio.sleep(0.05)

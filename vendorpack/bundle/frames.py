@@ -13,7 +13,7 @@ import struct
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Any, Final, Self, TypeAlias
 
 import zstandard
 
@@ -72,6 +72,11 @@ class Compressor:
 def max_compressed(size: int) -> int:
     """The most bytes that a frame of `size` bytes may take: libzstd's bound, and a little."""
     return size + (size >> 8) + (64 << 10)
+
+
+def max_trailer(count: int) -> int:
+    """The most bytes that a trailer for `count` frames may take."""
+    return 4096 + 80 * count
 
 
 def check_frame(data: memoryview, size: int) -> None:
@@ -160,28 +165,30 @@ class Trailer:
         if head != expected or hashlib.sha256(body).digest() != digest:
             raise BundleError("the bundle is damaged: its trailer does not match its hash")
         try:
-            value = json.loads(body)
-            trailer = cls(
-                id=value["id"],
-                frames=tuple(value["frames"]),
-                level=value["level"],
-                vendorpack=value["vendorpack"],
-                zstd=value["zstd"],
-            )
-            good = (
-                type(trailer.level) is int
-                and all(
-                    isinstance(text, str) and _HEX256.fullmatch(text)
-                    for text in (trailer.id, *trailer.frames)
-                )
-                and isinstance(trailer.vendorpack, str)
-                and isinstance(trailer.zstd, str)
-                and trailer.dump() == frame
-            )
+            trailer = cls._of(json.loads(body))
+            canonical = trailer.dump() == frame
         except (ValueError, TypeError, KeyError, RecursionError):
-            good = False
-        if not good:
-            raise BundleError("the bundle is damaged: its trailer makes no sense")
+            raise BundleError("the bundle is damaged: its trailer makes no sense") from None
+        if not canonical:
+            raise BundleError("the bundle is damaged: its trailer is not in the canonical form")
+        return trailer
+
+    @classmethod
+    def _of(cls, value: Any) -> Self:
+        """From JSON; raises all kinds of errors if it is not a trailer's."""
+        trailer = cls(
+            id=value["id"],
+            frames=tuple(value["frames"]),
+            level=value["level"],
+            vendorpack=value["vendorpack"],
+            zstd=value["zstd"],
+        )
+        for sha256 in (trailer.id, *trailer.frames):
+            if not _HEX256.fullmatch(sha256):
+                raise ValueError("not a sha256")
+        versions = (trailer.vendorpack, trailer.zstd)
+        if type(trailer.level) is not int or not all(type(text) is str for text in versions):
+            raise TypeError("not a level, or not a version")
         return trailer
 
 

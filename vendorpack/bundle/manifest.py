@@ -206,31 +206,31 @@ def _load(data: bytes) -> dict[str, Any]:
 def _object(value: Any, name: str) -> dict[str, Any]:
     if type(value) is not dict:
         _bad(f"{name}: not an object")
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 def _list(value: Any, name: str) -> list[Any]:
     if type(value) is not list:
         _bad(f"{name}: not a list")
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 def _text(value: Any, name: str) -> str:
     if type(value) is not str or len(value) > 65536 or _CONTROL.search(value):
         _bad(f"{name}: not a plain text")
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 def _hex(value: Any, name: str) -> str:
     if type(value) is not str or not _HEX256.fullmatch(value):
         _bad(f"{name}: not a sha256")
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 def _whole(value: Any, name: str, most: int) -> int:
     if type(value) is not int or not 0 <= value <= most:
         _bad(f"{name}: not a number from 0 to {most}")
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 def _path(value: Any, name: str) -> str:
@@ -266,7 +266,7 @@ def _environment(value: Any) -> Environment:
         if not _NAME.fullmatch(name):
             _bad(f"variables: {name!r} is not the name of a variable")
         text = _text(variable["value"], name)
-        if variable["path"] and text != ".":
+        if variable["path"] and text:
             _path(text, name)
         variables.append(Variable(name, text, variable["path"]))
     sources = []

@@ -7,16 +7,29 @@ Writing: `members` checks the entries, `cut` groups them into frames, in one pas
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
 
 from vendorpack.bundle import tar
-from vendorpack.bundle.frames import MAX_FRAME
-from vendorpack.bundle.manifest import FILE_MODES, FOLDER_MODES, MANIFEST_PATH, File, Manifest
-from vendorpack.errors import BundleError, UnsupportedError
+from vendorpack.bundle.frames import MAX_FRAME, Buffer
+from vendorpack.bundle.manifest import (
+    FILE_MODES,
+    FOLDER_MODES,
+    MANIFEST_PATH,
+    File,
+    Head,
+    Manifest,
+)
+from vendorpack.errors import BlobLost, BundleError, UnsupportedError
 from vendorpack.model import Blob, Entry
 from vendorpack.paths import PathError, Tree
+
+ReadBlob: TypeAlias = Callable[[Blob], Iterable[Buffer]]
+"""A blob's bytes in chunks, read from several threads at once.
+
+Raises `BlobLost` after the last chunk, at the latest, if they are not the blob's.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +129,40 @@ def cut(entries: Iterable[Member], limits: Limits = DEFAULT_LIMITS) -> Iterator[
             total += size
     if pending:
         yield Batch(tuple(pending), (total,), pending[0].long)
+
+
+def content_of(content: Blob | bytes | None, read_blob: ReadBlob) -> Iterator[Buffer]:
+    """A member's bytes: exactly as many as its size says. Raises `BlobLost`."""
+    if isinstance(content, bytes):
+        yield content
+    elif content is not None:
+        rest = content.size
+        for chunk in read_blob(content):
+            rest -= len(chunk)
+            if rest < 0:
+                break
+            yield chunk
+        if rest:
+            raise BlobLost(content.sha256, "a file of the store has not the size it had")
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What the manifest needs to know of the batches that went by."""
+
+    files: list[File] = field(default_factory=list)
+    frames: list[int] = field(default_factory=list)
+
+    def watch(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """Hand the batches through."""
+        for batch in batches:
+            self.files.extend(member.file for member in batch.members)
+            self.frames.extend(batch.sizes)
+            yield batch
+
+    def manifest(self, head: Head, mtime: int) -> Manifest:
+        """The manifest, once all batches have gone by."""
+        return Manifest(head, mtime, tuple(self.frames), tuple(self.files))
 
 
 @dataclass(frozen=True, slots=True)

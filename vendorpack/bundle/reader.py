@@ -57,13 +57,13 @@ class Bundle:
         self.trailer: Trailer | None = None
         start = self._pread(len(_TAR_START), 0)
         if not start:
-            raise self._error("the file is empty")
+            raise BundleError("the file is empty")
         if start == _TAR_START:
             self._open_tar()
         elif start[:4] == frames.ZSTD_MAGIC.to_bytes(4, "little"):
             self._open_zstd()
         else:
-            raise self._error("this is not a vendorpack bundle")
+            raise BundleError("this is not a vendorpack bundle")
 
     def __enter__(self) -> Self:
         return self
@@ -123,30 +123,35 @@ class Bundle:
     def _open_zstd(self) -> None:
         table = frames.read_table(self._pread, self.size)
         if table is None:
-            raise self._error(
+            raise BundleError(
                 "the bundle is cut short, or not a vendorpack bundle: no frame table at its end",
                 fix="Copy or download it again.",
             )
         entries, table_size = table
-        if len(entries) < 3 or entries[-1][1] or entries[-1][0] > self.size:
-            raise self._error("the bundle is damaged: its frame table makes no sense")
-        trailer_size = entries[-1][0]
+        trailer_size = entries[-1][0] if entries else 0
+        if (
+            len(entries) < 3
+            or entries[-1][1]
+            or trailer_size > frames.max_trailer(len(entries))
+            or any(stored > frames.max_compressed(size) for stored, size in entries[:-1])
+        ):
+            raise BundleError("the bundle is damaged: its frame table makes no sense")
         self.trailer = Trailer.parse(
             self._pread(trailer_size, self.size - table_size - trailer_size)
         )
         if len(self.trailer.frames) != len(entries) - 1:
-            raise self._error("the bundle is damaged: its trailer does not fit its frame table")
+            raise BundleError("the bundle is damaged: its trailer does not fit its frame table")
         sha256 = self.trailer.frames
         stored, size = entries[0]
         if size > MAX_MANIFEST_FRAME:
-            raise self._error("the bundle's manifest is too large")
+            raise BundleError("the bundle's manifest is too large")
         first = self._small_frame(Frame(0, 0, stored, sha256[0], Span(size, 0, 0, 0, False)))
         self._read_manifest(first)
         if self.id != self.trailer.id:
-            raise self._error("the bundle is damaged: its manifest does not match its id")
+            raise BundleError("the bundle is damaged: its manifest does not match its id")
         spans = locate(self.manifest)
         if [span.size for span in spans] != [entry[1] for entry in entries[1:-2]]:
-            raise self._error("the bundle is damaged: its frame table does not fit its manifest")
+            raise BundleError("the bundle is damaged: its frame table does not fit its manifest")
         offset = stored
         located = []
         for number, span in enumerate(spans, 1):
@@ -158,14 +163,14 @@ class Bundle:
         stored, size = entries[number]
         end = Frame(number, offset, stored, sha256[number], Span(size, 0, 0, 0, False))
         if size != len(tar.END) or self._small_frame(end) != tar.END:
-            raise self._error("the bundle is damaged: its tar does not end as it should")
+            raise BundleError("the bundle is damaged: its tar does not end as it should")
 
     def _open_tar(self) -> None:
         field = self._pread(tar.BLOCK, 0)[124:135]
         size = int(field, 8) if field.isdigit() and not set(field) & set(b"89") else -1
         total = tar.BLOCK + size + len(tar.padding(size))
         if size < 0 or total > min(MAX_MANIFEST_FRAME, self.size):
-            raise self._error("the bundle is cut short, or not a vendorpack bundle")
+            raise BundleError("the bundle is cut short, or not a vendorpack bundle")
         self._read_manifest(self._pread(total, 0))
         offset = total
         located = []
@@ -174,18 +179,15 @@ class Bundle:
             offset += span.size
         self.frames = tuple(located)
         if self.size != offset + len(tar.END) or self._pread(len(tar.END), offset) != tar.END:
-            raise self._error("the bundle is cut short, or has more in it than it says")
+            raise BundleError("the bundle is cut short, or has more in it than it says")
 
     def _read_manifest(self, first: bytes) -> None:
         """Take the first frame's tar bytes."""
         self.manifest_bytes = first[tar.BLOCK :].rstrip(b"\0")
-        try:
-            self.manifest = Manifest.parse(self.manifest_bytes)
-        except BundleError as error:
-            raise self._error(error.what, fix=error.fix) from None
+        self.manifest = Manifest.parse(self.manifest_bytes)
         self.id = manifest_id(self.manifest_bytes)
         if first != self._manifest_tar():
-            raise self._error("the bundle is damaged: its manifest's tar header is wrong")
+            raise BundleError("the bundle is damaged: its manifest's tar header is wrong")
 
     def _manifest_tar(self) -> bytes:
         size = len(self.manifest_bytes)
@@ -203,32 +205,26 @@ class Bundle:
             offset += len(part)
         return b"".join(parts)
 
-    def _error(self, what: str, fix: str | None = None) -> BundleError:
-        return BundleError(what, where=str(self.path), fix=fix)
-
 
 def open_bundle(path: Path) -> Bundle:
     """Open and check a bundle (`.tar.zst`, or the same as a plain `.tar`).
 
     Raises `BundleError`: not a bundle, damaged, cut short, or of a newer format.
     """
+    fd = -1
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise BundleError(
-            f"the bundle cannot be read: {error.strerror}", where=str(path)
-        ) from None
-    try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise BundleError("a bundle is a regular file", where=str(path))
+            raise BundleError("a bundle is a regular file")
         return Bundle(path, fd)
-    except OSError as error:
-        os.close(fd)
-        raise BundleError(
-            f"the bundle cannot be read: {error.strerror}", where=str(path)
-        ) from None
-    except BaseException:
-        os.close(fd)
+    except BaseException as error:
+        if fd >= 0:
+            os.close(fd)
+        if isinstance(error, OSError):
+            what = f"the bundle cannot be read: {error.strerror}"
+            raise BundleError(what, where=str(path)) from None
+        if isinstance(error, BundleError):
+            error.where = str(path)
         raise
 
 
@@ -254,8 +250,6 @@ class FrameReader:
         if self._bundle.trailer is None:
             self._fill(out, frame)
             return out
-        if frame.stored > frames.max_compressed(size):
-            raise self._damaged(frame, "it is larger than it can be")
         data = memoryview(self._stored)[: frame.stored]
         self._fill(data, frame)
         if hashlib.sha256(data).hexdigest() != frame.sha256:
@@ -337,5 +331,3 @@ class FrameReader:
             where=str(self._bundle.path),
             fix="Copy or download it again.",
         )
-
-

@@ -67,9 +67,12 @@ def header(path: str, size: int, mode: int, mtime: int) -> bytes:
     if not fields:
         return own
     body = b"".join(fields)
-    return _ustar(b"././@PaxHeader", b"", len(body), 0o644, mtime, _PAX) + body + padding(
-        len(body)
-    ) + own
+    return (
+        _ustar(b"././@PaxHeader", b"", len(body), 0o644, mtime, _PAX)
+        + body
+        + padding(len(body))
+        + own
+    )
 
 
 def _split(name: bytes) -> tuple[bytes, bytes] | None:

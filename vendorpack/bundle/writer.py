@@ -8,13 +8,12 @@ last and comes first, so the output is put together at the end, under a temporar
 
 from __future__ import annotations
 
-import collections
 import errno
 import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -27,19 +26,12 @@ import vendorpack
 from vendorpack import temporary
 from vendorpack.bundle import frames, tar
 from vendorpack.bundle.frames import Buffer, Compressor, Trailer
-from vendorpack.bundle.manifest import MANIFEST_PATH, Head, Manifest, manifest_id
-from vendorpack.bundle.plan import DEFAULT_LIMITS, Batch, Limits, Section, cut, members
-from vendorpack.disk import storage_error
+from vendorpack.bundle.manifest import MANIFEST_PATH, Head, manifest_id
+from vendorpack.bundle.plan import DEFAULT_LIMITS,Batch,Limits,ReadBlob,Section,Tally,content_of,cut,members,
+from vendorpack.disk import sha256_of, storage_error
 from vendorpack.errors import BlobLost, UnsupportedError
 from vendorpack.model import Blob
-
-ReadBlob: TypeAlias = Callable[[Blob], Iterable[Buffer]]
-"""A blob's bytes in chunks, read from several threads at once.
-
-Raises `BlobLost` after the last chunk, at the latest, if they are not the blob's.
-"""
-Progress: TypeAlias = Callable[[int], None]
-"""Called with the number of bytes (of tar) that were done since the last call."""
+from vendorpack.shares import Progress, in_order
 
 _LEVEL = 3
 _COPY = 1 << 20
@@ -91,30 +83,21 @@ def write_bundle(
     the file cannot be written.
     """
     encoder = _Encoder(Compressor(level), uncompressed)
-    files = []
-    sizes: list[int] = []
-
-    def batches() -> Iterator[Batch]:
-        for batch in cut(members(sections), limits):
-            files.extend(member.file for member in batch.members)
-            sizes.extend(batch.sizes)
-            yield batch
-
-    with (
-        _storage_errors(path),
-        tempfile.TemporaryFile(dir=path.parent) as body,
-        ThreadPoolExecutor(max(jobs, 1), "pack") as pool,
-    ):
+    tally = Tally()
+    batches = tally.watch(cut(members(sections), limits))
+    with _storage_errors(path), tempfile.TemporaryFile(dir=path.parent) as body:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         temporary.sweep(path.parent, path.name)
         written = []
-        tasks = _tasks(batches(), encoder, read_blob, mtime)
-        for frame in _in_order(pool, tasks, ahead=max(jobs, 1) + 1):
+        tasks = _tasks(batches, encoder, read_blob, mtime)
+        for frame in in_order(_run, tasks, jobs=jobs):
             body.write(frame.data)
             written.append((len(frame.data), frame.tar_size, frame.sha256))
             if progress is not None:
                 progress(frame.tar_size)
         body.flush()
-        manifest = Manifest(head, mtime, tuple(sizes), tuple(files)).dump()
+        manifest = tally.manifest(head, mtime).dump()
         first = encoder.frame(_manifest_tar(manifest, mtime))
         last = encoder.frame(tar.END)
         rows = [
@@ -123,13 +106,13 @@ def write_bundle(
             (len(last.data), last.tar_size, last.sha256),
         ]
         end = b"" if uncompressed else _end(manifest_id(manifest), rows, level)
-        sha256, size = _assemble(path, pool, first.data, body, bytes(last.data) + end)
+        sha256, size = _assemble(path, first.data, body, bytes(last.data) + end)
     return Written(
         id=manifest_id(manifest),
         sha256=sha256,
         size=size,
         tar_size=sum(row[1] for row in rows),
-        files=len(files),
+        files=len(tally.files),
     )
 
 
@@ -162,6 +145,10 @@ def _tasks(
                 yield partial(encoder.frame, part, long=batch.long)
 
 
+def _run(task: Callable[[], _Frame]) -> _Frame:
+    return task()
+
+
 def _pack(batch: Batch, encoder: _Encoder, read_blob: ReadBlob, mtime: int) -> _Frame:
     return encoder.frame(_batch_tar(batch, read_blob, mtime), long=batch.long)
 
@@ -175,7 +162,7 @@ def _batch_tar(batch: Batch, read_blob: ReadBlob, mtime: int) -> bytearray:
         header = tar.header(path, size, mode, mtime)
         out[position : position + len(header)] = header
         position += len(header)
-        for chunk in _content(member.content, read_blob):
+        for chunk in content_of(member.content, read_blob):
             out[position : position + len(chunk)] = chunk
             position += len(chunk)
         position += -size % tar.BLOCK
@@ -192,7 +179,7 @@ def _parts(batch: Batch, read_blob: ReadBlob, mtime: int) -> Iterator[bytearray]
 
     def pieces() -> Iterator[Buffer]:
         yield tar.header(path, size, mode, mtime)
-        yield from _content(member.content, read_blob)
+        yield from content_of(member.content, read_blob)
         yield tar.padding(size)
 
     for piece in pieces():
@@ -205,38 +192,6 @@ def _parts(batch: Batch, read_blob: ReadBlob, mtime: int) -> Iterator[bytearray]
             if position == len(part):
                 yield part
                 part, position = bytearray(next(sizes, 0)), 0
-
-
-def _content(content: Blob | bytes | None, read_blob: ReadBlob) -> Iterator[Buffer]:
-    """A member's bytes: exactly as many as its size says. Raises `BlobLost`."""
-    if isinstance(content, bytes):
-        yield content
-    elif content is not None:
-        rest = content.size
-        for chunk in read_blob(content):
-            rest -= len(chunk)
-            if rest < 0:
-                break
-            yield chunk
-        if rest:
-            raise BlobLost(content.sha256, "a file of the store has not the size it had")
-
-
-def _in_order(
-    pool: ThreadPoolExecutor, tasks: Iterable[Callable[[], _Frame]], ahead: int
-) -> Iterator[_Frame]:
-    """Results of `tasks` in order, with at most `ahead` of them begun and not taken."""
-    pending: collections.deque[Future[_Frame]] = collections.deque()
-    try:
-        for task in tasks:
-            pending.append(pool.submit(task))
-            if len(pending) >= ahead:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
-    finally:
-        for future in pending:
-            future.cancel()
 
 
 def _manifest_tar(manifest: bytes, mtime: int) -> bytes:
@@ -268,13 +223,11 @@ def _end(bundle_id: str, rows: list[tuple[int, int, str]], level: int) -> bytes:
     return trailer + frames.dump_table([*(row[:2] for row in rows), (len(trailer), 0)])
 
 
-def _assemble(
-    path: Path, pool: ThreadPoolExecutor, first: Buffer, body: IO[bytes], last: bytes
-) -> tuple[str, int]:
+def _assemble(path: Path, first: Buffer, body: IO[bytes], last: bytes) -> tuple[str, int]:
     """Put the parts together under a temporary name, then give it the final one."""
     name, fd = temporary.create_file(path)
     try:
-        with open(fd, "r+b") as out:
+        with open(fd, "r+b") as out, ThreadPoolExecutor(1, "hash") as pool:
             out.write(first)
             out.flush()
             _copy(body.fileno(), fd)
@@ -282,7 +235,7 @@ def _assemble(
             out.write(last)
             out.flush()
             # Hashing reads from memory what fsync waits for the disk to take.
-            digest = pool.submit(_sha256, fd)
+            digest = pool.submit(sha256_of, fd)
             os.fsync(fd)
             sha256, size = digest.result(), os.fstat(fd).st_size
             name.replace(path)
@@ -306,16 +259,6 @@ def _copy(source: int, target: int) -> None:
         if not count:
             raise OSError(errno.EIO, "a temporary file became shorter")
         offset += count
-
-
-def _sha256(fd: int) -> str:
-    digest = hashlib.sha256()
-    buffer = bytearray(_COPY)
-    offset = 0
-    while count := os.preadv(fd, [buffer], offset):
-        digest.update(memoryview(buffer)[:count])
-        offset += count
-    return digest.hexdigest()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -8,6 +8,7 @@ on the wire. Userinfo is a secret: it never stays in the address.
 from __future__ import annotations
 
 import base64
+import ipaddress
 import re
 import string
 from dataclasses import dataclass, field
@@ -17,9 +18,8 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 from vendorpack.redact import redact_url
 
 PORTS: Final = {"http": 80, "https": 443}
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_IMPOSSIBLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _NAME = re.compile(r"[a-z0-9._-]+")
-_IPV6 = re.compile(r"[0-9a-f:.]+")
 _PLAIN = re.compile(r"[!-~]*")
 _PRINTABLE = string.ascii_letters + string.digits + string.punctuation
 
@@ -63,7 +63,7 @@ class Address:
 
     def join(self, location: str) -> Address:
         """The address that a redirect from here names. Raises `AddressError`."""
-        _refuse_control(location)  # urljoin would drop some without a word
+        _refuse_impossible(location)  # urljoin would drop some without a word
         try:
             joined = urljoin(self.url, location)
         except ValueError:
@@ -73,20 +73,22 @@ class Address:
 
 def parse_address(text: str) -> Address:
     """Take an address apart. Raises `AddressError`."""
-    _refuse_control(text)
+    _refuse_impossible(text)
     try:
         parts = urlsplit(text)
         scheme, host, port = parts.scheme.lower(), parts.hostname or "", parts.port
         path, query = _quoted(parts.path) or "/", _quoted(parts.query)
     except ValueError:
         raise AddressError("not a URL") from None
+    if "\\" in parts.netloc:
+        raise AddressError("a backslash is in its host")
     if scheme not in PORTS:
         raise AddressError("neither http nor https")
     try:
         host = host if host.isascii() else host.encode("idna").decode("ascii")
     except UnicodeError:
         raise AddressError("not a host name") from None
-    if not (_IPV6 if ":" in host else _NAME).fullmatch(host):
+    if not (_is_ipv6(host) if "[" in parts.netloc else _NAME.fullmatch(host)):
         raise AddressError("not a host name")
     userinfo, at, _ = parts.netloc.rpartition("@")
     return Address(
@@ -99,9 +101,21 @@ def parse_address(text: str) -> Address:
     )
 
 
+def shown_unread(text: str) -> str:
+    """As much of what is no address as may be printed: there is no telling where a secret ends."""
+    return ascii(text.rpartition("@")[2].partition("?")[0])
+
+
 def basic(login: str, password: str) -> str:
     """The value of an Authorization header for a login and a password."""
     return "Basic " + base64.b64encode(f"{login}:{password}".encode()).decode("ascii")
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        return ipaddress.IPv6Address(host).scope_id is None
+    except ValueError:
+        return False
 
 
 def _quoted(text: str) -> str:
@@ -109,9 +123,9 @@ def _quoted(text: str) -> str:
     return text if _PLAIN.fullmatch(text) else quote(text, safe=_PRINTABLE)
 
 
-def _refuse_control(text: str) -> None:
-    if _CONTROL.search(text):
-        raise AddressError("a control character is in it")
+def _refuse_impossible(text: str) -> None:
+    if _IMPOSSIBLE.search(text):
+        raise AddressError("a control character is in it, or what is no character at all")
 
 
 def _basic_of(userinfo: str) -> str:

@@ -20,12 +20,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vendorpack.errors import UsageError
-from vendorpack.fetch.address import Address, AddressError, basic, parse_address
+from vendorpack.fetch.address import Address, AddressError, basic, parse_address, shown_unread
 from vendorpack.model import Credential
-from vendorpack.redact import redact_url
 
 _DOT_SEGMENT = re.compile(r"(?:^|/|\\|%2f|%5c)(?:\.|%2e){1,2}(?:/|\\|%2f|%5c|$)", re.IGNORECASE)
-_NOT_IN_HEADER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_HEADER_VALUE = re.compile(r"[\t -~]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +109,11 @@ def _prefix(credential: Credential) -> Address:
     except AddressError as error:
         raise UsageError(
             f"credentials are configured for an address that cannot be one: {error}",
-            where=redact_url(credential.prefix),
+            where=shown_unread(credential.prefix),
         ) from None
-    if _NOT_IN_HEADER.search(credential.header):
+    if not _HEADER_VALUE.fullmatch(credential.header):
         raise UsageError(
-            "the configured credentials have a line break or a control character in them",
+            "the configured credentials hold a line break or what else cannot be sent",
             where=prefix.shown,
             fix="Check the variable or file that the token is read from.",
         )

@@ -31,6 +31,7 @@ from vendorpack.fetch.part import Part
 from vendorpack.fetch.request import Limits, Reply, Requester, UrlPolicy
 from vendorpack.fetch.transfer import Transfer
 from vendorpack.model import Access, Answer
+from vendorpack.redact import redact_url
 
 __all__ = ["Client", "Download", "Limits", "UrlPolicy"]
 
@@ -141,7 +142,7 @@ class Client:
                         on_bytes=self._on_bytes,
                     )
                     try:
-                        shown = await self._persist(label, transfer.attempt, lambda: file.size)
+                        shown = await self._persist(url, label, transfer.attempt, lambda: file.size)
                     except FetchError as error:
                         failures.append(error)
                         continue
@@ -165,10 +166,14 @@ class Client:
             return Answer(body, reply.headers.get("Content-Type", ""), reply.address.url)
 
         async with self._slots:
-            return await self._persist("", attempt, lambda: 0)
+            return await self._persist(url, "", attempt, lambda: 0)
 
     async def _persist(
-        self, label: str, attempt: Callable[[], Awaitable[T]], grown: Callable[[], int]
+        self,
+        url: str,
+        label: str,
+        attempt: Callable[[], Awaitable[T]],
+        grown: Callable[[], int],
     ) -> T:
         """Try until it works, or no more trying helps. Raises `FetchError`."""
         limits = self._limits
@@ -191,7 +196,9 @@ class Client:
                     failures += 1
                     await asyncio.sleep(wait)
         except TimeoutError:
-            raise FetchError(f"{prefix}not done after {limits.max_time:,.0f} s") from None
+            raise FetchError(
+                f"{prefix}not done after {limits.max_time:,.0f} s", where=redact_url(url)
+            ) from None
 
     def _wait(self, prefix: str, fault: Fault, failures: int) -> float:
         """Seconds to wait before the next attempt."""

@@ -159,6 +159,6 @@ async def _settled(work: asyncio.Future[None]) -> None:
             await asyncio.wait([work])
         except asyncio.CancelledError as error:
             cancelled = error
-    if cancelled is not None:
-        raise cancelled
-    work.result()
+    failed = work.exception()
+    if cancelled or failed:
+        raise cancelled or failed

@@ -16,19 +16,20 @@ import aiohttp
 from yarl import URL
 
 from vendorpack import __version__
-from vendorpack.fetch.address import Address, AddressError, parse_address
+from vendorpack.fetch.address import Address, AddressError, parse_address, shown_unread
 from vendorpack.fetch.auth import Logins, read_netrc
 from vendorpack.fetch.faults import Fault, of_error, of_status
 from vendorpack.fetch.proxy import Proxies
 from vendorpack.fetch.tls import trust
 from vendorpack.model import Access
-from vendorpack.redact import redact_text
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _SUCCESS: Final = frozenset({200, 206, 416})
 """416 answers a Range request for bytes behind the end: a matter of whoever sent it."""
 _DRAINED: Final = 64 << 10
 """Bytes of an unwanted body that are read so that the connection can be used again."""
+_FIELD: Final = 64 << 10
+"""Bytes of one header: signed addresses to redirect to are long."""
 
 
 class UrlPolicy(Protocol):
@@ -144,6 +145,7 @@ class Requester:
             headers={"User-Agent": f"vendorpack/{__version__}"},
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._limits.connect_timeout),
             auto_decompress=False,
+            max_field_size=_FIELD,
             trust_env=False,
         )
 
@@ -213,7 +215,7 @@ def _parse(url: str) -> Address:
     try:
         return parse_address(url)
     except AddressError as error:
-        raise Fault(f"the address cannot be used: {error}", where=redact_text(ascii(url))) from None
+        raise Fault(f"the address cannot be used: {error}", where=shown_unread(url)) from None
 
 
 def _follow(address: Address, location: str) -> Address:

@@ -1,0 +1,127 @@
+"""Go modules: go.sum (or go.work) to the download half of a module cache.
+
+The client needs go.mod and go.sum beside its sources as always. `GOPROXY=off` gives clear errors
+for whatever go.sum does not list; the checksum database is not asked, as go.sum is complete.
+`GOTOOLCHAIN=local` because toolchains are modules that even a full cache cannot serve: go checks
+them with the checksum database every time. A `replace` by another module is in go.sum under the
+other's name, and one by a folder is part of the sources.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import cast
+from urllib.parse import urlsplit
+
+from vendorpack.errors import IntegrityError
+from vendorpack.formats.gomod.config import Config, module_cache, read_config
+from vendorpack.formats.gomod.hashes import MAX_MOD, MAX_ZIP, mod_hash, zip_hash
+from vendorpack.formats.gomod.layout import layout
+from vendorpack.formats.gomod.lockfile import WORKSPACE, read_sums, sum_files, warnings
+from vendorpack.formats.gomod.modules import DEFAULT_PROXY, DIGEST, ModuleFile
+from vendorpack.model import (
+    Access,
+    Artifact,
+    Entry,
+    Environment,
+    Format,
+    Host,
+    Json,
+    Lockfile,
+    Options,
+    Packed,
+    Project,
+    Variable,
+    Workshop,
+)
+
+
+class GoModules(Format):
+    """The modules that a go.sum lists."""
+
+    name = "gomod"
+    title = "Go modules"
+    layout_version = 1
+    command = "go build ./..."
+    opens_artifacts = True
+
+    def read(self, project: Project, options: Options) -> Lockfile:
+        """Read go.sum, or go.work with all that its members have."""
+        config = read_config(project.host)
+        return Lockfile(
+            path=project.where(),
+            format=self.name,
+            artifacts=tuple(read_sums(sum_files(project), config)),
+            access=_access(config),
+            warnings=tuple(warnings(project)),
+        )
+
+    def companions(self, lockfile: str) -> tuple[str, ...]:
+        """go.mod is checked against go.sum by go; go.work.sum is half of a workspace."""
+        return ("go.work.sum",) if lockfile == WORKSPACE else ("go.mod",)
+
+    def fingerprint(self, project: Project, options: Options) -> Mapping[str, Json]:
+        """The go.sum files of a workspace's members: a go.work does not pin by itself."""
+        if project.lockfile.name != WORKSPACE:
+            return {}
+        return {
+            path: hashlib.sha256(data.replace(b"\r\n", b"\n")).hexdigest()
+            for path, data in sum_files(project)
+        }
+
+    def derive(self, artifact: Artifact, algorithm: str, path: Path) -> bytes:
+        """The h1 of a downloaded zip or go.mod. Raises `IntegrityError`."""
+        if algorithm != DIGEST or not isinstance(artifact, ModuleFile):
+            return super().derive(artifact, algorithm, path)
+        limit = MAX_ZIP if artifact.suffix == "zip" else MAX_MOD
+        if path.stat().st_size > limit:
+            raise IntegrityError(
+                f"larger than the {limit >> 20} MiB that go allows", where=str(artifact)
+            )
+        if artifact.suffix == "mod":
+            return mod_hash(path.read_bytes())
+        with path.open("rb") as file:
+            return zip_hash(file, artifact.module)
+
+    def layout(self, packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
+        """See `vendorpack.formats.gomod.layout`."""
+        return layout(packed, workshop)
+
+    def environment(self, packed: Sequence[Packed]) -> Environment:
+        """Where the cache is, and that there is nothing else."""
+        return Environment(
+            variables=(
+                Variable("GOMODCACHE", "go", is_path=True),
+                Variable("GOPROXY", "off"),
+                Variable("GOTOOLCHAIN", "local"),
+            )
+        )
+
+    def native_roots(self, host: Host) -> Mapping[str, Path]:
+        """The user's own module cache."""
+        return {"go": module_cache(host)}
+
+    def merge(self, path: str, existing: bytes, ours: bytes) -> bytes:
+        """The user's own `.info` knows more (time and origin) than the one made up here."""
+        return existing if path.endswith(".info") and _is_info(existing) else ours
+
+
+def _access(config: Config) -> Access:
+    addresses = [urlsplit(address) for address in (DEFAULT_PROXY, *config.proxies)]
+    return Access(
+        origins=frozenset(f"{parts.scheme}://{parts.netloc}" for parts in addresses),
+        credentials=config.credentials,
+    )
+
+
+def _is_info(data: bytes) -> bool:
+    try:
+        return isinstance(cast(dict[str, Json], json.loads(data))["Version"], str)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return False
+
+
+FORMAT = GoModules()

@@ -1,0 +1,156 @@
+"""go.sum, and go.work with the go.sum of its members.
+
+A line `MODULE VERSION h1:…` wants the module's zip, `MODULE VERSION/go.mod h1:…` its go.mod. After
+`go mod tidy` that is all that building, vetting and testing on any platform needs; stale lines
+are a harmless superset. Hashes of kinds other than h1 are passed over, as go does.
+
+A workspace's hashes are go.work.sum and its members' go.sum together.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Final
+
+from vendorpack.digest import Digest, Integrity
+from vendorpack.errors import LockfileError, UnsupportedError
+from vendorpack.formats.gomod.config import Config
+from vendorpack.formats.gomod.modfile import directives
+from vendorpack.formats.gomod.modules import (
+    DEFAULT_PROXY,
+    DIGEST,
+    Module,
+    ModuleFile,
+    Suffix,
+    module_purl,
+)
+from vendorpack.model import Project, Warning
+
+WORKSPACE: Final = "go.work"
+
+_HASH_SIZE: Final = 32
+
+
+def sum_files(project: Project) -> list[tuple[str, bytes]]:
+    """Path (relative to the root) and bytes of every file of hashes that is there."""
+    folder = project.lockfile.parent
+    if project.lockfile.name != WORKSPACE:
+        return [(project.where(), project.lock_bytes())]
+    names = ["go.work.sum", *(f"{member}/go.sum" for member in members(project))]
+    found = ((str(folder / name), project.read(name)) for name in names)
+    return [(path, data) for path, data in found if data is not None]
+
+
+def members(project: Project) -> list[str]:
+    """The folders that a go.work uses, relative to it, sorted."""
+    data = project.lock_bytes()
+    used = {
+        str(PurePosixPath(arguments[0]))
+        for verb, arguments, _ in directives(data, project.where())
+        if verb == "use" and arguments
+    }
+    return sorted(used)
+
+
+def read_sums(files: list[tuple[str, bytes]], config: Config) -> list[ModuleFile]:
+    """The artifacts of all lines, each once, sorted.
+
+    Raises `LockfileError` for what is not such a file, or for two hashes of one thing, and
+    `UnsupportedError` where the configuration leaves no proxy to ask.
+    """
+    found: dict[tuple[Module, Suffix], ModuleFile] = {}
+    for path, data in files:
+        for module, suffix, digest, where in _lines(data, path):
+            known = found.get((module, suffix))
+            if known is None:
+                found[module, suffix] = _artifact(module, suffix, digest, where, config)
+            elif known.digest != digest:
+                raise LockfileError(
+                    f"{module.path} {module.version} has another hash here than in {known.where}",
+                    where=where,
+                )
+    return [found[key] for key in sorted(found)]
+
+
+def warnings(project: Project) -> Iterator[Warning]:
+    """What a go.mod beside the lockfile says that a bundle cannot keep."""
+    mod = "go.mod" if project.lockfile.name != WORKSPACE else WORKSPACE
+    data = project.read(mod)
+    path = str(project.lockfile.parent / mod)
+    for verb, arguments, where in directives(data or b"", path):
+        if verb == "toolchain" and arguments:
+            yield Warning(
+                f"toolchains are not packed: the target needs a go that satisfies {path} by itself "
+                f"({arguments[0]} is what it names)",
+                where,
+            )
+    if project.read("vendor/modules.txt") is not None:
+        vendor = str(project.lockfile.parent / "vendor")
+        yield Warning("go builds from vendor/ by default and then needs no bundle", vendor)
+
+
+def _lines(data: bytes, path: str) -> Iterator[tuple[Module, Suffix, Digest, str]]:
+    for number, raw in enumerate(data.split(b"\n"), 1):
+        where = f"{path}:{number}"
+        try:
+            fields = raw.decode("ascii").split()
+        except UnicodeDecodeError:
+            raise LockfileError("the line is not plain ASCII", where=where) from None
+        if not fields:
+            continue
+        if len(fields) != 3:
+            raise LockfileError(
+                f"the line has {len(fields)} fields and not module, version and hash", where=where
+            )
+        name, version, text = fields
+        suffix: Suffix = "mod" if version.endswith("/go.mod") else "zip"
+        module = Module(name, version.removesuffix("/go.mod"))
+        if not module.is_valid:
+            raise LockfileError(f"not a module: {name!r} {version!r}", where=where)
+        kind, colon, value = text.partition(":")
+        if not colon:
+            raise LockfileError("the hash has no kind", where=where)
+        if kind == DIGEST:
+            yield module, suffix, _digest(value, where), where
+
+
+def _digest(value: str, where: str) -> Digest:
+    try:
+        raw = base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        raw = b""
+    if len(raw) != _HASH_SIZE:
+        raise LockfileError("the hash is not 32 bytes in base64", where=where)
+    return Digest(DIGEST, raw)
+
+
+def _artifact(
+    module: Module, suffix: Suffix, digest: Digest, where: str, config: Config
+) -> ModuleFile:
+    if config.is_private(module.path):
+        raise UnsupportedError(
+            f"{module.path} is private by GOPRIVATE or GONOPROXY, so only version control has it",
+            where=where,
+            fix="Set GONOPROXY=none if a proxy in GOPROXY serves it, or vendor it.",
+        )
+    if not config.proxies:
+        raise UnsupportedError(
+            f"GOPROXY leaves no proxy to ask for {module.path}",
+            where=where,
+            fix=f"Set GOPROXY to a module proxy, such as {DEFAULT_PROXY}.",
+        )
+    sources = [f"{proxy}/{module.escaped}.{suffix}" for proxy in config.proxies]
+    canonical = f"{DEFAULT_PROXY}/{module.escaped}.{suffix}"
+    return ModuleFile(
+        name=module.path,
+        version=module.version,
+        purl=module_purl(module, suffix),
+        url=canonical,
+        integrity=Integrity.of([digest]),
+        where=where,
+        fetch_from=() if sources == [canonical] else tuple(sources),
+        suffix=suffix,
+    )

@@ -1,0 +1,150 @@
+"""pnpm 7 to 12: pnpm-lock.yaml and the store `pnpm install` links from.
+
+`lockfile` reads the text, `artifacts` chooses and addresses, `stores` decides for which pnpms,
+`layout` draws and writes the stores with the help of `index` (what a package's entry says) and
+`sqlite_file` (the table that pnpm 11 keeps entries in).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from vendorpack.formats._shared.npmrc import load_npmrc, load_user_npmrc
+from vendorpack.formats.pnpm import layout as store
+from vendorpack.formats.pnpm.artifacts import choose
+from vendorpack.formats.pnpm.config import load_registries
+from vendorpack.formats.pnpm.lockfile import parse_pnpm_lock
+from vendorpack.formats.pnpm.merge import merge_index_db
+from vendorpack.formats.pnpm.stores import asked_for, stores_for
+from vendorpack.model import (
+    Entry,
+    Environment,
+    Format,
+    Host,
+    Json,
+    Lockfile,
+    Options,
+    Packed,
+    Project,
+    Variable,
+    Warning,
+    Workshop,
+)
+
+
+class Pnpm(Format):
+    """pnpm."""
+
+    name = "pnpm"
+    title = "pnpm"
+    layout_version = 1
+    command = "pnpm install --frozen-lockfile"
+    opens_artifacts = True
+    options = {
+        "store": "Store versions to write: v3 (pnpm 7 to 9), v10, v11 (pnpm 11 and 12), several "
+        "with commas between, or all. Default: the one of package.json's packageManager, else "
+        "those of all pnpms that write such a lockfile."
+    }
+
+    def read(self, project: Project, options: Options) -> Lockfile:
+        """Read pnpm-lock.yaml; see `Format.read`."""
+        lock = parse_pnpm_lock(project)
+        npmrc = load_npmrc(project)
+        registries = load_registries(project, npmrc)
+        stores = stores_for(lock.version, asked_for(project, options))
+        artifacts, warnings = choose(lock, options, registries, stores)
+        if len(stores) > 1 and artifacts and "pnpm-store" not in options.extra:
+            warnings = (
+                Warning(
+                    "packed for all pnpms that read this lockfile, each with a store of its own: "
+                    "name yours in package.json's packageManager or with --pnpm-store",
+                    project.where(),
+                ),
+                *warnings,
+            )
+        return Lockfile(
+            path=str(project.lockfile),
+            format=self.name,
+            artifacts=artifacts,
+            access=npmrc.access(registries.default, *registries.scopes.values()),
+            warnings=(*warnings, *npmrc.warnings),
+        )
+
+    def fingerprint(self, project: Project, options: Options) -> Mapping[str, Json]:
+        """Targets, development dependencies, the stores asked for, and used scopes' registries."""
+        registries = load_registries(project, load_npmrc(project))
+        text = project.lock_bytes()
+        return {
+            "dev": options.dev,
+            "targets": [*sorted({str(replace(t, runtimes=())) for t in options.targets})],
+            "stores": [*asked_for(project, options)],
+            "scopes": {
+                scope: registry
+                for scope, registry in sorted(registries.scopes.items())
+                if f"{scope}/".encode() in text
+            },
+        }
+
+    def layout(self, packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
+        """The stores' trees; see `vendorpack.formats.pnpm.layout`."""
+        return store.layout(packed, workshop)
+
+    def environment(self, packed: Sequence[Packed]) -> Environment:
+        """The stores and no network, in the words of each pnpm that has a store here.
+
+        pnpm 7 to 10 read `npm_config_…`, pnpm 11 and 12 `pnpm_config_…`. A pnpm that is not
+        the one the project names must not try to download that one; pnpm 11 and 12 must
+        not ask the registry about releases' ages either, and may find a store read-only.
+        """
+        variables: list[Variable] = []
+        stores = store.stores_of(packed)
+        if {"v3", "v10"}.intersection(stores):
+            variables += [
+                Variable("npm_config_manage_package_manager_versions", "false"),
+                Variable("npm_config_offline", "true"),
+                Variable("npm_config_store_dir", store.ROOT, is_path=True),
+            ]
+        if "v11" in stores:
+            variables += [
+                Variable("pnpm_config_frozen_store", "true"),
+                Variable("pnpm_config_minimum_release_age", "0"),
+                Variable("pnpm_config_offline", "true"),
+                Variable("pnpm_config_pm_on_fail", "ignore"),
+                Variable("pnpm_config_store_dir", store.ROOT, is_path=True),
+                Variable("pnpm_config_trust_lockfile", "true"),
+            ]
+        return Environment(tuple(sorted(variables)))
+
+    def native_roots(self, host: Host) -> Mapping[str, Path]:
+        """pnpm's own store: the setting `store-dir`, `PNPM_HOME`, or pnpm's default."""
+        return {store.ROOT: _store_dir(host)}
+
+    def merge(self, path: str, existing: bytes, ours: bytes) -> bytes:
+        """The table of v11 keeps the user's rows; all else is replaced."""
+        if path == f"{store.ROOT}/v11/{store.INDEX_DB}":
+            return merge_index_db(existing, ours)
+        return ours
+
+
+def _store_dir(host: Host) -> Path:
+    environ = host.environ
+    configured = environ.get("pnpm_config_store_dir")
+    if configured:
+        return host.home / configured
+    npmrc = load_user_npmrc(host).path("store-dir")
+    if npmrc is not None:
+        return npmrc
+    for variable, folder in (("PNPM_HOME", "store"), ("XDG_DATA_HOME", "pnpm/store")):
+        if environ.get(variable):
+            return Path(environ[variable], folder)
+    if host.os == "windows":
+        local = environ.get("LOCALAPPDATA")
+        return (Path(local) if local else host.home / "AppData/Local") / "pnpm/store"
+    if host.os == "macos":
+        return host.home / "Library/pnpm/store"
+    return host.home / ".local/share/pnpm/store"
+
+
+FORMAT = Pnpm()

@@ -1,0 +1,233 @@
+"""pnpm's store: files by their content, and an index of each package's files.
+
+::
+
+    pnpm/store/
+      v3/                                     pnpm 7, 8, 9
+        files/<hh>/<rest>[-exec]              a file: hex of its sha512; -exec if executable
+        files/<ii>/<rest>-index.json          a package: hex of its tarball's digest
+        <id>/integrity.json                   a package without one (from a git host)
+        <id>/integrity-not-built.json         the same, for --ignore-scripts
+      v10/                                    pnpm 10
+        files/<hh>/<rest>[-exec]
+        index/<ii>/<rest, 62 digits>-<id>.json
+        <id>/integrity.json …
+        projects/                             pnpm puts links in it: everybody may write
+      v11/                                    pnpm 11, 12
+        files/<hh>/<rest>[-exec]
+        index.db                              rows by "<integrity>\\t<id>"
+
+`<id>` is `name@version` (or an address), escaped. Every version looks below its own folder
+only, so a file that several versions need is there several times. The copies follow each
+other, and compress to almost nothing; unpacked they take their space.
+
+An archive's first path component is cut, only files count (pnpm takes a hard link for one), and
+of two with one path the later counts.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from vendorpack.formats._shared.tarball import FILE, HARDLINK, members, package_path
+from vendorpack.formats.pnpm.artifacts import PnpmArtifact
+from vendorpack.formats.pnpm.index import TABLE, TABLE_SQL, File, PackageIndex
+from vendorpack.formats.pnpm.sqlite_file import write_table
+from vendorpack.model import Entry, Packed, Workshop
+
+ROOT: Final = "pnpm/store"
+STORES: Final = ("v3", "v10", "v11")
+"""All store versions, oldest first."""
+INDEX_DB: Final = "index.db"
+
+_INSTALL_SCRIPTS: Final = ("preinstall", "install", "postinstall")
+_PUBLISH_SCRIPTS: Final = ("prepublish", "prepack", "publish")
+_SHARED_FOLDER: Final = 0o1777
+
+
+@dataclass(frozen=True, slots=True)
+class _Unpacked:
+    artifact: PnpmArtifact
+    index: PackageIndex
+    contents: Sequence[memoryview]
+    """Of `index.files`, in order."""
+    needs_build: bool
+    """Whether pnpm would run its scripts before it packs it (git hosts only)."""
+
+
+def layout(packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
+    """The stores' entries, package by package."""
+    stores = stores_of(packed)
+    written: set[str] = set()
+    rows: dict[str, bytes] = {}
+    if "v10" in stores:
+        yield Entry(f"{ROOT}/v10/projects", None, _SHARED_FOLDER)
+    for unpacked in workshop.map(lambda one: _unpack(one, workshop), packed):
+        for entry in _package_entries(unpacked):
+            if entry.path not in written:
+                written.add(entry.path)
+                yield entry
+        if "v11" in unpacked.artifact.stores:
+            value = unpacked.index.to_msgpack()
+            for key in _row_keys(unpacked):
+                rows.setdefault(key, value)
+    if "v11" in stores:
+        yield Entry(f"{ROOT}/v11/{INDEX_DB}", write_table(TABLE, TABLE_SQL, rows.items()))
+
+
+def stores_of(packed: Iterable[Packed]) -> tuple[str, ...]:
+    """The store versions that any artifact is laid out for, oldest first."""
+    wanted = {
+        store
+        for one in packed
+        if isinstance(one.artifact, PnpmArtifact)
+        for store in one.artifact.stores
+    }
+    return tuple(store for store in STORES if store in wanted)
+
+
+# -- a package -----------------------------------------------------------------------------
+
+
+def _unpack(packed: Packed, workshop: Workshop) -> _Unpacked:
+    artifact = packed.artifact
+    assert isinstance(artifact, PnpmArtifact)
+    found: dict[str, tuple[int, memoryview]] = {}
+    for member in members(workshop.read(packed.blob), label=str(artifact)):
+        path = package_path(member.name)
+        if member.type in (FILE, HARDLINK) and path is not None:
+            found[path] = (member.mode, member.data)
+    files = [
+        File(path, hashlib.sha512(data).digest(), mode, len(data))
+        for path, (mode, data) in sorted(found.items())
+    ]
+    manifest = _manifest(found["package.json"][1] if "package.json" in found else b"{}")
+    index = PackageIndex(
+        name=_word(manifest, "name") or artifact.name,
+        version=_word(manifest, "version") or artifact.version,
+        requires_build=_has_script(manifest, _INSTALL_SCRIPTS)
+        or "binding.gyp" in found
+        or any(path.startswith(".hooks/") for path in found),
+        files=files,
+    )
+    return _Unpacked(
+        artifact,
+        index,
+        [found[file.path][1] for file in files],
+        _needs_build(manifest, found),
+    )
+
+
+def _package_entries(unpacked: _Unpacked) -> Iterator[Entry]:
+    artifact = unpacked.artifact
+    for file, data in zip(unpacked.index.files, unpacked.contents, strict=True):
+        digits = file.digest.hex()
+        suffix = "-exec" if file.executable else ""
+        mode = 0o755 if file.executable else 0o644
+        content = bytes(data)
+        for store in artifact.stores:
+            path = f"{ROOT}/{store}/files/{digits[:2]}/{digits[2:]}{suffix}"
+            yield Entry(path, content, mode, artifact)
+    index = unpacked.index.to_json()
+    for path in _index_paths(unpacked):
+        yield Entry(f"{ROOT}/{path}", index, artifact=artifact)
+
+
+def _index_paths(unpacked: _Unpacked) -> Iterator[str]:
+    artifact = unpacked.artifact
+    digits = artifact.integrity.strongest[0].hex if artifact.integrity else ""
+    if "v3" in artifact.stores:
+        if artifact.sri:
+            yield f"v3/files/{digits[:2]}/{digits[2:]}-index.json"
+        else:
+            for folder in sorted({_folder_v7(artifact.id), _folder_v9(artifact.id)}):
+                yield from (f"v3/{folder}/{name}" for name in _built_names(unpacked))
+    if "v10" in artifact.stores:
+        if artifact.git_hosted:
+            folder = _folder_v10(artifact.id)
+            yield from (f"v10/{folder}/{name}" for name in _built_names(unpacked))
+        else:
+            yield f"v10/index/{digits[:2]}/{digits[2:64]}-{_escaped(artifact.id)}.json"
+
+
+def _built_names(unpacked: _Unpacked) -> tuple[str, ...]:
+    if unpacked.needs_build:
+        return ("integrity-not-built.json",)
+    return ("integrity.json", "integrity-not-built.json")
+
+
+def _row_keys(unpacked: _Unpacked) -> tuple[str, ...]:
+    artifact = unpacked.artifact
+    if not artifact.git_hosted:
+        return (f"{artifact.sri}\t{artifact.id}",)
+    if unpacked.needs_build:
+        return (f"{artifact.id}\tnot-built",)
+    return (f"{artifact.id}\tbuilt", f"{artifact.id}\tnot-built")
+
+
+# -- names ---------------------------------------------------------------------------------
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r'[\\/:*?"<>|]', "+", text)
+
+
+def _folder_v7(package_id: str) -> str:
+    """pnpm 7 and 8."""
+    return _shortened(_escaped(package_id), 120, 50, _base32_md5)
+
+
+def _folder_v9(package_id: str) -> str:
+    return _shortened(_escaped(package_id), 120, 120 - 27, _base32_md5)
+
+
+def _folder_v10(package_id: str) -> str:
+    name = _escaped(package_id).replace("#", "+")
+    return _shortened(name, 120, 120 - 33, lambda n: hashlib.sha256(n.encode()).hexdigest()[:32])
+
+
+def _shortened(name: str, longest: int, kept: int, digest: Callable[[str], str]) -> str:
+    """Long names and such with capitals end in a hash."""
+    if len(name) <= longest and name == name.lower():
+        return name
+    return f"{name[:kept]}_{digest(name)}"
+
+
+def _base32_md5(text: str) -> str:
+    value = hashlib.md5(text.encode(), usedforsecurity=False).digest()
+    return base64.b32encode(value).decode().rstrip("=").lower()
+
+
+# -- package.json --------------------------------------------------------------------------
+
+
+def _manifest(data: memoryview | bytes) -> dict[str, Any]:
+    """package.json; empty if it is not one (then pnpm fails at it, here or there)."""
+    try:
+        value = json.loads(bytes(data).decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _word(manifest: Mapping[str, Any], key: str) -> str:
+    value = manifest.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _has_script(manifest: Mapping[str, Any], names: Sequence[str]) -> bool:
+    scripts = manifest.get("scripts")
+    return isinstance(scripts, dict) and any(scripts.get(name) for name in names)
+
+
+def _needs_build(manifest: Mapping[str, Any], files: Mapping[str, object]) -> bool:
+    if _has_script(manifest, ("prepare",)):
+        return True
+    main = (_word(manifest, "main") or "index.js").removeprefix("./")
+    return _has_script(manifest, _PUBLISH_SCRIPTS) and main not in files

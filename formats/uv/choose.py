@@ -1,0 +1,304 @@
+"""From a lockfile to artifacts: what `uv sync` and `uv run` may install on the targets.
+
+The walk starts at every member of the workspace (and at what the workspace's root or a script
+asks for itself), along `dependencies`, the groups that are in by default or asked for by name,
+and the extras asked for. Markers are judged for each target. Where uv forks a resolution by
+extras and groups that exclude each other, its markers mention them as `extra == '…'`; those
+are taken as true, so a file may come too many but never one too few.
+
+Of each package a target gets the wheels its interpreter may prefer, else the source
+distribution.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Final
+from urllib.parse import quote
+
+from vendorpack.errors import LockfileError
+from vendorpack.formats._shared import wheels
+from vendorpack.formats._shared.git_repo import commit_address, commit_integrity
+from vendorpack.formats._shared.markers import holds, parse_marker
+from vendorpack.formats._shared.pypi_index import (
+    DEFAULT_INDEX,
+    check_filename,
+    check_name,
+    purl,
+    without_userinfo,
+)
+from vendorpack.formats.uv.cache import canonical_url, digest
+from vendorpack.formats.uv.lockfile import Dependency, File, Package, Source, UvLock
+from vendorpack.formats.uv.settings import ALL, Settings
+from vendorpack.model import Artifact, Options, Target, Warning
+from vendorpack.redact import redact_url
+
+_DEV: Final = "dev"
+_EXTRA: Final = re.compile(r"\bextra\s*[!=]=\s*(?:'[^']*'|\"[^\"]*\")")
+_TRUE: Final = "python_version >= '3'"
+_NO_VERSION: Final = "0"
+Reached = dict[int, tuple[set[str], list[Target]]]
+"""Index of a package to the roots it is reached from and the targets it is for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UvArtifact(Artifact):
+    """A wheel, source distribution or commit, and where uv's cache has it.
+
+    filename: of the file; empty for a commit.
+    root: `pypi`, `index/<digest>` or `url/<digest>`: the folder below a bucket; empty for a
+        commit.
+    asked: the address as uv asks for it; of a commit, the repository's.
+    """
+
+    filename: str
+    root: str
+    asked: str
+
+    @property
+    def is_wheel(self) -> bool:
+        """Whether it is a wheel."""
+        return wheels.is_wheel(self.filename)
+
+    @property
+    def is_sdist(self) -> bool:
+        """Whether it is a source distribution's archive."""
+        return bool(self.filename) and not self.is_wheel
+
+
+def choose(
+    lock: UvLock, options: Options, settings: Settings, where: str
+) -> tuple[tuple[UvArtifact, ...], tuple[Warning, ...]]:
+    """The artifacts for the targets, sorted, each once; and warnings.
+
+    Raises `LockfileError`, `UnsupportedError`, `UsageError`.
+    """
+    roots = tuple(_roots(lock, options, settings))
+    warnings = [*_unknown_groups(lock, options, where)]
+    artifacts: dict[tuple[str, str, str], UvArtifact] = {}
+    for number, (labels, targets) in sorted(_reach(lock, roots, options.targets).items()):
+        package = lock.packages[number]
+        if package.source.is_local:
+            warnings += _outside(package)
+            continue
+        found, missing = _artifacts(package, targets, settings, _why(labels))
+        warnings += (
+            Warning(f"{package.name} {package.version} has no file for {target}", package.where)
+            for target in missing
+        )
+        for artifact in found:
+            artifacts[artifact.name, artifact.version, artifact.url or ""] = artifact
+    return tuple(artifacts[key] for key in sorted(artifacts)), tuple(dict.fromkeys(warnings))
+
+
+# -- the walk ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Root:
+    """Where a walk begins. `label`: empty for what is always installed."""
+
+    label: str
+    dependencies: tuple[Dependency, ...]
+    where: str
+
+
+def _roots(lock: UvLock, options: Options, settings: Settings) -> Iterator[_Root]:
+    members = set(lock.members)
+    own = [
+        package
+        for package in lock.packages
+        if (package.name in members if members else package.source.is_local)
+    ]
+    yield _Root("", lock.requirements, "")
+    for package in own:
+        yield _Root("", package.dependencies, package.where)
+        for extra, dependencies in package.extras.items():
+            if _asked_for(extra, options):
+                yield _Root(f"extra {extra}", dependencies, package.where)
+    for groups, where in [(lock.groups, ""), *((p.groups, p.where) for p in own)]:
+        for group, dependencies in groups.items():
+            by_default = options.dev and (
+                group in settings.default_groups or settings.default_groups == (ALL,)
+            )
+            if by_default or _asked_for(group, options):
+                label = _DEV if by_default else f"group {group}"
+                yield _Root(label, dependencies, where)
+
+
+def _asked_for(name: str, options: Options) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in options.groups)
+
+
+def _unknown_groups(lock: UvLock, options: Options, where: str) -> Iterator[Warning]:
+    known = {*lock.groups}
+    for package in lock.packages:
+        known |= {*package.groups, *package.extras}
+    for pattern in options.groups:
+        if not any(fnmatchcase(name, pattern) for name in known):
+            yield Warning(f"no group or extra is called {pattern}", where)
+
+
+def _reach(lock: UvLock, roots: Sequence[_Root], targets: Sequence[Target]) -> Reached:
+    """All packages that are reached. No targets: regardless of markers."""
+    names = _ByName(lock.packages)
+    reached: Reached = {}
+    for target in targets or (None,):
+        for root in roots:
+            for number in _walk(root, names, target):
+                labels, its_targets = reached.setdefault(number, (set(), []))
+                labels.add(root.label)
+                if target is not None and target not in its_targets:
+                    its_targets.append(target)
+    return reached
+
+
+def _walk(root: _Root, names: _ByName, target: Target | None) -> set[int]:
+    seen: set[tuple[int, str]] = set()
+    queue = [(dependency, root.where) for dependency in root.dependencies]
+    while queue:
+        dependency, where = queue.pop()
+        if target is not None and not _may_hold(dependency.marker, target, where):
+            continue
+        for number in names.find(dependency, where):
+            package = names.packages[number]
+            for extra in ("", *dependency.extras):
+                if (number, extra) not in seen:
+                    seen.add((number, extra))
+                    below = package.extras.get(extra, ()) if extra else package.dependencies
+                    queue += [(d, package.where) for d in below]
+    return {number for number, _ in seen}
+
+
+class _ByName:
+    """Finds the packages that an edge may mean."""
+
+    def __init__(self, packages: Sequence[Package]) -> None:
+        self.packages = packages
+        self._numbers: dict[str, list[int]] = {}
+        for number, package in enumerate(packages):
+            self._numbers.setdefault(package.name, []).append(number)
+
+    def find(self, dependency: Dependency, where: str) -> Iterable[int]:
+        numbers = [
+            number
+            for number in self._numbers.get(dependency.name, ())
+            if dependency.version in (None, self.packages[number].version)
+            and dependency.source in (None, self.packages[number].source)
+        ]
+        if not numbers:
+            raise LockfileError(
+                f"{dependency.name[:100]!r} is needed but not in the lockfile",
+                where=where or None,
+                fix="Let uv write the lockfile anew: uv lock.",
+            )
+        return numbers
+
+
+def _may_hold(marker: str, target: Target, where: str) -> bool:
+    return not marker or _judged(marker, target, where)
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _judged(marker: str, target: Target, where: str) -> bool:
+    # Markers have `and` and `or` but no `not`, so what is made true can only add packages.
+    return holds(parse_marker(_EXTRA.sub(_TRUE, marker), where), target)
+
+
+# -- files ---------------------------------------------------------------------------------
+
+
+def _artifacts(
+    package: Package, targets: Sequence[Target], settings: Settings, why: tuple[str, ...]
+) -> tuple[tuple[UvArtifact, ...], tuple[Target, ...]]:
+    """The artifacts of a package, and the targets that there is none for."""
+    name = check_name(package.name, package.where)
+    if package.source.kind == "git":
+        return (_commit(package, name, why),), ()
+    files = [*package.wheels, *([package.sdist] if package.sdist is not None else [])]
+    taken, missing = wheels.choose(
+        files,
+        targets,
+        filename=lambda file: file.filename,
+        wheels=settings.allows_wheels(name),
+    )
+    if not targets and any(file.filename.endswith("-any.whl") for file in taken):
+        taken = tuple(file for file in taken if wheels.is_wheel(file.filename))
+    return tuple(_archive(package, name, file, why) for file in taken), missing
+
+
+def _archive(package: Package, name: str, file: File, why: tuple[str, ...]) -> UvArtifact:
+    check_filename(file.filename, package.where)
+    source = package.source
+    version = package.version or _NO_VERSION
+    package_url = purl(name, version)
+    asked = file.url
+    if source.kind == "url":
+        if source.subdirectory:
+            asked += f"#subdirectory={source.subdirectory}"
+        root = f"url/{digest(canonical_url(asked))}"
+        package_url += f"?download_url={quote(redact_url(file.url), safe='')}"
+    else:
+        root = _index_root(source)
+    return UvArtifact(
+        name=name,
+        version=version,
+        purl=package_url,
+        url=file.url,
+        integrity=file.integrity,
+        size=file.size,
+        where=package.where,
+        why=why,
+        filename=file.filename,
+        root=root,
+        asked=asked,
+    )
+
+
+def _index_root(source: Source) -> str:
+    if source.location.rstrip("/") == DEFAULT_INDEX.rstrip("/"):
+        return "pypi"
+    return f"index/{digest(canonical_url(source.location))}"
+
+
+def _commit(package: Package, name: str, why: tuple[str, ...]) -> UvArtifact:
+    source = package.source
+    version = package.version or _NO_VERSION
+    url = without_userinfo(source.location)
+    vcs_url = quote(f"git+{url}@{source.commit}", safe="")
+    return UvArtifact(
+        name=name,
+        version=version,
+        purl=f"{purl(name, version)}?vcs_url={vcs_url}",
+        url=commit_address(source.location, source.commit, source.ref or None),
+        integrity=commit_integrity(source.commit, package.where),
+        where=package.where,
+        why=why,
+        filename="",
+        root="",
+        asked=source.location,
+    )
+
+
+def lock_indexes(lock: UvLock) -> tuple[str, ...]:
+    """Addresses of the indexes that the lockfile names, sorted."""
+    sources = {p.source for p in lock.packages if p.source.kind == "registry"}
+    return tuple(sorted(s.location for s in sources if not s.is_local))
+
+
+def _why(labels: set[str]) -> tuple[str, ...]:
+    return () if "" in labels else tuple(sorted(labels))
+
+
+def _outside(package: Package) -> Iterator[Warning]:
+    """A warning for what only this machine has."""
+    location = package.source.location
+    if location.startswith(("/", "~")) or ".." in location.split("/"):
+        yield Warning(
+            f"{package.name} lies outside of the project ({location}) and is not packed",
+            package.where,
+        )

@@ -1,0 +1,280 @@
+"""uv's cache (uv 0.6 to 0.13), as far as `uv sync --offline` reads it::
+
+    uv/
+    ├── archive-v0/<id>/…                            a wheel, unpacked
+    ├── build-wheels/<file>.whl                      what source builds need: UV_FIND_LINKS
+    ├── git/<digest>.git/                            a bare repository: git's insteadOf
+    ├── sdists-v9/                                   and the other generations of SDIST_BUCKETS
+    │   ├── pypi/<name>/<version>/revision.http      a pointer
+    │   ├── pypi/<name>/<version>/<id>/src/…         a source distribution, unpacked
+    │   ├── index/<digest>/<name>/<version>/…        of another index than the default one
+    │   └── url/<digest>/…                           of a direct address
+    └── wheels-v5/                                   and the other generations of WHEEL_BUCKETS
+        ├── pypi/<name>/<version>-<tags>.http        a pointer into archive-v0
+        ├── index/<digest>/<name>/…
+        └── url/<digest>/<name>/…
+
+Ids are random in uv; here they are made of the file's hash. A hit is believed without hashing
+anything again, so what is written here was verified. `simple-v*`, uv's copy of the index, is
+not needed: a lockfile has addresses, and build requirements are found in `build-wheels`.
+
+A uv whose buckets have newer numbers than `vendorpack.formats.uv.cache` knows does not see
+these entries and says that the network is off. Independent of the cache's form is:
+`uv export --frozen`, with every `name @ address` made `name==version`, installed from a flat
+folder of wheels by `uv pip sync --offline --no-index --find-links`.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import BinaryIO, Final
+
+from vendorpack.errors import UnsupportedError
+from vendorpack.formats._shared import tarball, zip_archive
+from vendorpack.formats._shared.git_repo import bare_repository, commit_of
+from vendorpack.formats._shared.pypi_index import filename_of
+from vendorpack.formats.uv.cache import (
+    ARCHIVE_BUCKET,
+    SDIST_BUCKETS,
+    WHEEL_BUCKETS,
+    digest,
+    entry_id,
+    revision_pointer,
+    wheel_key,
+    wheel_pointer,
+)
+from vendorpack.formats.uv.choose import UvArtifact
+from vendorpack.model import Blob, Entry, Packed, Workshop
+
+CACHE: Final = "uv"
+BUILD_WHEELS: Final = "uv/build-wheels"
+
+_LARGE: Final = 8 * 1024 * 1024
+"""Bytes; a larger member goes through the store instead of memory."""
+_BATCH: Final = 1024 * 1024
+"""Bytes of small members that are unpacked in one go."""
+_ALGORITHMS: Final = {"sha256": "Sha256", "sha384": "Sha384", "sha512": "Sha512", "md5": "Md5"}
+"""Our names for the hashes that a lockfile may pin by, and uv's."""
+Member = tuple[str, int, Blob | bytes]
+"""Path, mode and content."""
+
+
+def layout(packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
+    """The cache's entries, artifact by artifact; repositories of several commits at the first."""
+    commits = _repositories(packed)
+    seen: set[str] = set()
+    for one in packed:
+        artifact = one.artifact
+        if not isinstance(artifact, UvArtifact):
+            entries: Iterable[Entry] = (_build_wheel(one),)
+        elif artifact.is_wheel:
+            entries = _wheel(one, artifact, workshop)
+        elif artifact.is_sdist:
+            entries = _sdist(one, artifact, workshop)
+        else:
+            repository = commits.pop(artifact.asked, ())
+            entries = _repository(artifact.asked, repository, workshop) if repository else ()
+        for entry in entries:
+            if entry.path not in seen:
+                seen.add(entry.path)
+                yield entry
+
+
+def git_sources(packed: Sequence[Packed]) -> tuple[tuple[str, str], ...]:
+    """Repositories' addresses, as uv asks for them, and their folders in the bundle."""
+    return tuple((asked, _repository_path(asked)) for asked in sorted(_repositories(packed)))
+
+
+# -- wheels --------------------------------------------------------------------------------
+
+
+def _build_wheel(one: Packed) -> Entry:
+    filename = filename_of(one.artifact.url or "")
+    return Entry(f"{BUILD_WHEELS}/{filename}", one.blob, artifact=one.artifact)
+
+
+def _wheel(one: Packed, artifact: UvArtifact, workshop: Workshop) -> Iterator[Entry]:
+    archive = entry_id("archive", one.blob.sha256)
+    for path, mode, content in _zip_members(one.blob, workshop, str(artifact)):
+        yield Entry(f"{CACHE}/{ARCHIVE_BUCKET}/{archive}/{path}", content, mode, artifact)
+    for bucket in WHEEL_BUCKETS:
+        folder = f"{CACHE}/{bucket.name}/{artifact.root}/{artifact.name}"
+        pointer = wheel_pointer(
+            bucket.encoding,
+            archive=archive,
+            hashes=_hashes(one),
+            filename=artifact.filename,
+            size=one.blob.size,
+            url=artifact.asked,
+        )
+        yield Entry(f"{folder}/{wheel_key(artifact.filename)}.http", pointer, artifact=artifact)
+
+
+def _hashes(one: Packed) -> Mapping[str, str]:
+    """uv's names of algorithms to hex digits: of sha256 and of what the lockfile pins by."""
+    pinned = {
+        _ALGORITHMS[d.algorithm]: d.hex
+        for d in one.artifact.integrity.digests
+        if d.algorithm in _ALGORITHMS
+    }
+    return {**pinned, "Sha256": one.blob.sha256}
+
+
+def _zip_members(blob: Blob, workshop: Workshop, label: str) -> Iterator[Member]:
+    """The files of a zip, by path; large ones through the store."""
+    with workshop.open(blob) as file:
+        found = sorted(
+            (m for m in zip_archive.members(file, label=label) if not m.is_directory),
+            key=lambda m: m.name,
+        )
+        lock = threading.Lock()
+
+        def unpacked(batch: Sequence[zip_archive.Member]) -> list[Member]:
+            return [_unpacked(file, member, lock, label) for member in batch]
+
+        for batch in _runs(found):
+            if batch[0].size > _LARGE:
+                (member,) = batch
+                content = workshop.keep(zip_archive.chunks(file, member, label=label))
+                yield member.name, _mode(member.mode), content
+            else:
+                for members in workshop.map(unpacked, _batches(batch)):
+                    yield from members
+
+
+def _unpacked(
+    file: BinaryIO, member: zip_archive.Member, lock: threading.Lock, label: str
+) -> Member:
+    with lock:
+        file.seek(member.offset)
+        data = file.read(member.compressed_size)
+    content = zip_archive.unpack(data, member, label=label)
+    return member.name, _mode(member.mode), content
+
+
+def _runs(members: Iterable[zip_archive.Member]) -> Iterator[list[zip_archive.Member]]:
+    """Large members alone, small ones in runs as long as can be."""
+    run: list[zip_archive.Member] = []
+    for member in members:
+        if member.size <= _LARGE:
+            run.append(member)
+            continue
+        if run:
+            yield run
+        yield [member]
+        run = []
+    if run:
+        yield run
+
+
+def _batches(run: Iterable[zip_archive.Member]) -> Iterator[list[zip_archive.Member]]:
+    """Members of about `_BATCH` bytes together, so that handing them out costs little."""
+    batch: list[zip_archive.Member] = []
+    size = 0
+    for member in run:
+        batch.append(member)
+        size += member.size
+        if size >= _BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _mode(stored: int) -> int:
+    return 0o755 if stored & 0o111 else 0o644
+
+
+# -- source distributions ------------------------------------------------------------------
+
+
+def _sdist(one: Packed, artifact: UvArtifact, workshop: Workshop) -> Iterator[Entry]:
+    revision = entry_id("revision", one.blob.sha256)
+    members = list(_sources(one, artifact, workshop))
+    for bucket in SDIST_BUCKETS:
+        folder = f"{CACHE}/{bucket.name}/{artifact.root}"
+        if not artifact.root.startswith("url/"):
+            folder += f"/{artifact.name}/{artifact.version}"
+        pointer = revision_pointer(
+            bucket.encoding,
+            revision=revision,
+            hashes=_hashes(one),
+            size=one.blob.size,
+            url=artifact.asked.partition("#")[0],
+        )
+        files = [(f"{folder}/{revision}/src/{path}", m, content) for path, m, content in members]
+        files.append((f"{folder}/revision.http", 0o644, pointer))
+        for path, mode, content in sorted(files, key=lambda f: f[0]):
+            yield Entry(path, content, mode, artifact)
+
+
+def _sources(one: Packed, artifact: UvArtifact, workshop: Workshop) -> Iterator[Member]:
+    """The files of a source distribution below its top folder, by path."""
+    label = str(artifact)
+    if artifact.filename.endswith(".zip"):
+        members = list(_zip_members(one.blob, workshop, label))
+        tops = {path.partition("/")[0] for path, _, _ in members}
+        # As uv does: a single folder at the top is stepped into.
+        cut = len(tops) == 1 and all("/" in path for path, _, _ in members)
+        for path, mode, content in members:
+            yield (path.partition("/")[2] if cut else path), mode, content
+    elif artifact.filename.endswith((".tar.gz", ".tgz", ".tar")):
+        yield from _tar_members(workshop.read(one.blob), label)
+    else:
+        raise UnsupportedError(
+            f"{artifact.filename} is a kind of archive that is not opened",
+            where=artifact.where,
+            fix="Pack for targets that have a wheel of it, or depend on a .tar.gz of it.",
+        )
+
+
+def _tar_members(data: bytes, label: str) -> Iterator[Member]:
+    files: dict[str, Member] = {}
+    links: dict[str, str] = {}
+    for member in tarball.members(data, label=label):
+        path = tarball.package_path(member.name)
+        if path is None:
+            continue
+        if member.type == tarball.FILE:
+            content = bytes(member.data)
+            files[path] = (path, _mode(member.mode), content)
+        elif member.type == tarball.HARDLINK:
+            links[path] = tarball.package_path(member.link) or ""
+        elif member.type == tarball.SYMLINK:
+            links[path] = posixpath.normpath(posixpath.join(posixpath.dirname(path), member.link))
+    # A bundle has no links: a link to a file of the archive becomes a copy, others are dropped.
+    for path in sorted(links):
+        target, steps = links[path], 0
+        while target in links and steps < len(links):
+            target, steps = links[target], steps + 1
+        if target in files:
+            files.setdefault(path, (path, *files[target][1:]))
+    for path in sorted(files):
+        yield files[path]
+
+
+# -- git -----------------------------------------------------------------------------------
+
+
+def _repositories(packed: Sequence[Packed]) -> dict[str, list[Packed]]:
+    """Repository address to its commits, each once."""
+    found: dict[str, dict[bytes, Packed]] = {}
+    for one in packed:
+        artifact = one.artifact
+        if isinstance(artifact, UvArtifact) and not artifact.filename:
+            found.setdefault(artifact.asked, {}).setdefault(commit_of(artifact), one)
+    return {asked: list(commits.values()) for asked, commits in found.items()}
+
+
+def _repository_path(asked: str) -> str:
+    return f"{CACHE}/git/{digest(asked)}.git"
+
+
+def _repository(asked: str, commits: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
+    # Refs, as a client may ask for all branches instead of the commit.
+    ids = [commit_of(one.artifact).hex() for one in commits]
+    refs = {f"refs/heads/{commit}": commit for commit in ids}
+    refs["refs/heads/master"] = ids[0]
+    return bare_repository(_repository_path(asked), commits, workshop, refs)

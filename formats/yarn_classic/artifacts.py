@@ -1,0 +1,179 @@
+"""Pinned packages to artifacts, each file of the offline mirror once.
+
+===========================  ============================================================
+`resolved`                   what is done
+===========================  ============================================================
+`https://…` of a registry    its tarball; from the configured registry in place of the
+                             public one
+any other `https://…`        that tarball (also GitHub's, of a commit)
+`file:…`, a relative path    nothing: lies in the project
+git                          refused
+===========================  ============================================================
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+from vendorpack.digest import Integrity
+from vendorpack.errors import LockfileError, UnsupportedError
+from vendorpack.formats._shared.npm_registry import DOWNLOADERS, purl
+from vendorpack.formats.yarn_classic.lockfile import Pin
+from vendorpack.formats.yarn_classic.yarnrc import Yarnrc
+from vendorpack.model import Artifact, Warning
+from vendorpack.redact import redact_url
+
+# Yarn's own rule (TarballFetcher, 1.22.22) for the path of an address.
+_REGISTRY_PATH: Final = re.compile(
+    r"/(?:(?P<scope>@[^/]+)(?:/|%2f))?[^/]+/(?:-|_attachments)/(?:@[^/]+/)?(?P<file>[^/]+)$"
+)
+_GIT: Final = re.compile(
+    r"(?:git|ssh|github|gitlab|bitbucket|gist)[+:@]|https?://[^#]+\.git$", re.IGNORECASE
+)
+_IN_PROJECT: Final = re.compile(r"file:|[a-zA-Z]:[\\/]|\.{0,2}[\\/]")
+_FILE_NAME: Final = re.compile(r"[A-Za-z0-9@%._~!$&'()+,;=-]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MirrorArtifact(Artifact):
+    """A tarball and its name in the offline mirror.
+
+    registry: whom to ask for a hash; None if it is no release of a registry's.
+    """
+
+    file_name: str
+    registry: str | None
+
+
+def choose(
+    pins: Sequence[Pin], yarnrc: Yarnrc
+) -> tuple[tuple[MirrorArtifact, ...], tuple[Warning, ...]]:
+    """The artifacts that Yarn needs, on any platform, sorted; and warnings.
+
+    Raises `LockfileError`, `UnsupportedError`.
+    """
+    by_file: dict[str, MirrorArtifact] = {}
+    warnings: list[Warning] = []
+    for pin in pins:
+        artifact = _artifact(pin, yarnrc)
+        if artifact is None:
+            continue
+        warnings += _warnings(pin)
+        key = artifact.file_name.lower()
+        known = by_file.get(key)
+        by_file[key] = artifact if known is None else _join(known, artifact)
+    chosen = sorted(by_file.values(), key=lambda a: (a.name, a.version, a.file_name))
+    return tuple(chosen), tuple(dict.fromkeys(warnings))
+
+
+def mirror_name(url: str) -> str:
+    """The name of a tarball's file in the offline mirror."""
+    path = urlsplit(url).path
+    match = _REGISTRY_PATH.search(path)
+    if match is None:
+        return posixpath.basename(path)
+    return f"{match['scope']}-{match['file']}" if match["scope"] else match["file"]
+
+
+def _join(one: MirrorArtifact, other: MirrorArtifact) -> MirrorArtifact:
+    """Two entries for one file of the mirror: the content must satisfy both.
+
+    Raises `UnsupportedError` unless both are certain to be the same content.
+    """
+    digests = {*one.integrity.digests, *other.integrity.digests}
+    shared = {*one.integrity.algorithms} & {*other.integrity.algorithms}
+    for algorithm in sorted(shared):
+        mine, theirs = (
+            {d for d in a.integrity.digests if d.algorithm == algorithm} for a in (one, other)
+        )
+        if not mine & theirs:
+            raise collision(one, other)
+        digests -= mine ^ theirs
+    if one.file_name != other.file_name or not (shared or _same_place(one, other)):
+        raise collision(one, other)
+    return replace(one, integrity=Integrity.of(digests))
+
+
+def _artifact(pin: Pin, yarnrc: Yarnrc) -> MirrorArtifact | None:
+    """None for what lies in the project."""
+    url = pin.resolved
+    if _GIT.match(url):
+        raise UnsupportedError(
+            f"{pin.name} comes from git: {redact_url(url)[:200]}",
+            where=pin.where,
+            fix="Yarn packs the checkout with the package's own scripts. Depend on a published "
+            "version or a tarball's https address (for GitHub, `owner/name#commit` is one).",
+        )
+    if _IN_PROJECT.match(url):
+        return None
+    file_name = _checked_name(pin)
+    asked = yarnrc.asked(url, pin.name)
+    registry = _registry(asked, pin.name)
+    package_url = purl(pin.name, pin.version)
+    if registry is None:
+        package_url += f"?download_url={quote(redact_url(url), safe='')}"
+    return MirrorArtifact(
+        name=pin.name,
+        version=pin.version,
+        purl=package_url,
+        url=url,
+        fetch_from=(asked,) if asked != url else (),
+        integrity=pin.integrity,
+        where=pin.where,
+        file_name=file_name,
+        registry=registry,
+    )
+
+
+def _checked_name(pin: Pin) -> str:
+    try:
+        parts = urlsplit(pin.resolved)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        name = mirror_name(pin.resolved)
+    except ValueError:
+        usable, name = False, ""
+    if usable and _FILE_NAME.fullmatch(name) and name not in (".", ".."):
+        return name
+    raise LockfileError(
+        f"resolved of {pin.name} is not the address of a tarball: {redact_url(pin.resolved)[:200]}",
+        where=pin.where,
+        fix="Let Yarn write the lockfile anew.",
+    )
+
+
+def _registry(url: str, name: str) -> str | None:
+    """The registry whose address of package `name` this is; None if it is no such address."""
+    for written in (name, name.replace("/", "%2f")):
+        base, found, _ = url.partition(f"/{written}/-/")
+        if found:
+            return base + "/"
+    return None
+
+
+def _same_place(one: MirrorArtifact, other: MirrorArtifact) -> bool:
+    return one.sources == other.sources
+
+
+def collision(one: MirrorArtifact, other: MirrorArtifact) -> UnsupportedError:
+    """The error that one file of the mirror would have to be two."""
+    return UnsupportedError(
+        f"{one} and {other} would be the same file of Yarn's offline mirror, {one.file_name}: "
+        f"{redact_url(one.url or '')} and {redact_url(other.url or '')}",
+        where=f"{one.where} and {other.where}",
+        fix="Yarn names these files by the end of their address; take one of the two from "
+        "another address.",
+    )
+
+
+def _warnings(pin: Pin) -> Iterator[Warning]:
+    if pin.name in DOWNLOADERS:
+        yield Warning(
+            f"{pin.name}'s install script downloads from the network; set "
+            f"{DOWNLOADERS[pin.name]} or use `yarn install --ignore-scripts` offline",
+            pin.where,
+        )

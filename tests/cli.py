@@ -1,0 +1,88 @@
+"""The command line as a user runs it: a process of its own, with an environment of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CHECKOUT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a run ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Standard output, read as JSON."""
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Cli:
+    """Runs vendorpack with a home and a store below `folder`, and nothing else of this user."""
+
+    folder: Path
+    store: str = "store"
+    environ: Mapping[str, str] | None = None
+    umask: int = 0o022
+
+    def env(self) -> dict[str, str]:
+        """The whole environment of a run."""
+        kept = ("PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
+        return {
+            **{name: os.environ[name] for name in kept if name in os.environ},
+            "HOME": str(self.folder / "home"),
+            "VENDORPACK_STORE_DIR": str(self.folder / self.store),
+            "PYTHONPATH": str(CHECKOUT),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **(self.environ or {}),
+        }
+
+    def __call__(self, *args: str | Path, cwd: Path | None = None) -> Done:
+        """Run to the end. No traceback may ever show."""
+        done = subprocess.run(
+            self._argv(args),
+            cwd=cwd or self.folder,
+            env=self.env(),
+            umask=self.umask,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        assert "defect in vendorpack" not in done.stderr, done.stderr
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def ok(self, *args: str | Path, cwd: Path | None = None) -> Done:
+        """Run, and succeed."""
+        done = self(*args, cwd=cwd)
+        assert done.code == 0, f"exit code {done.code}\n{done.out}{done.err}"
+        return done
+
+    def start(self, *args: str | Path, cwd: Path | None = None) -> subprocess.Popen[str]:
+        """Run in the background, to be interrupted."""
+        return subprocess.Popen(
+            self._argv(args),
+            cwd=cwd or self.folder,
+            env=self.env(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    @staticmethod
+    def _argv(args: tuple[str | Path, ...]) -> list[str]:
+        return [sys.executable, "-m", "vendorpack", *map(str, args)]

@@ -1,0 +1,54 @@
+"""Folder names: the values that cargo itself gives, by both of its hashes."""
+
+from __future__ import annotations
+
+import pytest
+
+from vendorpack.formats.cargo.siphash import siphash_1_3_128, siphash_2_4
+from vendorpack.formats.cargo.sources import (
+    CRATES_IO_GIT_INDEX,
+    CRATES_IO_INDEX,
+    Registry,
+    canonical_url,
+    git_folders,
+)
+
+
+@pytest.mark.parametrize("source", [f"registry+{CRATES_IO_GIT_INDEX}", f"sparse+{CRATES_IO_INDEX}"])
+def test_the_default_registry_has_the_well_known_names(source: str) -> None:
+    assert Registry(source).folders(compat=False) == ("index.crates.io-1949cf8c6b5b557f",)
+    assert Registry(source).folders(compat=True)[1] == "index.crates.io-6f17d22bba15001f"
+
+
+def test_names_of_other_sources() -> None:
+    # as cargo 1.95 named them
+    assert git_folders("file:///tmp/gitroom/gitdep", compat=True) == (
+        "gitdep-1b1cf84ca825a42c",
+        "gitdep-1a161043e1824fa2",
+    )
+    assert git_folders("https://example.com/", compat=False) == ("_empty-4d52e45a48c53201",)
+    assert Registry("sparse+https://a.example:8080/i/").folders(compat=False)[0].startswith(
+        "a.example-"
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://example.com/Owner/Repo.git", "https://example.com/Owner/Repo"),
+        ("https://example.com/Owner/Repo/", "https://example.com/Owner/Repo"),
+        ("http://github.com/Owner/Repo.git", "https://github.com/owner/repo"),
+        ("ssh://git@github.com/Owner/Repo", "https://git@github.com/owner/repo"),
+        ("https://example.com/", "https://example.com/"),
+        ("sparse+https://example.com/", "sparse+https://example.com/"),
+        ("sparse+https://example.com/index/", "sparse+https://example.com/index"),
+        ("sparse+https://example.com/a.git", "sparse+https://example.com/a.git"),
+    ],
+)
+def test_canonical_urls(url: str, expected: str) -> None:
+    assert canonical_url(url) == expected
+
+
+def test_siphash_by_the_reference_vectors_for_a_zero_key() -> None:
+    assert siphash_2_4(b"") == 0x1E924B9D737700D7
+    assert siphash_1_3_128(b"") != siphash_1_3_128(b"\0")

@@ -1,0 +1,109 @@
+"""A small npm registry on the loopback, and a project locked against it."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.loopback import Reply, Request, Server
+
+
+def tarball(name: str, version: str, **package_json: object) -> bytes:
+    """A package as `npm publish` makes it, with a file that is hard to compress."""
+    manifest = {"name": name, "version": version, "main": "index.js", **package_json}
+    noise = hashlib.sha512(f"{name}@{version}".encode()).hexdigest().encode() * 20
+    files = {
+        "package/package.json": json.dumps(manifest).encode(),
+        "package/index.js": f"module.exports = '{name}@{version}'\n".encode(),
+        "package/data.txt": noise,
+    }
+    out = io.BytesIO()
+    with (
+        gzip.GzipFile(fileobj=out, mode="wb", mtime=0) as zipped,
+        tarfile.open(fileobj=zipped, mode="w") as tar,
+    ):
+        for path, data in files.items():
+            member = tarfile.TarInfo(path)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    return out.getvalue()
+
+
+def sri(data: bytes, algorithm: str = "sha512") -> str:
+    """An integrity string."""
+    return f"{algorithm}-" + base64.b64encode(hashlib.new(algorithm, data).digest()).decode()
+
+
+@dataclass
+class World:
+    """Packages and the server that has them. `server.requests` tells what was asked."""
+
+    server: Server
+    packages: dict[str, bytes]
+    """Path below the registry to tarball."""
+    stalled: set[str]
+    """Paths that are asked for in vain: no answer ever comes."""
+
+    def publish(self, name: str, version: str, **package_json: object) -> bytes:
+        """Add a release; returns its tarball."""
+        data = tarball(name, version, **package_json)
+        self.packages[self.path(name, version)] = data
+        return data
+
+    @staticmethod
+    def path(name: str, version: str) -> str:
+        """Where a release's tarball is."""
+        return f"/{name}/-/{name.rpartition('/')[2]}-{version}.tgz"
+
+    def url(self, name: str, version: str) -> str:
+        """Its address."""
+        return self.server.url + self.path(name, version)
+
+    def lock(
+        self, folder: Path, packages: Mapping[str, str], **overrides: Mapping[str, object]
+    ) -> Path:
+        """Write package.json, package-lock.json and .npmrc for these releases.
+
+        `overrides` change fields of a package's entry; None takes a field away.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        entries: dict[str, object] = {
+            "": {"name": "project", "version": "1.0.0", "dependencies": dict(packages)}
+        }
+        for name, version in sorted(packages.items()):
+            data = self.packages.get(self.path(name, version)) or self.publish(name, version)
+            entry = {
+                "version": version,
+                "resolved": self.url(name, version),
+                "integrity": sri(data),
+            }
+            changed = {**entry, **overrides.get(name, {})}
+            entries[f"node_modules/{name}"] = {k: v for k, v in changed.items() if v is not None}
+        manifest = {"name": "project", "version": "1.0.0", "dependencies": dict(packages)}
+        (folder / "package.json").write_text(json.dumps(manifest, indent=2))
+        path = folder / "package-lock.json"
+        lock = {"name": "project", "lockfileVersion": 3, "requires": True, "packages": entries}
+        path.write_text(json.dumps(lock, indent=2) + "\n")
+        (folder / ".npmrc").write_text(f"registry={self.server.url}/\n")
+        return path
+
+
+def world() -> World:
+    """A registry whose server runs while `World.server` is entered."""
+    packages: dict[str, bytes] = {}
+    stalled: set[str] = set()
+
+    def answer(request: Request) -> Reply:
+        if request.path in stalled:
+            return Reply(silent=True)
+        data = packages.get(request.path)
+        return Reply(b"no such package", 404) if data is None else Reply(data)
+
+    return World(Server({}, default=answer), packages, stalled)
