@@ -52,7 +52,7 @@ class Cli:
     def __call__(self, *args: str | Path, cwd: Path | None = None) -> Done:
         """Run to the end. No traceback may ever show."""
         done = subprocess.run(
-            self._argv(args),
+            self.argv(*args),
             cwd=cwd or self.folder,
             env=self.env(),
             umask=self.umask,
@@ -74,7 +74,7 @@ class Cli:
     def start(self, *args: str | Path, cwd: Path | None = None) -> subprocess.Popen[str]:
         """Run in the background, to be interrupted."""
         return subprocess.Popen(
-            self._argv(args),
+            self.argv(*args),
             cwd=cwd or self.folder,
             env=self.env(),
             stdin=subprocess.DEVNULL,
@@ -84,5 +84,6 @@ class Cli:
         )
 
     @staticmethod
-    def _argv(args: tuple[str | Path, ...]) -> list[str]:
+    def argv(*args: str | Path) -> list[str]:
+        """The command itself, for a test that runs it in its own way."""
         return [sys.executable, "-m", "vendorpack", *map(str, args)]

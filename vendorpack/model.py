@@ -204,7 +204,7 @@ class Access:
     origins: frozenset[str] = frozenset()
     credentials: tuple[Credential, ...] = ()
     ca_files: tuple[str, ...] = ()
-    proxies: Mapping[str, str] = field(default_factory=dict)
+    proxies: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ def redact_url(url: str) -> str:
     try:
         parts = urlsplit(url)
         netloc = parts.netloc.rpartition("@")[2]
+        _ = parts.port  # a password with an unescaped slash leaves a port that is no number
         query = _QUERY_VALUE.sub("=***", parts.query)
         return urlunsplit((parts.scheme, netloc, parts.path, query, parts.fragment))
     except ValueError:

@@ -18,7 +18,7 @@ import json
 import lzma
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, TypeGuard
 
 from vendorpack.errors import LockfileError, UnsupportedError
 from vendorpack.formats._shared import tarball, zip_archive
@@ -64,8 +64,8 @@ def read_build_system(
 ) -> BuildSystem:
     """Read it from an sdist, or from a git commit's pack file if `filename` is empty.
 
-    id_size: bytes of the commit's id. The answer is kept in the store. Raises `UnsupportedError` for an archive or a
-    `pyproject.toml` that no client could use.
+    id_size: bytes of the commit's id. The answer is kept in the store.
+    Raises `UnsupportedError` for an archive or a `pyproject.toml` that no client could use.
     """
 
     def make(data: bytes) -> bytes:
@@ -145,7 +145,7 @@ def _hatch_dependencies(document: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _is_text_list(value: object) -> bool:
+def _is_text_list(value: object) -> TypeGuard[list[str]]:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 

@@ -73,6 +73,20 @@ class Distribution(Artifact):
         return not is_wheel(self.filename)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GitProject(Artifact):
+    """A project at a commit of a git repository.
+
+    remote: the repository's address as the client gives it to git.
+    built_for, subdirectory: see `Distribution`.
+    """
+
+    remote: str
+    commit: str
+    built_for: tuple[Target, ...] = ()
+    subdirectory: str = ""
+
+
 async def locate(
     artifacts: Sequence[Artifact], index: Index
 ) -> tuple[tuple[Artifact, ...], tuple[Warning, ...]]:

@@ -140,7 +140,8 @@ async def resolve(
     """
     search = _Search(target, catalogue)
     try:
-        state = await search.add(_State(), [(r, "the build") for r in requirements])
+        asked = [(r, "the build") for r in requirements if holds(r.marker, target)]
+        state = await search.add(_State(), asked)
         state = await search.solve(state)
     except _Conflict as conflict:
         raise UnsupportedError(
@@ -178,13 +179,11 @@ class _Search:
         raise problem
 
     async def add(self, state: _State, requirements: Sequence[tuple[Requirement, str]]) -> _State:
-        """Take further requirements, each with who has it. Raises `_Conflict`."""
+        """Take requirements whose markers hold, each with who has it. Raises `_Conflict`."""
         wanted = dict(state.wanted)
         waiting = list(requirements)
         while waiting:
             requirement, reason = waiting.pop(0)
-            if not holds(requirement.marker, self._target):
-                continue
             if requirement.url is not None:
                 raise UnsupportedError(
                     f"{reason} needs {requirement.name} from {redact_url(requirement.url)}, "
@@ -222,8 +221,7 @@ class _Search:
         found = []
         for requirement in await self._catalogue.requirements(candidate):
             if holds(requirement.marker, self._target, extras):
-                bare = Requirement(str(requirement).partition(";")[0])
-                found.append((bare, str(candidate)))
+                found.append((requirement, str(candidate)))
         return found
 
     async def _fitting(self, name: str, wanted: _Wanted) -> list[Candidate]:

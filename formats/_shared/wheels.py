@@ -76,6 +76,11 @@ def is_wheel(filename: str) -> bool:
     return filename.endswith(".whl")
 
 
+def is_valid_wheel(filename: str) -> bool:
+    """Whether it is also one that names a project, a version and tags."""
+    return _wheel(filename) is not None
+
+
 def is_sdist(filename: str) -> bool:
     """Whether a file name can be an sdist's."""
     return filename.endswith(SDIST_SUFFIXES)

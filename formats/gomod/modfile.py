@@ -32,10 +32,14 @@ def directives(data: bytes, path: str) -> Iterator[tuple[str, list[str], str]]:
             if block is None:
                 raise LockfileError("')' without '('", where=where)
             block = None
+        elif words[1:] == ["("] and block is None:
+            block = words[0]
+        elif words[1:] == ["(", ")"] and block is None:
+            continue
+        elif "(" in words or ")" in words:
+            raise LockfileError("a parenthesis in the middle of a line", where=where)
         elif block is not None:
             yield block, words, where
-        elif words[1:2] == ["("]:
-            block = None if words[2:] == [")"] else words[0]
         else:
             yield words[0], words[1:], where
 

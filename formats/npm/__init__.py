@@ -38,7 +38,7 @@ class Npm(Format):
     name = "npm"
     title = "npm"
     layout_version = 1
-    command = "npm ci"
+    command = "npm ci --offline"
 
     def read(self, project: Project, options: Options) -> Lockfile:
         """Read package-lock.json or npm-shrinkwrap.json; see `Format.read`."""

@@ -38,7 +38,7 @@ from vendorpack.redact import redact_url
 # The only place that names GitHub's hosts, in the forms that `hosted-git-info` knows.
 _GITHUB: Final = re.compile(
     r"(?:github:|(?:git\+)?(?:ssh|https|git)://(?:[^@/]*@)?github\.com[/:]|git@github\.com:)"
-    r"(?P<repository>[\w.-]+/[\w.-]+?)(?:\.git)?"
+    r"(?P<repository>\w[\w-]*/(?!\.\.?(?:\.git)?#)[\w.-]+?)(?:\.git)?"
     r"#(?P<commit>[0-9a-f]{40})"
 )
 _GITHUB_TARBALL: Final = "https://codeload.github.com/{repository}/tar.gz/{commit}"
@@ -127,6 +127,13 @@ def _artifact(pin: Pin, lock: PackageLock, npmrc: Npmrc) -> NpmArtifact | None:
         return None
     if scheme == "git":
         return _from_github(pin, version, why)
+    if not pin.integrity and redact_url(pin.resolved) != pin.resolved:
+        raise UnsupportedError(
+            f"{pin.name} has no integrity, so npm would look it up by its address, and that may "
+            f"hold a secret, which no bundle may: {redact_url(pin.resolved)}",
+            where=pin.where,
+            fix="Lock again with npm 7 or newer, which records the integrity.",
+        )
     asked = npmrc.replace_host(pin.resolved)
     origin = next((r for r in npmrc.registries() if asked.startswith(r)), None)
     # Version 1 has a version only for what comes from a registry.

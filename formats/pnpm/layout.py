@@ -49,6 +49,7 @@ INDEX_DB: Final = "index.db"
 _INSTALL_SCRIPTS: Final = ("preinstall", "install", "postinstall")
 _PUBLISH_SCRIPTS: Final = ("prepublish", "prepack", "publish")
 _SHARED_FOLDER: Final = 0o1777
+_LONGEST_FOLDER: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ def _index_paths(unpacked: _Unpacked) -> Iterator[str]:
         if artifact.sri:
             yield f"v3/files/{digits[:2]}/{digits[2:]}-index.json"
         else:
-            for folder in sorted({_folder_v7(artifact.id), _folder_v9(artifact.id)}):
+            for folder in _folders_v3(artifact.id):
                 yield from (f"v3/{folder}/{name}" for name in _built_names(unpacked))
     if "v10" in artifact.stores:
         if artifact.git_hosted:
@@ -162,13 +163,14 @@ def _built_names(unpacked: _Unpacked) -> tuple[str, ...]:
     return ("integrity.json", "integrity-not-built.json")
 
 
-def _row_keys(unpacked: _Unpacked) -> tuple[str, ...]:
+def _row_keys(unpacked: _Unpacked) -> Iterator[str]:
     artifact = unpacked.artifact
-    if not artifact.git_hosted:
-        return (f"{artifact.sri}\t{artifact.id}",)
-    if unpacked.needs_build:
-        return (f"{artifact.id}\tnot-built",)
-    return (f"{artifact.id}\tbuilt", f"{artifact.id}\tnot-built")
+    if artifact.sri:
+        yield f"{artifact.sri}\t{artifact.id}"
+    if artifact.git_hosted:
+        yield f"{artifact.id}\tnot-built"
+        if not unpacked.needs_build:
+            yield f"{artifact.id}\tbuilt"
 
 
 # -- names ---------------------------------------------------------------------------------
@@ -178,23 +180,26 @@ def _escaped(text: str) -> str:
     return re.sub(r'[\\/:*?"<>|]', "+", text)
 
 
-def _folder_v7(package_id: str) -> str:
-    """pnpm 7 and 8."""
-    return _shortened(_escaped(package_id), 120, 50, _base32_md5)
-
-
-def _folder_v9(package_id: str) -> str:
-    return _shortened(_escaped(package_id), 120, 120 - 27, _base32_md5)
+def _folders_v3(package_id: str) -> list[str]:
+    """pnpm 7 to 9 each name it in a way of their own; most ids come out the same in some."""
+    parent, slash, last = package_id.rpartition("/")
+    older = _escaped(f"{parent}@{last}" if slash else package_id)
+    names = {
+        _shortened(older, 50, _base32_md5),
+        _shortened(older, 93, _base32_md5),
+        _shortened(_escaped(package_id), 93, _base32_md5),
+    }
+    return sorted(names)
 
 
 def _folder_v10(package_id: str) -> str:
     name = _escaped(package_id).replace("#", "+")
-    return _shortened(name, 120, 120 - 33, lambda n: hashlib.sha256(n.encode()).hexdigest()[:32])
+    return _shortened(name, 87, lambda text: hashlib.sha256(text.encode()).hexdigest()[:32])
 
 
-def _shortened(name: str, longest: int, kept: int, digest: Callable[[str], str]) -> str:
-    """Long names and such with capitals end in a hash."""
-    if len(name) <= longest and name == name.lower():
+def _shortened(name: str, kept: int, digest: Callable[[str], str]) -> str:
+    """Long names and such with capitals are cut and end in a hash."""
+    if len(name) <= _LONGEST_FOLDER and name == name.lower():
         return name
     return f"{name[:kept]}_{digest(name)}"
 

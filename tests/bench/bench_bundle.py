@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import random
 import shutil
@@ -21,16 +22,8 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-
-from vendorpack.bundle.manifest import Head
-from vendorpack.bundle.plan import Section
-from vendorpack.bundle.reader import open_bundle
-from vendorpack.bundle.writer import write_bundle
-from vendorpack.model import Blob, Entry, Environment
-
-HEAD = Head("0" * 64, (), {}, {}, (), Environment())
 
 
 def kept_tree(folder: Path, scale: float) -> None:
@@ -56,39 +49,13 @@ def opened_tree(folder: Path, scale: float) -> None:
         path.write_bytes(b"# %d\n" % number + text[start : start + size])
 
 
-def pack(tree: Path, output: Path, long: bool, jobs: int) -> None:
-    """Pack a tree as `vendorpack pack` does: every file is a blob, verified when it is read."""
-    paths: dict[str, Path] = {}
-
-    def entries() -> Iterator[tuple[Entry, int | None]]:
-        for path in sorted(tree.rglob("*")):
-            if path.is_file():
-                data = path.read_bytes()
-                name = path.relative_to(tree).as_posix()
-                if long:
-                    yield Entry(f"{tree.name}/{name}", data), None
-                else:
-                    blob = Blob(hashlib.sha256(data).hexdigest(), len(data))
-                    paths[blob.sha256] = path
-                    yield Entry(f"{tree.name}/{name}", blob), None
-
-    def read(blob: Blob) -> Iterable[bytes]:
-        digest = hashlib.sha256()
-        with paths[blob.sha256].open("rb") as file:
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
-                yield chunk
-        assert digest.hexdigest() == blob.sha256
-
-    sections = [Section(tree.name, long, entries())]
-    write_bundle(output, HEAD, sections, read_blob=read, jobs=jobs)
-
-
-def unpack(bundle: Path, target: Path, jobs: int) -> None:
-    from vendorpack.unpack import unpack_to_prefix  # noqa: PLC0415 - part of what is measured
-
-    with open_bundle(bundle) as opened:
-        unpack_to_prefix(opened, target, jobs=jobs)
+def index_of(tree: Path) -> list[tuple[str, int, str]]:
+    """Path, size and sha256 of every file: what a store knows before packing."""
+    rows = []
+    for path in sorted(path for path in tree.rglob("*") if path.is_file()):
+        data = path.read_bytes()
+        rows.append((str(path.relative_to(tree)), len(data), hashlib.sha256(data).hexdigest()))
+    return rows
 
 
 def timed(action: Callable[[], object], clean: Path) -> tuple[float, float]:
@@ -130,7 +97,7 @@ def show(title: str, found: dict[str, tuple[float, float]]) -> None:
 
 def child(*words: str) -> Callable[[], object]:
     """One step of this module in a process of its own."""
-    command = [sys.executable, "-m", "tests.bench.bench_bundle", *words]
+    command = [sys.executable, "-m", "tests.bench.bundle_steps", *words]
     return lambda: subprocess.run(command, check=True)
 
 
@@ -140,20 +107,13 @@ def shell(script: str) -> Callable[[], object]:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("step", nargs="*")
     parser.add_argument("--folder", type=Path, default=Path("/dev/shm"))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--scale", type=float, default=1.0)
     arguments = parser.parse_args()
-    match arguments.step:
-        case ["pack", tree, output, long, jobs]:
-            pack(Path(tree), Path(output), long == "long", int(jobs))
-        case ["unpack", bundle, target, jobs]:
-            unpack(Path(bundle), Path(target), int(jobs))
-        case _:
-            with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-                compare(Path(folder), arguments.rounds, arguments.jobs, arguments.scale)
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+        compare(Path(folder), arguments.rounds, arguments.jobs, arguments.scale)
 
 
 def compare(folder: Path, rounds: int, jobs: int, scale: float) -> None:
@@ -161,19 +121,19 @@ def compare(folder: Path, rounds: int, jobs: int, scale: float) -> None:
         tree = folder / make.__name__
         make(tree, scale)
         bundle, target = folder / "bundle.tar.zst", folder / "out"
-        files = [path for path in tree.rglob("*") if path.is_file()]
-        size = sum(path.stat().st_size for path in files) / 1e6
-        print(
-            f"\n== {make.__name__}: {len(files)} files, {size:.0f} MB, {jobs} jobs, load "
-            f"{os.getloadavg()[0]:.1f}"
-        )
+        index = folder / "index.json"
+        listed = index_of(tree)
+        index.write_text(json.dumps(listed))
+        size = sum(row[1] for row in listed) / 1e6
+        load = os.getloadavg()[0]
+        print(f"\n== {make.__name__}: {len(listed)} files, {size:.0f} MB; load {load:.1f}")
         tar = f"tar -C {folder} -c {tree.name} | zstd -q -3"
         ways = {
             "tar | zstd -3": shell(f"{tar} -o {bundle}"),
             "tar | zstd -3 -T0": shell(f"{tar} -T0 -o {bundle}"),
         }
         for count in sorted({1, jobs}):
-            words = ("pack", str(tree), str(bundle), long, str(count))
+            words = ("pack", str(tree), str(index), str(bundle), long, str(count))
             ways[f"vendorpack, {count} jobs"] = child(*words)
         show("pack", rows(ways, bundle, rounds))
         print(f"  bundle: {bundle.stat().st_size / 1e6:.1f} MB", end="; ")

@@ -54,6 +54,7 @@ def test_this_machine() -> None:
         ("https://token@h.example/", "https://h.example/"),
         ("https://h.example/a", "https://h.example/a"),
         ("https://[bad", "<not a URL>"),
+        ("https://u:bad/pass@h.example/a", "<not a URL>"),
     ],
 )
 def test_redact(url: str, shown: str) -> None:

@@ -160,7 +160,7 @@ def test_a_large_project(
     node, script = npm("11")
     project = copy_project(source, tmp_path / "project")
     target = machine(tmp_path)
-    install = [node, script, *INSTALL]
+    install: list[str | Path] = [node, script, *INSTALL]
     unpacking = Cli(tmp_path, environ={"HOME": str(target.home)})
     if way == "tar":
         out = target.offline(*install, cwd=project, prefix=extract(bundle, tmp_path / "deps"))
@@ -172,7 +172,7 @@ def test_a_large_project(
         assert (target.home / ".npm/_cacache/content-v2").is_dir()
         out = target.offline(*install, "--offline", cwd=project)
     else:
-        vendorpack = [*unpacking._argv(("run", bundle, "--"))]
+        vendorpack = unpacking.argv("run", bundle, "--")
         env = {"PYTHONPATH": unpacking.env()["PYTHONPATH"]}
         out = target.offline(*vendorpack, *install, cwd=project, env=env)
     assert "added 990 packages" in out

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import NoneType
 from typing import Any, Final, NamedTuple, NoReturn
 
 from vendorpack.bundle import tar
@@ -189,15 +190,8 @@ def _load(data: bytes) -> dict[str, Any]:
     def no_number(text: str) -> NoReturn:
         raise ValueError(f"{text[:20]} is no whole number")
 
-    def whole(text: str) -> int:
-        if len(text) > 20:
-            no_number(text)
-        return int(text)
-
     try:
-        value = json.loads(
-            data.decode(), parse_float=no_number, parse_constant=no_number, parse_int=whole
-        )
+        value = json.loads(data.decode(), parse_float=no_number, parse_constant=no_number)
     except (ValueError, RecursionError) as error:
         _bad(f"not JSON as expected ({str(error)[:80]})")
     return _object(value, "manifest")
@@ -279,34 +273,36 @@ def _environment(value: Any) -> Environment:
 
 
 def _files(rows: Sequence[Any], artifacts: int) -> tuple[File, ...]:
+    if not rows:
+        return ()
+    # Column by column: there may be a hundred thousand rows.
+    if set(map(type, rows)) != {list} or set(map(len, rows)) != {5}:
+        _bad("files: a row is not a list of five")
+    files = tuple(map(File._make, rows))
+    paths, sizes, modes, hashes, owners = zip(*files, strict=True)
+    if (
+        set(map(type, paths)) != {str}
+        or set(map(type, sizes)) != {int}
+        or set(map(type, modes)) != {int}
+        or not set(map(type, hashes)) <= {str, NoneType}
+        or not set(map(type, owners)) <= {int, NoneType}
+    ):
+        _bad("files: a row has other types than expected")
+    numbers = set(owners) - {None}
+    if min(sizes) < 0 or max(sizes) > _MAX_SIZE or not numbers <= set(range(artifacts)):
+        _bad("files: a size or an artifact that cannot be")
     tree = Tree()
     tree.add(MANIFEST_PATH)
-    files = []
     hex256 = _HEX256.fullmatch
-    for row in rows:
-        if type(row) is not list or len(row) != 5:
-            _bad("files: a row is not a list of five")
-        path, size, mode, sha256, artifact = row
-        if type(path) is not str or type(size) is not int or type(mode) is not int:
-            _bad("files: a row has other types than expected")
-        if path[-1:] == "/":
-            leaf = path[:-1]
-            good = sha256 is None and size == 0 and mode in FOLDER_MODES
+    for path, size, mode, sha256, _ in files:
+        if sha256 is None:
+            good = path[-1:] == "/" and size == 0 and mode in FOLDER_MODES
         else:
-            leaf = path
-            good = (
-                type(sha256) is str
-                and hex256(sha256) is not None
-                and 0 <= size <= _MAX_SIZE
-                and mode in FILE_MODES
-            )
-        if artifact is not None:
-            good = good and type(artifact) is int and 0 <= artifact < artifacts
+            good = mode in FILE_MODES and hex256(sha256) is not None
         if not good:
-            _bad(f"files: {path!r} has a size, mode, hash or artifact that cannot be")
+            _bad(f"files: {path!r} has a size, mode or hash that cannot be")
         try:
-            tree.add(leaf)
+            tree.add(path[:-1] if sha256 is None else path)
         except PathError as error:
             _bad(f"files: {path!r}: {error}")
-        files.append(File(path, size, mode, sha256, artifact))
-    return tuple(files)
+    return files

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, TypeAlias
+from typing import IO
 
 import zstandard
 
@@ -27,10 +27,19 @@ from vendorpack import temporary
 from vendorpack.bundle import frames, tar
 from vendorpack.bundle.frames import Buffer, Compressor, Trailer
 from vendorpack.bundle.manifest import MANIFEST_PATH, Head, manifest_id
-from vendorpack.bundle.plan import DEFAULT_LIMITS,Batch,Limits,ReadBlob,Section,Tally,content_of,cut,members,
+from vendorpack.bundle.plan import (
+    DEFAULT_LIMITS,
+    Batch,
+    Limits,
+    ReadBlob,
+    Section,
+    Tally,
+    content_of,
+    cut,
+    members,
+)
 from vendorpack.disk import sha256_of, storage_error
-from vendorpack.errors import BlobLost, UnsupportedError
-from vendorpack.model import Blob
+from vendorpack.errors import UnsupportedError
 from vendorpack.shares import Progress, in_order
 
 _LEVEL = 3

@@ -36,7 +36,7 @@ def entry(package: str, version: str = "1.0.0", /, **more: object) -> dict[str, 
 
 
 def v3(packages: Mapping[str, object]) -> dict[str, object]:
-    """A whole lockfile; the keys are folders below node_modules, or as they are if they end in /."""
+    """A whole lockfile; keys are folders below node_modules, or of the project if they end in /."""
     root: dict[str, object] = {"": {"name": "project"}}
     for key, value in packages.items():
         root[key.rstrip("/") if key.endswith("/") else f"node_modules/{key}"] = value

@@ -226,7 +226,9 @@ def test_git_on_github(tmp_path: Path, address: str) -> None:
         "git+ssh://git@github.com/o/r.git#main",
         f"git+https://user:secret@git.example.com/o/r.git#{COMMIT}",
         f"https://git.example.com/o/r.git#{COMMIT}",
-        f"git+ssh://git@github.com/../r.git#{COMMIT}x",
+        f"git+ssh://git@github.com/../r.git#{COMMIT}",
+        f"github:o/..#{COMMIT}",
+        f"github:o/r#{COMMIT}x",
     ],
 )
 def test_other_git_is_refused_with_its_line(tmp_path: Path, address: str) -> None:
@@ -234,6 +236,15 @@ def test_other_git_is_refused_with_its_line(tmp_path: Path, address: str) -> Non
         read(project(tmp_path, v3({"r": entry("r", resolved=address)})))
     assert caught.value.where == "package-lock.json:9" and caught.value.fix
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("secret", ["https://u:s3cret@h.example/a", "https://h.example/a?t=s3cret"])
+def test_an_address_with_a_secret_needs_a_hash(tmp_path: Path, secret: str) -> None:
+    (artifact,) = artifacts(project(tmp_path, v3({"a": entry("a", resolved=secret)})))
+    assert artifact.url == secret and not artifact.index_urls and "s3cret" not in artifact.purl
+    with pytest.raises(UnsupportedError) as caught:
+        read(project(tmp_path, v3({"a": entry("a", resolved=secret, integrity=None)})))
+    assert "s3cret" not in str(caught.value)
 
 
 def test_warnings(tmp_path: Path) -> None:

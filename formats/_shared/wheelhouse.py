@@ -1,0 +1,111 @@
+"""The wheelhouse: what pip, pipenv and pdm projects are installed from offline.
+
+::
+
+    pip/wheelhouse/<file name>                  wheels, sdists, and what those are built with
+    pip/cache/http-v2/…                         responses for addresses that pip asks for itself:
+                                                direct URLs, every file of a pylock.toml
+    pip/cache/http/…                            the same for pip before 23.3, if asked for
+    pip/git/<repository>-<hash>/                bare repositories of locked commits
+
+`PIP_FIND_LINKS` points at the flat folder and `PIP_NO_INDEX` shuts the network out; both also
+hold in the environments that pip builds sdists in. Seen with pip 23.2.1 and 26.3 and pipenv
+2026.10. The rooms share the folder: a file that two lockfiles need lies there once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from vendorpack.formats._shared import pip_http_cache
+from vendorpack.formats._shared.distributions import (
+    CACHE,
+    OLD_CACHE,
+    WHEELHOUSE,
+    Distribution,
+    GitProject,
+)
+from vendorpack.formats._shared.git_repo import bare_repository
+from vendorpack.formats._shared.pip_config import pip_cache_dir, user_cache_dir
+from vendorpack.model import Entry, Environment, Host, Packed, Variable, Workshop
+
+FOLDER: Final = "pip"
+_WHEELHOUSE: Final = f"{FOLDER}/wheelhouse"
+_CACHE: Final = f"{FOLDER}/cache"
+_GIT: Final = f"{FOLDER}/git"
+_CONTENT_TYPE: Final = "application/octet-stream"
+"""pip looks into an archive to see what it is."""
+
+
+def layout(packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
+    """The entries of all packed artifacts, in their order."""
+    repositories: dict[str, dict[str, Packed]] = {}
+    for one in packed:
+        artifact = one.artifact
+        if isinstance(artifact, GitProject):
+            repositories.setdefault(artifact.remote, {})[one.blob.sha256] = one
+    seen: set[str] = set()
+    for one in packed:
+        artifact = one.artifact
+        if isinstance(artifact, GitProject):
+            if artifact.remote not in seen:
+                seen.add(artifact.remote)
+                commits = repositories[artifact.remote]
+                yield from bare_repository(
+                    repository_folder(artifact.remote), [*commits.values()], workshop
+                )
+        elif isinstance(artifact, Distribution):
+            yield from _files(one, artifact, workshop)
+
+
+def environment(packed: Sequence[Packed]) -> Environment:
+    """What pip needs to find all that and to ask for nothing else."""
+    places = {
+        place
+        for one in packed
+        if isinstance(one.artifact, Distribution)
+        for place in one.artifact.places
+    }
+    variables = [
+        Variable("PIP_DISABLE_PIP_VERSION_CHECK", "1"),
+        Variable("PIP_NO_INDEX", "1"),
+    ]
+    if WHEELHOUSE in places:
+        variables.append(Variable("PIP_FIND_LINKS", _WHEELHOUSE, is_path=True))
+    if places & {CACHE, OLD_CACHE}:
+        variables.append(Variable("PIP_CACHE_DIR", _CACHE, is_path=True))
+    remotes = {one.artifact.remote for one in packed if isinstance(one.artifact, GitProject)}
+    return Environment(
+        tuple(sorted(variables)),
+        tuple((remote, repository_folder(remote)) for remote in sorted(remotes)),
+    )
+
+
+def native_roots(host: Host) -> Mapping[str, Path]:
+    """pip's own cache; pip has no folder of its own for the rest."""
+    ours = user_cache_dir(host) / "vendorpack" / FOLDER
+    return {FOLDER: ours, _CACHE: pip_cache_dir(host)}
+
+
+def repository_folder(remote: str) -> str:
+    """Where the bare repository of a remote address lies in the bundle."""
+    name = remote.rstrip("/").rpartition("/")[2].removesuffix(".git")
+    plain = "".join(c if c.isalnum() and c.isascii() else "-" for c in name)[:40]
+    return f"{_GIT}/{plain}-{hashlib.sha256(remote.encode()).hexdigest()[:16]}"
+
+
+def _files(one: Packed, artifact: Distribution, workshop: Workshop) -> Iterator[Entry]:
+    url = artifact.url or ""
+    if OLD_CACHE in artifact.places:
+        yield pip_http_cache.entry_with_body(
+            f"{_CACHE}/http", url, _CONTENT_TYPE, one.blob, artifact, workshop
+        )
+    if CACHE in artifact.places:
+        yield from pip_http_cache.entries(
+            f"{_CACHE}/http-v2", url, _CONTENT_TYPE, one.blob, artifact
+        )
+    if WHEELHOUSE in artifact.places:
+        yield Entry(f"{_WHEELHOUSE}/{artifact.filename}", one.blob, artifact=artifact)

@@ -1,0 +1,114 @@
+"""Poetry 2.0 to 2.5: poetry.lock (1.0 to 2.1) and the cache `poetry install` works from.
+
+`lockfile` reads the text, `settings` pyproject.toml and the credentials, `choose` finds what
+the targets need, `sources` the files on the index and what sources are built with, `layout`
+draws and writes the cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from vendorpack.formats._shared.git_repo import derive_commit
+from vendorpack.formats._shared.markers import with_python
+from vendorpack.formats.poetry import layout as cache_tree
+from vendorpack.formats.poetry.choose import PoetryCommit, choose
+from vendorpack.formats.poetry.lockfile import parse_poetry_lock
+from vendorpack.formats.poetry.settings import cache_root, load_settings
+from vendorpack.formats.poetry.sources import PoetryLockfile, build_wheels, locate
+from vendorpack.model import (
+    Artifact,
+    Entry,
+    Environment,
+    Format,
+    Host,
+    Index,
+    Json,
+    Lockfile,
+    Options,
+    Packed,
+    Project,
+    Variable,
+    Workshop,
+)
+
+
+class Poetry(Format):
+    """Poetry."""
+
+    name = "poetry"
+    title = "Poetry"
+    layout_version = 1
+    command = "poetry install"
+
+    def read(self, project: Project, options: Options) -> Lockfile:
+        """Read poetry.lock; see `Format.read`."""
+        lock = parse_poetry_lock(project)
+        settings = load_settings(project)
+        artifacts, warnings = choose(lock, _with_python(options), settings)
+        return PoetryLockfile(
+            path=str(project.lockfile),
+            format=self.name,
+            artifacts=artifacts,
+            access=settings.access(lock),
+            warnings=warnings,
+            repositories=settings.repositories,
+        )
+
+    def fingerprint(self, project: Project, options: Options) -> Mapping[str, Json]:
+        """Targets with their Python, groups, and what pyproject.toml says of them."""
+        settings = load_settings(project)
+        roots = None if settings.roots is None else {k: [*v] for k, v in settings.roots.items()}
+        return {
+            "targets": [*sorted({str(target) for target in _with_python(options).targets})],
+            "dev": options.dev,
+            "groups": [*sorted(set(options.groups))],
+            "optional-groups": [*settings.optional_groups],
+            "roots": dict(roots) if roots is not None else None,
+            "repositories": [[r.name, r.url] for r in settings.repositories],
+        }
+
+    async def locate(self, lockfile: Lockfile, options: Options, index: Index) -> Lockfile:
+        """Ask the indexes for the files' addresses."""
+        return await locate(lockfile, index)
+
+    async def expand(
+        self, lockfile: Lockfile, packed: Sequence[Packed], workshop: Workshop, index: Index
+    ) -> Sequence[Artifact]:
+        """The wheels that sources are built with."""
+        return await build_wheels(lockfile, packed, workshop, index)
+
+    def derive(self, artifact: Artifact, algorithm: str, path: Path) -> bytes:
+        """The id of a git artifact's commit."""
+        return derive_commit(artifact, path)
+
+    def layout(self, packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
+        """The cache's tree; see `vendorpack.formats.poetry.layout`."""
+        return cache_tree.layout(packed, workshop)
+
+    def environment(self, packed: Sequence[Packed]) -> Environment:
+        """The cache, and the git client if there are commits."""
+        variables = [Variable("POETRY_CACHE_DIR", cache_tree.CACHE, is_path=True)]
+        if any(isinstance(one.artifact, PoetryCommit) for one in packed):
+            variables += [
+                Variable("POETRY_EXPERIMENTAL_SYSTEM_GIT_CLIENT", "true"),  # before 2.0
+                Variable("POETRY_SYSTEM_GIT_CLIENT", "true"),
+            ]
+        return Environment(tuple(sorted(variables)), cache_tree.git_sources(packed))
+
+    def native_roots(self, host: Host) -> Mapping[str, Path]:
+        """Poetry's own cache folder."""
+        return {cache_tree.CACHE: cache_root(host)}
+
+
+def _with_python(options: Options) -> Options:
+    return Options(
+        targets=tuple(with_python(target) for target in options.targets),
+        dev=options.dev,
+        groups=options.groups,
+        extra=options.extra,
+    )
+
+
+FORMAT = Poetry()

@@ -1,0 +1,243 @@
+"""What pyproject.toml and Poetry's own configuration add to a lockfile.
+
+From `pyproject.toml` beside the lockfile, if it is there:
+
+- `[[tool.poetry.source]]`: the indexes' names and addresses;
+- which groups are optional, and so not installed unasked;
+- the project's own dependencies, where the lockfile (before 2.1) has no markers and the
+  groups have to be found by walking.
+
+Credentials are `POETRY_HTTP_BASIC_<NAME>_USERNAME` and `…_PASSWORD`, then `[http-basic.<name>]`
+in `auth.toml` of Poetry's configuration folder, then userinfo in a source's address.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+from vendorpack.errors import LockfileError
+from vendorpack.formats._shared.pypi_index import (
+    DEFAULT_FILES,
+    DEFAULT_INDEX,
+    normalize,
+    without_userinfo,
+)
+from vendorpack.formats._shared.toml_text import Table, load_toml
+from vendorpack.formats.poetry.lockfile import MAIN, PoetryLock
+from vendorpack.model import Access, Credential, Host, Project
+from vendorpack.redact import redact_url
+
+DEFAULT_REPOSITORY: Final = "PyPI"
+"""Poetry's name for the default index."""
+_DEV: Final = "dev"
+_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_REPOSITORY: Final = re.compile(r"(?!\.)[^/\\\x00-\x1f\x7f]{1,200}")
+_NOT_IN_VARIABLE: Final = re.compile(r"[^A-Z0-9]")
+_FOLDERS: Final = {
+    "linux": (".cache/pypoetry", ".config/pypoetry"),
+    "macos": ("Library/Caches/pypoetry", "Library/Application Support/pypoetry"),
+    "windows": ("AppData/Local/pypoetry/Cache", "AppData/Roaming/pypoetry"),
+}
+"""Cache and configuration below the home folder."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Repository:
+    """An index as Poetry knows it. `url`: without userinfo and slash at the end."""
+
+    name: str
+    url: str
+
+    @property
+    def is_default(self) -> bool:
+        """Whether it is PyPI, which Poetry asks in another way than all others."""
+        return self.name == DEFAULT_REPOSITORY
+
+    @property
+    def base(self) -> str:
+        """The simple index's address."""
+        return DEFAULT_INDEX if self.is_default else self.url
+
+
+PYPI: Final = Repository(DEFAULT_REPOSITORY, DEFAULT_INDEX)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What is in force.
+
+    roots: group to the (normalised) names it asks for itself; None without a pyproject.toml.
+    optional_groups: groups that are not installed unasked.
+    repositories: indexes that build requirements are looked up on, in order.
+    """
+
+    roots: Mapping[str, tuple[str, ...]] | None = None
+    optional_groups: tuple[str, ...] = ()
+    repositories: tuple[Repository, ...] = (PYPI,)
+    _credentials: tuple[Credential, ...] = field(default=(), repr=False)
+
+    def access(self, lock: PoetryLock) -> Access:
+        """Where the configuration and the lockfile's own indexes let us go."""
+        urls = [DEFAULT_INDEX, DEFAULT_FILES, *(r.url for r in self.repositories)]
+        urls += [p.source.url for p in lock.packages if p.source.kind == "legacy"]
+        return Access(
+            origins=frozenset(_origin(url) for url in urls), credentials=self._credentials
+        )
+
+
+def load_settings(project: Project) -> Settings:
+    """Read what lies beside the lockfile. Raises `LockfileError`."""
+    path = str(project.lockfile.parent / "pyproject.toml")
+    data = project.read("pyproject.toml")
+    if data is None:
+        return Settings()
+    document = load_toml(data, path)
+    poetry = _table(_table(document, "tool"), "poetry")
+    sources = list(_sources(poetry, path))
+    groups = _table(poetry, "group")
+    return Settings(
+        roots=_roots(document, poetry),
+        optional_groups=tuple(
+            sorted(name for name in groups if _table(groups, name).get("optional") is True)
+        ),
+        repositories=_searched(sources),
+        _credentials=tuple(_credentials(sources, project.host)),
+    )
+
+
+def cache_root(host: Host) -> Path:
+    """Where Poetry keeps its cache."""
+    configured = host.environ.get("POETRY_CACHE_DIR")
+    return Path(configured) if configured else _folder(host, 0, "XDG_CACHE_HOME", "LOCALAPPDATA")
+
+
+def _config_root(host: Host) -> Path:
+    configured = host.environ.get("POETRY_CONFIG_DIR")
+    return Path(configured) if configured else _folder(host, 1, "XDG_CONFIG_HOME", "APPDATA")
+
+
+def _folder(host: Host, which: int, xdg: str, windows: str) -> Path:
+    default = _FOLDERS.get(host.os, _FOLDERS["linux"])[which]
+    if host.os == "windows" and host.environ.get(windows):
+        return Path(host.environ[windows], default.split("/", 2)[2])
+    if host.os == "linux" and host.environ.get(xdg):
+        return Path(host.environ[xdg], default.partition("/")[2])
+    return host.home / default
+
+
+# -- sources -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    repository: Repository
+    priority: str
+    address: str = field(repr=False)
+
+
+def _sources(poetry: Table, where: str) -> Iterator[_Source]:
+    raw = poetry.get("source", [])
+    for table in raw if isinstance(raw, list) else []:
+        name = table.get("name") if isinstance(table, Mapping) else None
+        if not isinstance(name, str) or not _REPOSITORY.fullmatch(name):
+            raise LockfileError("a source of Poetry's has no name", where=where)
+        priority = str(table.get("priority", "primary")).lower()
+        if name.lower() == DEFAULT_REPOSITORY.lower():
+            yield _Source(PYPI, priority, DEFAULT_INDEX)
+            continue
+        url = table.get("url")
+        if not isinstance(url, str) or not _is_address(url):
+            raise LockfileError(
+                f"the source {name!r} has no address: {redact_url(str(url))}", where=where
+            )
+        yield _Source(repository(name, url), priority, url)
+
+
+def repository(name: str, url: str) -> Repository:
+    """An index by its name in the project and its address."""
+    return Repository(name, without_userinfo(url).rstrip("/"))
+
+
+def _searched(sources: Sequence[_Source]) -> tuple[Repository, ...]:
+    """Where Poetry looks for what no lockfile pins: all that are not explicit.
+
+    The default index goes without saying unless there is another primary source.
+    """
+    found = [s.repository for s in sources if s.priority != "explicit"]
+    primary = [s for s in sources if s.priority in ("primary", "default")]
+    if PYPI not in [s.repository for s in sources] and not primary:
+        found.insert(0, PYPI)
+    return tuple(dict.fromkeys(found))
+
+
+def _credentials(sources: Sequence[_Source], host: Host) -> Iterator[Credential]:
+    path = _config_root(host) / "auth.toml"
+    data = host.config_bytes(path)
+    stored = {} if data is None else _table(load_toml(data, str(path)), "http-basic")
+    for source in sources:
+        name = source.repository.name
+        variable = f"POETRY_HTTP_BASIC_{_NOT_IN_VARIABLE.sub('_', name.upper())}"
+        entry = _table(stored, name)
+        parts = urlsplit(source.address)
+        user = host.environ.get(f"{variable}_USERNAME", entry.get("username"))
+        password = host.environ.get(f"{variable}_PASSWORD", entry.get("password"))
+        user = user if isinstance(user, str) else unquote(parts.username or "")
+        password = password if isinstance(password, str) else unquote(parts.password or "")
+        if user or password:
+            token = base64.b64encode(f"{user}:{password}".encode()).decode()
+            yield Credential(_origin(source.address) + "/", f"Basic {token}")
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}"
+
+
+# -- the project's own dependencies --------------------------------------------------------
+
+
+def _roots(document: Table, poetry: Table) -> dict[str, tuple[str, ...]]:
+    """Group to names. Optional dependencies belong to `MAIN`; the lockfile knows its extras."""
+    project = _table(document, "project")
+    found: dict[str, set[str]] = {MAIN: set(_keys(_table(poetry, "dependencies")))}
+    found[MAIN] |= set(_requirements(project.get("dependencies")))
+    for extra in _table(project, "optional-dependencies").values():
+        found[MAIN] |= set(_requirements(extra))
+    found[_DEV] = set(_keys(_table(poetry, "dev-dependencies")))
+    groups = _table(poetry, "group")
+    for name in groups:
+        names = _keys(_table(_table(groups, name), "dependencies"))
+        found.setdefault(name, set()).update(names)
+    for name, listed in _table(document, "dependency-groups").items():
+        found.setdefault(name, set()).update(_requirements(listed))
+    return {group: tuple(sorted(names)) for group, names in sorted(found.items()) if names}
+
+
+def _keys(table: Table) -> Iterator[str]:
+    return (normalize(key) for key in table if key != "python")
+
+
+def _requirements(listed: Any) -> Iterator[str]:
+    for item in listed if isinstance(listed, list) else []:
+        match = _NAME.match(item) if isinstance(item, str) else None
+        if match:
+            yield normalize(match[0])
+
+
+def _table(table: Table, key: str) -> Table:
+    value = table.get(key)
+    return value if isinstance(value, Mapping) else {}

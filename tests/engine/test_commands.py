@@ -1,0 +1,252 @@
+"""unpack, download, verify, show, env, run and store, as they are typed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli import Cli
+from tests.npm_world import World, world
+
+
+@pytest.fixture
+def npm() -> Iterator[World]:
+    made = world()
+    with made.server:
+        yield made
+
+
+@pytest.fixture
+def bundle(npm: World, tmp_path: Path) -> Path:
+    npm.lock(tmp_path / "project", {"a": "1.0.0", "b": "2.0.0"})
+    Cli(tmp_path).ok("pack", "project")
+    return tmp_path / "deps.tar.zst"
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_unpack_is_what_tar_does(bundle: Path, tmp_path: Path) -> None:
+    Cli(tmp_path).ok("unpack", bundle, "--prefix", "ours")
+    (tmp_path / "tars").mkdir()
+    subprocess.run(["tar", "--zstd", "-xf", bundle, "-C", "tars"], cwd=tmp_path, check=True)
+    assert tree(tmp_path / "ours") == tree(tmp_path / "tars")
+    for path in (tmp_path / "tars").rglob("*"):
+        twin = tmp_path / "ours" / path.relative_to(tmp_path / "tars")
+        assert twin.stat().st_mode == path.stat().st_mode
+        if path.is_file():
+            assert twin.stat().st_mtime == path.stat().st_mtime == 0
+
+
+def test_unpack_twice_changes_nothing(bundle: Path, tmp_path: Path) -> None:
+    cli = Cli(tmp_path)
+    cli.ok("unpack", bundle, "--prefix", "deps")
+    before = {p: p.stat() for p in (tmp_path / "deps").rglob("*")}
+    assert "already" in cli.ok("unpack", bundle, "--prefix", "deps").err
+    for path, stat in before.items():
+        assert (path.stat().st_ino, path.stat().st_mtime_ns) == (stat.st_ino, stat.st_mtime_ns)
+
+
+def test_unpack_into_the_native_cache(bundle: Path, tmp_path: Path) -> None:
+    cli = Cli(tmp_path)
+    cli.ok("unpack", bundle)
+    cache = tmp_path / "home/.npm/_cacache"
+    assert len(tree(cache)) == 2
+    assert "0 files written, 2 kept" in cli.ok("unpack", bundle).err
+    own = Cli(tmp_path, environ={"npm_config_cache": str(tmp_path / "own")})
+    own.ok("unpack", bundle)
+    assert tree(tmp_path / "own/_cacache") == tree(cache)
+
+
+def test_download_fills_the_same(npm: World, bundle: Path, tmp_path: Path) -> None:
+    cli = Cli(tmp_path)
+    cli.ok("unpack", bundle, "--prefix", "unpacked")
+    shutil.rmtree(tmp_path / "store")
+    npm.server.requests.clear()
+    cli.ok("download", "project", "--prefix", "downloaded")
+    assert len(npm.server.requests) == 2
+    assert tree(tmp_path / "downloaded") == tree(tmp_path / "unpacked")
+    cli.ok("download", "project")
+    assert tree(tmp_path / "home/.npm") == tree(tmp_path / "unpacked/npm")
+    assert len(npm.server.requests) == 2
+
+
+@pytest.mark.parametrize("command", ["unpack", "verify", "run"])
+def test_a_bundle_for_another_lockfile(
+    npm: World, bundle: Path, tmp_path: Path, command: str
+) -> None:
+    cli = Cli(tmp_path)
+    key = cli.ok("key", "project").out.strip()
+    more = {"unpack": ("--prefix", "deps"), "verify": (), "run": ()}[command]
+    last = ("--", "true") if command == "run" else ()
+    lock = tmp_path / "project/package-lock.json"
+    cli.ok(command, *more, "--expect-key", key, "--lockfile", lock, bundle, *last)
+    shutil.rmtree(tmp_path / "deps", ignore_errors=True)
+    done = cli(command, *more, "--expect-key", "0" * 64, bundle, *last)
+    assert done.code == 11 and key in done.err
+    npm.lock(tmp_path / "project", {"a": "1.0.0"})
+    done = cli(command, *more, "--lockfile", lock, bundle, *last)
+    assert done.code == 11 and str(lock) in done.err
+    assert not (tmp_path / "deps").exists()
+
+
+def test_verify(bundle: Path, tmp_path: Path) -> None:
+    cli = Cli(tmp_path)
+    cli.ok("unpack", bundle, "--prefix", "deps")
+    summaries = [cli.ok("verify", what, "--json").json for what in (bundle, "deps")]
+    assert summaries[0] == summaries[1] and summaries[0]["artifacts"] == 2
+    victim = next((tmp_path / "deps/npm").rglob("content-v2/*/*/*/*"))
+    victim.write_bytes(victim.read_bytes()[:-1] + b"?")
+    done = cli("verify", "deps")
+    assert (
+        done.code == 10
+        and f"changed npm/_cacache/{victim.relative_to(tmp_path / 'deps/npm/_cacache')}" in done.err
+    )
+    victim.unlink()
+    assert "missing" in cli("verify", "deps").err
+    data = bytearray(bundle.read_bytes())
+    data[len(data) // 2] ^= 1
+    bundle.write_bytes(data)
+    for command in (("verify", bundle), ("unpack", bundle, "--prefix", "new")):
+        done = cli(*command)
+        assert done.code == 10 and "damaged" in done.err
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("what", ["no such file", "a folder", "a text", "a device"])
+def test_not_a_bundle(tmp_path: Path, what: str) -> None:
+    (tmp_path / "text").write_text("hello")
+    path = {
+        "no such file": tmp_path / "none",
+        "a folder": tmp_path,
+        "a text": tmp_path / "text",
+        "a device": Path("/dev/null"),
+    }[what]
+    for command in (("verify",), ("show",), ("unpack", "--prefix", tmp_path / "x")):
+        done = Cli(tmp_path)(*command, path)
+        assert done.code == 10 and str(path) in done.err, done
+
+
+def test_show(bundle: Path, tmp_path: Path) -> None:
+    cli = Cli(tmp_path)
+    shown = cli.ok("show", bundle, "--files").out
+    assert "a  1.0.0" in shown and "npm/_cacache/content-v2/sha512/" in shown
+    value = cli.ok("show", bundle, "--json").json
+    assert [a["purl"] for a in value["artifacts"]] == ["pkg:npm/a@1.0.0", "pkg:npm/b@2.0.0"]
+    cli.ok("unpack", bundle, "--prefix", "deps")
+    assert cli.ok("show", "deps", "--json").json == value
+
+
+def test_env(bundle: Path, tmp_path: Path) -> None:
+    cli = Cli(tmp_path)
+    cli.ok("unpack", bundle, "--prefix", "deps")
+    pairs = cli.ok("env", "deps", "--shell", "json").json
+    assert pairs["npm_config_cache"] == str(tmp_path / "deps/npm")
+    assert pairs["npm_config_offline"] == "true"
+    sourced = subprocess.run(
+        ["sh", "-c", ". deps/vendorpack.env; env"], cwd=tmp_path, capture_output=True, text=True
+    ).stdout.splitlines()
+    assert {f"{name}={value}" for name, value in pairs.items()} <= set(sourced)
+    native = cli.ok("env", bundle, "--shell", "json").json
+    assert native["npm_config_cache"] == str(tmp_path / "home/.npm")
+    assert cli.ok("env", "deps").out.startswith("export ")
+    assert cli("env", "deps", "--shell", "tcsh").code == 2
+
+
+def test_run(bundle: Path, tmp_path: Path) -> None:
+    cli = Cli(tmp_path)
+    done = cli.ok("run", bundle, "--", "sh", "-c", 'ls "$npm_config_cache"; exit 0')
+    assert done.out == "_cacache\n"
+    assert cli("run", bundle, "--", "sh", "-c", "exit 7").code == 7
+    assert cli("run", bundle, "--", "no-such-command").code == 2
+    assert cli.ok("run", bundle, "sh", "-c", 'echo "$1"', "sh", "--prefix").out == "--prefix\n"
+
+
+def test_run_mends_what_was_changed(bundle: Path, tmp_path: Path) -> None:
+    """npm writes into its cache; a file of ours that was changed is put back."""
+    cli = Cli(tmp_path)
+    prefix = Path(cli.ok("run", bundle, "--", "sh", "-c", 'echo "$VENDORPACK_PREFIX"').out.strip())
+    victim = next((prefix / "npm").rglob("content-v2/*/*/*/*"))
+    good = victim.read_bytes()
+    victim.chmod(0o644)
+    victim.write_bytes(b"evil")
+    cli.ok("run", bundle, "--", "true")
+    assert victim.read_bytes() == good
+
+
+def test_store(bundle: Path, tmp_path: Path) -> None:
+    cli = Cli(tmp_path)
+    assert cli.ok("store", "path").out.strip() == str(tmp_path / "store")
+    size = cli.ok("store", "size", "--json").json
+    assert size["artifacts"] == 2
+    assert cli.ok("store", "prune", "--json").json["removed"] == 0
+    assert cli.ok("store", "prune", "--unused-days", "0", "--json").json["removed"] == 2
+    assert cli.ok("store", "size", "--json").json["size"] == 0
+
+
+def test_version_and_help(tmp_path: Path) -> None:
+    cli = Cli(tmp_path)
+    assert cli.ok("--version").out.startswith("vendorpack ")
+    for command in ("pack", "unpack", "download", "key", "verify", "show", "env", "run", "store"):
+        assert command in cli.ok("--help").out
+        assert "Usage" in cli.ok(command, "--help").out
+
+
+def test_quiet_says_nothing(bundle: Path, tmp_path: Path) -> None:
+    done = Cli(tmp_path).ok("unpack", "--quiet", bundle, "--prefix", "deps")
+    assert (done.out, done.err) == ("", "")
+
+
+def test_a_reader_that_goes_away(bundle: Path, tmp_path: Path) -> None:
+    cli = Cli(tmp_path)
+    process = cli.start("show", bundle, "--files")
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    err = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(20) in (0, 141) and err == ""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+def test_a_full_disk(npm: World, bundle: Path, tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(small)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("nothing can be mounted here")
+    cli = Cli(tmp_path)
+    try:
+        npm.lock(tmp_path / "big", {f"p{n}": "1.0.0" for n in range(100)})
+        for command in (
+            ("pack", "big", "-o", "small/deps.tar.zst"),
+            ("pack", "big", "--store-dir", "small/store", "-o", "big.tar.zst"),
+        ):
+            done = cli(*command)
+            assert done.code == 9 and "space" in done.err and "free" in done.err, done
+        assert not (tmp_path / "big.tar.zst").exists()
+        assert not (small / "deps.tar.zst").exists()
+        shutil.rmtree(small / "store")
+        cli.ok("pack", "big", "-o", "big.tar.zst")
+        done = cli("unpack", "big.tar.zst", "--prefix", small / "deps")
+        assert done.code == 9 and "free" in done.err
+        assert not (small / "deps").exists() and not list(small.iterdir())
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
+def test_no_home_at_all(bundle: Path, tmp_path: Path) -> None:
+    environ = {k: v for k, v in Cli(tmp_path).env().items() if k not in ("HOME",)}
+    done = subprocess.run(
+        Cli.argv("pack", tmp_path / "project", "-o", tmp_path / "x.tar.zst", "--json"),
+        env=environ,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0 and json.loads(done.stdout)["from_store"] == 2

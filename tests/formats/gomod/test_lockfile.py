@@ -1,0 +1,233 @@
+"""go.sum and go.work to artifacts, and where they are fetched from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.formats.gomod.zips import h1, project
+from vendorpack.errors import LockfileError, UnsupportedError, VendorpackError
+from vendorpack.formats.gomod import FORMAT
+from vendorpack.formats.gomod.modfile import directives
+from vendorpack.model import Credential, Lockfile, Options
+
+A, B = h1({"a": b"a"}), h1({"b": b"b"})
+PROXY = "https://proxy.golang.org"
+
+
+def read(
+    folder: Path, files: str | Mapping[str, str | bytes], environ: Mapping[str, str] | None = None
+) -> Lockfile:
+    content = files if isinstance(files, Mapping) else {"go.sum": files}
+    return FORMAT.read(project(folder / "p", content, environ), Options())
+
+
+def test_a_line_is_a_zip_or_a_go_mod(tmp_path: Path) -> None:
+    lockfile = read(
+        tmp_path,
+        f"example.com/Big/x v1.2.3-RC.1 {A}\r\n"
+        "\n"
+        f"example.com/Big/x v1.2.3-RC.1/go.mod {B}\n"
+        f"a.example v2.0.0+incompatible {A}\n"
+        f"a.example v2.0.0+incompatible {A}\n"
+        f"a.example v2.0.0+incompatible h2:whatever\n",
+    )
+    assert [(a.name, a.version, a.url, a.purl, a.where) for a in lockfile.artifacts] == [
+        (
+            "a.example",
+            "v2.0.0+incompatible",
+            f"{PROXY}/a.example/@v/v2.0.0+incompatible.zip",
+            "pkg:golang/a.example@v2.0.0%2Bincompatible",
+            "go.sum:4",
+        ),
+        (
+            "example.com/Big/x",
+            "v1.2.3-RC.1",
+            f"{PROXY}/example.com/!big/x/@v/v1.2.3-!r!c.1.mod",
+            "pkg:golang/example.com/Big/x@v1.2.3-RC.1#go.mod",
+            "go.sum:3",
+        ),
+        (
+            "example.com/Big/x",
+            "v1.2.3-RC.1",
+            f"{PROXY}/example.com/!big/x/@v/v1.2.3-!r!c.1.zip",
+            "pkg:golang/example.com/Big/x@v1.2.3-RC.1",
+            "go.sum:1",
+        ),
+    ]
+    assert {a.sources for a in lockfile.artifacts} == {(a.url,) for a in lockfile.artifacts}
+    assert all(a.integrity.algorithms == ("h1",) for a in lockfile.artifacts)
+
+
+@pytest.mark.parametrize(
+    ("lock", "where"),
+    [
+        ("a.example v1.0.0\n", "go.sum:1"),
+        (f"\na.example v1.0.0 {A} x\n", "go.sum:2"),
+        ("a.example v1.0.0 h1:short\n", "go.sum:1"),
+        ("a.example v1.0.0 h1:!!!!\n", "go.sum:1"),
+        ("a.example v1.0.0 nokind\n", "go.sum:1"),
+        (f"a.example 1.0.0 {A}\n", "go.sum:1"),
+        (f"a.example v1.0.0/../x {A}\n", "go.sum:1"),
+        (f"../a.example v1.0.0 {A}\n", "go.sum:1"),
+        (f"a.example/../b v1.0.0 {A}\n", "go.sum:1"),
+        (f"a.example/.git v1.0.0 {A}\n", "go.sum:1"),
+        (f"/a.example v1.0.0 {A}\n", "go.sum:1"),
+        (f"a.example//b v1.0.0 {A}\n", "go.sum:1"),
+        (f"a.example/{'x' * 300} v1.0.0 {A}\n", "go.sum:1"),
+        (f"a.example\\b v1.0.0 {A}\n", "go.sum:1"),
+        (f"\u00e4.example v1.0.0 {A}\n", "go.sum:1"),
+        (f"a.example\0 v1.0.0 {A}\n", "go.sum:1"),
+        (f"a.example v1.0.0 {A}\na.example v1.0.0 {B}\n", "go.sum:2"),
+    ],
+)
+def test_what_is_no_go_sum_says_where(tmp_path: Path, lock: str, where: str) -> None:
+    with pytest.raises(LockfileError) as caught:
+        read(tmp_path, lock)
+    assert caught.value.where == where
+
+
+WORKSPACE = """// a workspace
+go 1.22
+
+use (
+\t./one // first
+\t"./deep/two"
+)
+use `three`
+replace example.com/x => ./x
+"""
+
+
+def test_a_workspace_is_the_union_of_its_members(tmp_path: Path) -> None:
+    files = {
+        "go.work": WORKSPACE,
+        "go.work.sum": f"a.example v1.0.0/go.mod {A}\n",
+        "one/go.sum": f"a.example v1.0.0/go.mod {A}\nb.example v1.0.0 {B}\n",
+        "deep/two/go.sum": f"c.example v1.0.0 {A}\n",
+        "unused/go.sum": f"d.example v1.0.0 {A}\n",
+    }
+    lockfile = read(tmp_path, files)
+    assert [(a.name, a.where) for a in lockfile.artifacts] == [
+        ("a.example", "go.work.sum:1"),
+        ("b.example", "one/go.sum:2"),
+        ("c.example", "deep/two/go.sum:1"),
+    ]
+    fingerprint = FORMAT.fingerprint(project(tmp_path / "p", files), Options())
+    assert sorted(fingerprint) == ["deep/two/go.sum", "go.work.sum", "one/go.sum"]
+    crlf = files | {"one/go.sum": files["one/go.sum"].replace("\n", "\r\n")}
+    assert FORMAT.fingerprint(project(tmp_path / "p", crlf), Options()) == fingerprint
+    assert FORMAT.companions("go.work") == ("go.work.sum",)
+    assert FORMAT.companions("go.sum") == ("go.mod",)
+    conflict = files | {"deep/two/go.sum": f"b.example v1.0.0 {A}\n"}
+    with pytest.raises(LockfileError, match="another hash") as caught:
+        read(tmp_path, conflict)
+    assert caught.value.where == "one/go.sum:2"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("use x", [("use", ["x"])]),
+        ("use (\n)\nuse()\nuse (\nx\n)", [("use", ["x"])]),
+        ("use (x)", None),
+        ('use "a b"', [("use", ["a b"])]),
+        ("// only\n\n", []),
+        (")", None),
+        ('use "open', None),
+        (b"\xff", None),
+    ],
+)
+def test_directives(text: str | bytes, expected: list[tuple[str, list[str]]] | None) -> None:
+    data = text if isinstance(text, bytes) else text.encode()
+    if expected is None:
+        with pytest.raises(LockfileError):
+            list(directives(data, "go.mod"))
+    else:
+        assert [(verb, words) for verb, words, _ in directives(data, "go.mod")] == expected
+
+
+LINE = f"example.com/x v1.0.0 {A}\n"
+
+
+@pytest.mark.parametrize(
+    ("environ", "sources"),
+    [
+        ({}, [PROXY]),
+        ({"GOPROXY": ""}, [PROXY]),
+        ({"GOPROXY": f"{PROXY},direct"}, [PROXY]),
+        ({"GOPROXY": "https://a.example/go/,https://b.example|direct"}, 2),
+        ({"GOPROXY": "https://user:secret@a.example/go,off"}, ["https://a.example/go"]),
+        ({"GOPRIVATE": "example.org,*.example.com"}, [PROXY]),
+        ({"GOPRIVATE": "example.com", "GONOPROXY": "none"}, [PROXY]),
+        ({"GOPRIVATE": "example.com/x/y"}, [PROXY]),
+    ],
+)
+def test_proxies(tmp_path: Path, environ: dict[str, str], sources: list[str] | int) -> None:
+    lockfile = read(tmp_path, LINE, environ)
+    (artifact,) = lockfile.artifacts
+    path = "/example.com/x/@v/v1.0.0.zip"
+    assert artifact.url == PROXY + path
+    expected = (
+        ["https://a.example/go", "https://b.example"] if isinstance(sources, int) else sources
+    )
+    assert list(artifact.sources) == [proxy + path for proxy in expected]
+    assert "secret" not in repr(lockfile)
+    if "secret" in environ.get("GOPROXY", ""):
+        assert lockfile.access.credentials == (
+            Credential("https://a.example/go/", "Basic dXNlcjpzZWNyZXQ="),
+        )
+
+
+@pytest.mark.parametrize(
+    ("environ", "message"),
+    [
+        ({"GOPROXY": "direct"}, "no proxy to ask for example.com/x"),
+        ({"GOPROXY": "off"}, "no proxy to ask for example.com/x"),
+        ({"GOPROXY": "file:///srv/proxy"}, "not an https address"),
+        ({"GOPROXY": "nonsense"}, "not an https address"),
+        ({"GOPRIVATE": "example.com"}, "example.com/x is private"),
+        ({"GOPRIVATE": "*.com/[^a]"}, "example.com/x is private"),
+        ({"GONOPROXY": "example.com/*", "GOPRIVATE": "none"}, "example.com/x is private"),
+    ],
+)
+def test_what_only_version_control_has_is_refused_by_name(
+    tmp_path: Path, environ: dict[str, str], message: str
+) -> None:
+    with pytest.raises(UnsupportedError, match=message) as caught:
+        read(tmp_path, LINE, environ)
+    assert caught.value.fix
+
+
+def test_variables_that_go_itself_saved(tmp_path: Path) -> None:
+    saved = tmp_path / "home/.config/go/env"
+    saved.parent.mkdir(parents=True)
+    saved.write_text("# saved\nGOPROXY=https://a.example\nGOMODCACHE=/srv/cache\n")
+    (artifact,) = read(tmp_path, LINE).artifacts
+    assert artifact.sources == ("https://a.example/example.com/x/@v/v1.0.0.zip",)
+    host = project(tmp_path / "p", {"go.sum": LINE}).host
+    assert FORMAT.native_roots(host) == {"go": Path("/srv/cache")}
+    host = project(tmp_path / "p", {"go.sum": LINE}, {"GOENV": "off", "GOPATH": "/g:/h"}).host
+    assert FORMAT.native_roots(host) == {"go": Path("/g/pkg/mod")}
+    host = project(tmp_path / "p", {"go.sum": LINE}, {"GOENV": "off"}).host
+    assert FORMAT.native_roots(host) == {"go": tmp_path / "home/go/pkg/mod"}
+
+
+def test_warnings(tmp_path: Path) -> None:
+    files = {
+        "go.sum": LINE,
+        "go.mod": "module example.com/y\n\ngo 1.22\n\ntoolchain go1.23.4\n",
+        "vendor/modules.txt": "",
+    }
+    lockfile = read(tmp_path, files)
+    assert [warning.where for warning in lockfile.warnings] == ["go.mod:5", "vendor"]
+    assert "go1.23.4" in lockfile.warnings[0].what
+
+
+def test_a_missing_or_unreadable_lockfile(tmp_path: Path) -> None:
+    here = project(tmp_path / "p", {"go.sum": LINE})
+    (tmp_path / "p/go.sum").unlink()
+    with pytest.raises(VendorpackError):
+        FORMAT.read(here, Options())

@@ -1,0 +1,73 @@
+"""go builds and tests from a bundle with the network cut off."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.cli import Cli
+from tests.real.clients import PROJECTS, Machine, copy_project, extract, pack, tool
+
+pytestmark = [pytest.mark.real, pytest.mark.network]
+
+WRITABLE = {"GOFLAGS": "-modcacherw"}
+"""Else the test's folder could not be removed by just anybody."""
+
+
+def machine(folder: Path) -> Machine:
+    return Machine(folder, [Path(tool("go")).parent])
+
+
+@pytest.fixture(scope="module")
+def bundle(real_cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("gomod") / "deps.tar.zst"
+    pack(real_cli, PROJECTS / "hello-go/go.sum", "-o", path)
+    return path
+
+
+@pytest.fixture
+def prefix(bundle: Path, tmp_path: Path) -> Path:
+    return extract(bundle, tmp_path / "deps")
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    return copy_project(PROJECTS / "hello-go", tmp_path / "app")
+
+
+def test_the_ordinary_commands(prefix: Path, app: Path, tmp_path: Path) -> None:
+    here = machine(tmp_path)
+    lock = (app / "go.sum").read_bytes()
+    here.offline("go", "build", "-o", "hello", ".", cwd=app, prefix=prefix, env=WRITABLE)
+    assert here.offline("./hello", cwd=app) == "hello en\n"
+    for command in (["vet", "./..."], ["test", "./..."], ["mod", "download"], ["mod", "verify"]):
+        here.offline("go", *command, cwd=app, prefix=prefix, env=WRITABLE)
+    assert (app / "go.sum").read_bytes() == lock
+
+
+def test_go_itself_refuses_a_zip_that_was_changed(prefix: Path, app: Path, tmp_path: Path) -> None:
+    (archive,) = prefix.glob("go/cache/download/github.com/!burnt!sushi/toml/@v/*.zip")
+    with zipfile.ZipFile(archive) as good:
+        members = [(info, good.read(info)) for info in good.infolist()]
+    with zipfile.ZipFile(archive, "w") as bad:
+        for info, content in members:
+            bad.writestr(
+                info, content + b"\n// changed\n" if info.filename.endswith(".go") else content
+            )
+    done = machine(tmp_path).attempt("go", "build", ".", cwd=app, prefix=prefix, env=WRITABLE)
+    assert done.code != 0
+    assert "checksum mismatch" in done.out
+
+
+def test_a_workspace(real_cli: Cli, bundles: Path, tmp_path: Path) -> None:
+    root = tmp_path / "workspace"
+    copy_project(PROJECTS / "hello-go", root / "hello")
+    (root / "go.work").write_text("go 1.22\n\nuse ./hello\n")
+    path = bundles / "deps.tar.zst"
+    pack(real_cli, root / "go.work", "-o", path)
+    prefix = extract(path, tmp_path / "deps")
+    here = machine(tmp_path)
+    here.offline("go", "build", "-o", "out", "./hello", cwd=root, prefix=prefix, env=WRITABLE)
+    assert here.offline("./out", cwd=root) == "hello en\n"
