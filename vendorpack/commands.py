@@ -420,6 +420,7 @@ def _run(request: Request, console: Console) -> Run:
         policy=request.policy,
         store=Store(store_folder(request.store_dir, request.host)),
         connect=connect,
+        environ=request.host.environ,
         progress=progress,
         say=console.say,
         warn=console.warn,

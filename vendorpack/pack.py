@@ -53,7 +53,10 @@ from vendorpack.redact import redact_url
 from vendorpack.store import Store
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from vendorpack.fetch.http import Client
+    from vendorpack.fetch.part import Download
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -99,6 +102,7 @@ class Run:
     store: Store
     connect: Callable[[Access, Policy], Client]
     """Makes the HTTP client; called at the first request, as its import is dear."""
+    environ: Mapping[str, str]
     progress: Progress
     say: Callable[[str], None]
     warn: Callable[[str, str], None]
@@ -136,7 +140,15 @@ async def gather(run: Run, locked: Sequence[Locked]) -> Gathered:
     rooms = {item.room.name: item.room for item in locked}
     packed: dict[str, tuple[Packed, ...]] = {}
     async with _client_when_needed(run, access, policy) as client:
-        fetcher = Fetcher(run.store, client, lambda _: run.progress.done(), run.tally)
+
+        async def commit(url: str, part: Path, algorithms: Sequence[str]) -> Download:
+            from vendorpack.fetch.commits import download_commit  # noqa: PLC0415 - seldom needed
+
+            return await download_commit(
+                url, part, algorithms=algorithms, access=access, environ=run.environ
+            )
+
+        fetcher = Fetcher(run.store, client, commit, lambda _: run.progress.done(), run.tally)
         index = _Index(client)
         for name, room in rooms.items():
             lockfiles = [

@@ -19,7 +19,8 @@ from vendorpack.redact import redact_url
 from vendorpack.store import Store
 
 if TYPE_CHECKING:
-    from vendorpack.fetch.http import Client, Download
+    from vendorpack.fetch.http import Client
+    from vendorpack.fetch.part import Download
 
 MAX_ARTIFACT_SIZE: Final = 16 << 30
 """Bytes; the cap on a download whose size nothing declares."""
@@ -27,6 +28,11 @@ _ATTEMPTS: Final = 2
 """Whole downloads of an artifact whose bytes turned out wrong."""
 
 Derive = Callable[[Artifact, str, Path], bytes]
+
+
+def is_commit(url: str) -> bool:
+    """Whether an artifact's address names a git commit."""
+    return url.startswith("git+")
 
 
 @dataclass(slots=True)
@@ -48,6 +54,8 @@ class Fetcher:
     store: Store
     client: Callable[[], Awaitable[Client]]
     """Made on first need: a run that finds everything in the store opens no connection."""
+    commit: Callable[[str, Path, Sequence[str]], Awaitable[Download]]
+    """Fetches a git commit into a part file."""
     on_done: Callable[[Artifact], None] = lambda artifact: None
     tally: Tally = field(default_factory=Tally)
 
@@ -106,21 +114,13 @@ class Fetcher:
         if not artifact.sources:
             raise FetchError(f"nothing says where {artifact} comes from", where=artifact.where)
         algorithms = tuple(dict.fromkeys(a for pin in wanted for a in pin.algorithms))
-        client = await self.client()
         # Other digests mean another file, whatever its address: its part is its own.
         mismatch: IntegrityError | None = None
-        with self.store.part(" ".join([*artifact.sources, *map(str, wanted)])) as part:
-            sources = artifact.sources
+        sources = artifact.sources
+        with self.store.part(" ".join([*sources, *map(str, wanted)])) as part:
             for _ in range(_ATTEMPTS):
                 try:
-                    download = await client.download(
-                        sources,
-                        part,
-                        algorithms=algorithms,
-                        size=artifact.size,
-                        max_size=MAX_ARTIFACT_SIZE,
-                        label=str(artifact),
-                    )
+                    download = await self._arrive(artifact, sources, part, algorithms)
                 except FetchError as failed:
                     failed.where = f"{artifact.where}: {artifact}\n{failed.where or ''}".rstrip()
                     raise
@@ -143,6 +143,21 @@ class Fetcher:
                 sources = sources[download.mirror + 1 :] or sources
         assert mismatch is not None
         raise mismatch
+
+    async def _arrive(
+        self, artifact: Artifact, sources: Sequence[str], part: Path, algorithms: Sequence[str]
+    ) -> Download:
+        if is_commit(sources[0]):
+            return await self.commit(sources[0], part, algorithms)
+        client = await self.client()
+        return await client.download(
+            sources,
+            part,
+            algorithms=algorithms,
+            size=artifact.size,
+            max_size=MAX_ARTIFACT_SIZE,
+            label=str(artifact),
+        )
 
 
 def _mismatch(

@@ -20,14 +20,13 @@ import io
 import random
 import zlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, TypeVar
 
 from vendorpack.errors import FetchError
 from vendorpack.fetch.faults import Fault
-from vendorpack.fetch.part import Part
+from vendorpack.fetch.part import Download, Part
 from vendorpack.fetch.request import Limits, Reply, Requester, UrlPolicy
 from vendorpack.fetch.transfer import Transfer
 from vendorpack.model import Access, Answer
@@ -39,27 +38,6 @@ T = TypeVar("T")
 
 _PROGRESS: Final = 1 << 20
 """Bytes that a file must have grown by for the failures on the way to be forgotten."""
-
-
-@dataclass(frozen=True, slots=True)
-class Download:
-    """What is in the part file now, and where it came from.
-
-    values: streamed algorithm to digest, sha256 always among them.
-    size: bytes.
-    url: the address that answered in the end, redacted.
-    fetched: bytes that crossed the network for it now.
-    head: the first bytes, at most 64.
-    mirror: which of the addresses it came from, counted from 0: those behind it are still
-        to be tried if the bytes are wrong.
-    """
-
-    values: dict[str, bytes]
-    size: int
-    url: str
-    fetched: int
-    head: bytes
-    mirror: int
 
 
 class Client:

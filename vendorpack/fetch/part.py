@@ -14,6 +14,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +27,27 @@ HEAD_SIZE: Final = 64
 """Bytes kept of the beginning, to say what it looks like."""
 _BLOCK: Final = 256 << 10
 """Bytes that are worth a change of thread. Twice as many are held for each download."""
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """What is in the part file now, and where it came from.
+
+    values: streamed algorithm to digest, sha256 always among them.
+    size: bytes.
+    url: the address that answered in the end, redacted.
+    fetched: bytes that crossed the network for it now.
+    head: the first bytes, at most 64.
+    mirror: which of the addresses it came from, counted from 0: those behind it are still
+        to be tried if the bytes are wrong.
+    """
+
+    values: dict[str, bytes]
+    size: int
+    url: str
+    fetched: int
+    head: bytes
+    mirror: int
 
 
 class Part:
@@ -160,5 +182,6 @@ async def _settled(work: asyncio.Future[None]) -> None:
         except asyncio.CancelledError as error:
             cancelled = error
     failed = work.exception()
-    if cancelled or failed:
-        raise cancelled or failed
+    problem = cancelled or failed
+    if problem is not None:
+        raise problem
