@@ -7,7 +7,6 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,18 +108,17 @@ def pack(request: Request, console: Console, output: Path, level: int) -> None:
 
     def write(gathered: Gathered) -> Any:
         run.progress.start("packing", None, "files")
-        with ExitStack() as stack:
-            return write_bundle(
-                output,
-                _head(keyed, gathered),
-                _sections(gathered, run.store, stack),
-                read_blob=run.store.chunks,
-                level=level,
-                jobs=min(request.jobs, _cores()),
-                progress=run.progress.add_bytes,
-                mtime=mtime,
-                uncompressed=uncompressed,
-            )
+        return write_bundle(
+            output,
+            _head(keyed, gathered),
+            _sections(gathered, run.store),
+            read_blob=run.store.chunks,
+            level=level,
+            jobs=min(request.jobs, _cores()),
+            progress=run.progress.add_bytes,
+            mtime=mtime,
+            uncompressed=uncompressed,
+        )
 
     written = with_repair(run, locked, write)
     run.progress.finish()
@@ -178,30 +176,29 @@ def download(request: Request, console: Console, prefix: Path | None) -> None:
 
     def install(gathered: Gathered) -> str:
         run.progress.start("writing", None, "files")
-        with ExitStack() as stack:
-            sections = _sections(gathered, run.store, stack)
-            if prefix is None:
-                return _merged(
-                    unpacking.merge_entries(
-                        sections,
-                        _native_roots(gathered.rooms, request.host),
-                        _merge_of(gathered.rooms),
-                        read_blob=run.store.chunks,
-                        jobs=_cores(),
-                        progress=run.progress.add_bytes,
-                    )
-                )
-            return _unpacked(
-                prefix,
-                unpacking.entries_to_prefix(
-                    _head(keyed, gathered),
+        sections = _sections(gathered, run.store)
+        if prefix is None:
+            return _merged(
+                unpacking.merge_entries(
                     sections,
-                    prefix,
+                    _native_roots(gathered.rooms, request.host),
+                    _merge_of(gathered.rooms),
                     read_blob=run.store.chunks,
                     jobs=_cores(),
                     progress=run.progress.add_bytes,
-                ),
+                )
             )
+        return _unpacked(
+            prefix,
+            unpacking.entries_to_prefix(
+                _head(keyed, gathered),
+                sections,
+                prefix,
+                read_blob=run.store.chunks,
+                jobs=_cores(),
+                progress=run.progress.add_bytes,
+            ),
+        )
 
     result = with_repair(run, locked, install)
     run.progress.finish()
@@ -464,10 +461,10 @@ def _head(keyed: Keyed, gathered: Gathered) -> Head:
     )
 
 
-def _sections(gathered: Gathered, store: Store, stack: ExitStack) -> Iterator[Section]:
+def _sections(gathered: Gathered, store: Store) -> Iterator[Section]:
     env = environment.env_file(gathered.environment)
     yield Section("", False, [(Entry(ENV_NAME, env), None)])
-    for room, entries in entries_of(gathered, store, stack):
+    for room, entries in entries_of(gathered, store):
         yield Section(room.name, room.opens_artifacts, entries)
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections import deque
 from collections.abc import (
     AsyncIterator,
     Awaitable,
@@ -23,7 +22,6 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
 
@@ -50,6 +48,7 @@ from vendorpack.model import (
 from vendorpack.policy import Policy, named
 from vendorpack.progress import Progress
 from vendorpack.redact import redact_url
+from vendorpack.shares import in_order
 from vendorpack.store import Store
 
 if TYPE_CHECKING:
@@ -162,21 +161,21 @@ async def gather(run: Run, locked: Sequence[Locked]) -> Gathered:
                     run.warn(warning.what, warning.where)
             have: dict[Artifact, Packed] = {}
             more = _merged(a for lockfile in lockfiles for a in lockfile.artifacts)
-            with contextlib.closing(_Workshop(run.store)) as workshop:
-                while more:
-                    policy.check_hosts(more)
-                    policy.check_hashes(more)
-                    run.progress.start(f"{room.title}: fetching", len(more), "artifacts")
-                    for one in await fetcher.fetch(more, room.derive):
-                        have[_identity(one.artifact)] = one
-                    run.progress.finish()
-                    packed[name] = tuple(sorted(have.values(), key=_order))
-                    found = [
-                        artifact
-                        for lockfile in lockfiles
-                        for artifact in await room.expand(lockfile, packed[name], workshop, index)
-                    ]
-                    more = [a for a in _merged(found) if _identity(a) not in have]
+            workshop = _Workshop(run.store)
+            while more:
+                policy.check_hosts(more)
+                policy.check_hashes(more)
+                run.progress.start(f"{room.title}: fetching", len(more), "artifacts")
+                for one in await fetcher.fetch(more, room.derive):
+                    have[_identity(one.artifact)] = one
+                run.progress.finish()
+                packed[name] = tuple(sorted(have.values(), key=_order))
+                found = [
+                    artifact
+                    for lockfile in lockfiles
+                    for artifact in await room.expand(lockfile, packed[name], workshop, index)
+                ]
+                more = [a for a in _merged(found) if _identity(a) not in have]
             packed.setdefault(name, ())
     return Gathered(packed, rooms)
 
@@ -266,12 +265,9 @@ def still_allowed(records: Iterable[Mapping[str, Json]], policy: Policy) -> bool
 
 
 def entries_of(
-    gathered: Gathered, store: Store, stack: contextlib.ExitStack
+    gathered: Gathered, store: Store
 ) -> Iterator[tuple[Format, Iterator[tuple[Entry, int | None]]]]:
-    """Each room's entries with the index of their artifact in the manifest, lazily.
-
-    `stack` ends the threads that a layout used, also one that was not taken to its end.
-    """
+    """Each room's entries with the index of their artifact in the manifest, lazily."""
     numbers = {id(p.artifact): number for number, p in enumerate(gathered.artifacts)}
 
     def number_of(artifact: Artifact | None) -> int | None:
@@ -279,50 +275,30 @@ def entries_of(
 
     for name in sorted(gathered.packed):
         room = gathered.rooms[name]
-        workshop = stack.enter_context(contextlib.closing(_Workshop(store)))
-        entries = room.layout(gathered.packed[name], workshop)
+        entries = room.layout(gathered.packed[name], _Workshop(store))
         yield room, ((entry, number_of(entry.artifact)) for entry in entries)
 
 
+@dataclass(frozen=True, slots=True)
 class _Workshop:
-    """The store and a pool of threads, as a layout may use them (`model.Workshop`)."""
+    """The store and all cores, as a layout may use them (`model.Workshop`)."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._pool: ThreadPoolExecutor | None = None
+    store: Store
 
     def read(self, blob: Blob) -> bytes:
-        return self._store.read(blob)
+        return self.store.read(blob)
 
     def open(self, blob: Blob) -> BinaryIO:
-        return self._store.open(blob)
+        return self.store.open(blob)
 
     def keep(self, chunks: Iterable[bytes]) -> Blob:
-        return self._store.keep(chunks)
+        return self.store.keep(chunks)
 
     def derived(self, recipe: str, blob: Blob, make: Callable[[bytes], bytes]) -> Blob:
-        return self._store.derived(recipe, blob, make)
+        return self.store.derived(recipe, blob, make)
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-        """In order, with a look-ahead of two a core: results never pile up in memory."""
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(os.cpu_count() or 1)
-        ahead = 2 * (os.cpu_count() or 1)
-        waiting: deque[Future[R]] = deque()
-        try:
-            for item in items:
-                waiting.append(self._pool.submit(function, item))
-                if len(waiting) > ahead:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
-
-    def close(self) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
+        return in_order(function, items, jobs=os.cpu_count() or 1)
 
 
 # -- the client, made when it is first needed ------------------------------------------------

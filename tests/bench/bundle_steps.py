@@ -24,7 +24,7 @@ def pack(tree: Path, index: Path, output: Path, long: bool, jobs: int) -> None:
 
     def entries() -> Iterator[tuple[Entry, int | None]]:
         for path, size, sha256 in listed:
-            content = read_file(f"{tree}/{path}") if long else Blob(sha256, size)
+            content = read_file(f"{tree}/{path}", size) if long else Blob(sha256, size)
             yield Entry(f"{tree.name}/{path}", content), None
 
     def read(blob: Blob) -> Iterable[bytes]:
@@ -40,10 +40,10 @@ def pack(tree: Path, index: Path, output: Path, long: bool, jobs: int) -> None:
     write_bundle(output, head, [section], read_blob=read, jobs=jobs)
 
 
-def read_file(path: str) -> bytes:
+def read_file(path: str, size: int) -> bytes:
     fd = os.open(path, os.O_RDONLY)
     try:
-        return os.read(fd, 1 << 30)
+        return os.read(fd, size)
     finally:
         os.close(fd)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
+import struct
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ from vendorpack.errors import (
     VendorpackError,
 )
 from vendorpack.fetch.git import GitAddress, fetch_commit
-from vendorpack.formats._shared.git_pack import pack_commit_id, read_pack
+from vendorpack.formats._shared.git_pack import BLOB, pack_commit_id, read_pack
 
 NOBODY = "0123456789abcdef0123456789abcdef01234567"
 LOCAL = ("file",)
@@ -288,3 +290,27 @@ def test_a_pack_with_any_bit_flipped_or_bytes_cut_is_refused(
     damaged.write_bytes(good + b"\0")
     with pytest.raises(IntegrityError, match="checksum"):
         pack_commit_id(damaged)
+
+
+def test_a_pack_with_more_than_the_commit_is_refused(
+    repository: Repository, tmp_path: Path
+) -> None:
+    """An object nobody names is put in, in its right place and with right checksums."""
+    commit = repository.commit({"a": b"1"})
+    fetch(GitAddress(repository.url, commit), tmp_path / "one")
+    other = Repository(tmp_path / "other")
+    stranger = other.commit({"b": b"a stranger"})
+    fetch(GitAddress(other.url, stranger), tmp_path / "two")
+    records = {}
+    for name in ("one", "two"):
+        content = (tmp_path / name).read_bytes()
+        with (tmp_path / name).open("rb") as file:
+            pack = read_pack(file)
+        for oid, place in pack.objects.items():
+            if name == "one" or place.kind == BLOB:
+                records[oid] = content[place.offset : place.end]
+    body = b"PACK" + struct.pack(">II", 2, len(records))
+    body += b"".join(records[oid] for oid in sorted(records))
+    (tmp_path / "both").write_bytes(body + hashlib.sha1(body).digest())
+    with pytest.raises(IntegrityError, match="not the commit's"):
+        pack_commit_id(tmp_path / "both")
