@@ -188,11 +188,11 @@ def pack(
     quiet: Quiet = False,
 ) -> None:
     """Download, verify and pack all that the lockfiles pin into one bundle."""
-    from vendorpack import commands  # noqa: PLC0415
+    from vendorpack.commands import packing  # noqa: PLC0415
 
     console = Console(quiet=quiet, as_json=as_json)
     found, options = selected(paths, target, all_targets, no_dev, group, recursive, format_name)
-    request = commands.Request(
+    request = packing.Request(
         found=found,
         options=options,
         policy=policy_of(allow_host, allow_missing_hash, allow_weak_hash),
@@ -201,9 +201,9 @@ def pack(
         host=this_host(),
     )
     if dry_run:
-        commands.plan(request, console)
+        packing.plan(request, console)
     else:
-        commands.pack(request, console, output, level)
+        packing.pack(request, console, output, level)
 
 
 @app.command()
@@ -218,11 +218,11 @@ def unpack(
     quiet: Quiet = False,
 ) -> None:
     """Verify a bundle and put its files where the clients find them."""
-    from vendorpack import commands  # noqa: PLC0415
+    from vendorpack.commands import using  # noqa: PLC0415
 
-    expected = commands.Expected(expect_key, tuple(lockfile or ()))
+    expected = using.Expected(expect_key, tuple(lockfile or ()))
     console = Console(quiet=quiet, as_json=as_json)
-    commands.unpack(bundle, prefix, expected, jobs, console, this_host())
+    using.unpack(bundle, prefix, expected, jobs, console, this_host())
 
 
 @app.command(context_settings=ROOM_OPTIONS)
@@ -245,10 +245,10 @@ def download(
     quiet: Quiet = False,
 ) -> None:
     """Download and verify straight into the clients' own caches, without a bundle."""
-    from vendorpack import commands  # noqa: PLC0415
+    from vendorpack.commands import packing  # noqa: PLC0415
 
     found, options = selected(paths, target, all_targets, no_dev, group, recursive, format_name)
-    request = commands.Request(
+    request = packing.Request(
         found=found,
         options=options,
         policy=policy_of(allow_host, allow_missing_hash, allow_weak_hash),
@@ -256,7 +256,7 @@ def download(
         jobs=jobs,
         host=this_host(),
     )
-    commands.download(request, Console(quiet=quiet, as_json=as_json), prefix)
+    packing.download(request, Console(quiet=quiet, as_json=as_json), prefix)
 
 
 @app.command(context_settings=ROOM_OPTIONS)
@@ -301,10 +301,10 @@ def verify(
     quiet: Quiet = False,
 ) -> None:
     """Check every byte of a bundle, or of the folder that one was unpacked to."""
-    from vendorpack import commands  # noqa: PLC0415
+    from vendorpack.commands import using  # noqa: PLC0415
 
-    expected = commands.Expected(expect_key, tuple(lockfile or ()))
-    commands.verify(bundle, expected, Console(quiet=quiet, as_json=as_json))
+    expected = using.Expected(expect_key, tuple(lockfile or ()))
+    using.verify(bundle, expected, Console(quiet=quiet, as_json=as_json))
 
 
 @app.command()
@@ -315,9 +315,9 @@ def show(
     as_json: Json = False,
 ) -> None:
     """List what is in a bundle."""
-    from vendorpack import commands  # noqa: PLC0415
+    from vendorpack.commands import using  # noqa: PLC0415
 
-    commands.show(bundle, files, Console(as_json=as_json))
+    using.show(bundle, files, Console(as_json=as_json))
 
 
 @app.command()
@@ -334,9 +334,9 @@ def env(
     For a folder: to use it where it lies. For a bundle: after `vendorpack unpack` has put it
     into the clients' own caches.
     """
-    from vendorpack import commands  # noqa: PLC0415
+    from vendorpack.commands import using  # noqa: PLC0415
 
-    commands.env(bundle, "json" if as_json else shell, Console(as_json=as_json), this_host())
+    using.env(bundle, "json" if as_json else shell, Console(as_json=as_json), this_host())
 
 
 @app.command(context_settings={"allow_interspersed_args": False, "ignore_unknown_options": True})
@@ -349,28 +349,28 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Unpack a bundle to a cache, set the environment and run a command in it."""
-    from vendorpack import commands  # noqa: PLC0415
+    from vendorpack.commands import using  # noqa: PLC0415
 
-    expected = commands.Expected(expect_key, tuple(lockfile or ()))
-    commands.run(bundle, command, expected, Console(quiet=quiet), this_host())
+    expected = using.Expected(expect_key, tuple(lockfile or ()))
+    using.run(bundle, command, expected, Console(quiet=quiet), this_host())
 
 
 @store_app.command("path")
 @guarded
 def store_path(store_dir: StoreDir = None) -> None:
     """Print where the store is."""
-    from vendorpack import commands  # noqa: PLC0415
+    from vendorpack.commands import storing  # noqa: PLC0415
 
-    Console().answer(str(commands.store_folder(store_dir, this_host())))
+    Console().answer(str(storing.store_folder(store_dir, this_host())))
 
 
 @store_app.command("size")
 @guarded
 def store_size(store_dir: StoreDir = None, as_json: Json = False) -> None:
     """Print how much the store holds."""
-    from vendorpack import commands  # noqa: PLC0415
+    from vendorpack.commands import storing  # noqa: PLC0415
 
-    commands.store_size(commands.store_folder(store_dir, this_host()), Console(as_json=as_json))
+    storing.store_size(storing.store_folder(store_dir, this_host()), Console(as_json=as_json))
 
 
 @store_app.command("prune")
@@ -383,10 +383,10 @@ def store_prune(
     as_json: Json = False,
 ) -> None:
     """Remove what was not used for a while."""
-    from vendorpack import commands  # noqa: PLC0415
+    from vendorpack.commands import storing  # noqa: PLC0415
 
-    folder = commands.store_folder(store_dir, this_host())
-    commands.store_prune(folder, unused_days, Console(as_json=as_json))
+    folder = storing.store_folder(store_dir, this_host())
+    storing.store_prune(folder, unused_days, Console(as_json=as_json))
 
 
 # -- what several commands take ----------------------------------------------------------------

@@ -30,8 +30,11 @@ from vendorpack.bundle.writer import write_bundle
 from vendorpack.errors import BlobLost, StoreError, UnsupportedError
 from vendorpack.model import Blob, Entry
 
-GOLDEN_ID = "?"
-GOLDEN_SHA256 = {(1, 5, 7): "?"}
+GOLDEN_ID = "a4dd72840769c0eda7f07d3a836eb0899a6824f1468209724aaa878440c024c5"
+GOLDEN_SHA256 = {
+    (1, 5, 7): "15f2be6cb0c950d03548fece72558ecf8b85f41bec16062a10efa29e67f439fc",
+}
+"""By libzstd's version, which decides how the same tar is compressed."""
 
 
 @contextlib.contextmanager
@@ -49,7 +52,8 @@ def manifest_of(path: Path) -> Manifest:
         return bundle.manifest
 
 
-def test_golden(tmp_path: Path) -> None:
+def test_golden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vendorpack.__version__", "0")
     written = write_sample(tmp_path / "b")
     assert written.id == GOLDEN_ID
     assert written.sha256 == hashlib.sha256((tmp_path / "b").read_bytes()).hexdigest()
@@ -202,19 +206,14 @@ def test_frames_keep_members_whole(tmp_path: Path) -> None:
             ]
             for f in bundle.frames
         ]
-        assert (
-            by_frame
-            == [
-                ["vendorpa"],
-                ["left-pad", "namename"],
-                ["xxxxxxxx"],
-                ["größe"],
-                *[["large"]] * 4,
-                ["exact"],
-                ["empty", "index", ""],
-            ]
-            or by_frame
-        )
+        assert by_frame == [
+            ["vendorpa"],
+            ["left-pad", "namename"],
+            ["xxxxxxxx", "größe"],
+            *[["large"]] * 4,
+            ["exact"],
+            ["empty", "index", ""],
+        ]
         assert all(size <= SMALL.kept for size in manifest.frames)
         assert [f.span.size for f in bundle.frames] == list(manifest.frames)
 

@@ -59,7 +59,7 @@ def test_unpack_into_the_native_cache(bundle: Path, tmp_path: Path) -> None:
     cli.ok("unpack", bundle)
     cache = tmp_path / "home/.npm/_cacache"
     assert len(tree(cache)) == 2
-    assert "0 files written, 2 kept" in cli.ok("unpack", bundle).err
+    assert "0 files written, 0 replaced, 2 kept" in cli.ok("unpack", bundle).err
     own = Cli(tmp_path, environ={"npm_config_cache": str(tmp_path / "own")})
     own.ok("unpack", bundle)
     assert tree(tmp_path / "own/_cacache") == tree(cache)

@@ -88,7 +88,7 @@ def test_paths_beside_each_other() -> None:
 
 
 def test_fold_is_stable() -> None:
-    for text in ("ΑΣ", "ſt", "İ", "ǰ", "ᾳ"):
+    for text in ("ΑΣ", "\u017ft", "İ", "ǰ", "ᾳ"):
         assert fold(fold(text)) == fold(text)
 
 

@@ -1,0 +1,82 @@
+"""Where the clients keep what a bundle brings, and what is said once it is there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vendorpack.console import Console
+from vendorpack.environment import ENV_NAME
+from vendorpack.formats import load
+from vendorpack.model import Format, Host
+
+if TYPE_CHECKING:
+    from vendorpack.merge import MergeResult
+    from vendorpack.unpack import Unpacked
+
+
+def native_roots(rooms: Mapping[str, Format], host: Host) -> dict[str, Path]:
+    """Path in a bundle to the folder where its format's client keeps that."""
+    return {
+        path: folder
+        for name in sorted(rooms)
+        for path, folder in rooms[name].native_roots(host).items()
+    }
+
+
+def merge_of(rooms: Mapping[str, Format]) -> Callable[[str, bytes, bytes], bytes]:
+    """Let the room whose cache it is join an entry with what is there already."""
+    roots = {
+        path: room
+        for room in rooms.values()
+        for path in room.native_roots(Host({}, Path("/"), "linux"))
+    }
+
+    def merge(path: str, existing: bytes, ours: bytes) -> bytes:
+        owner = _longest(path, roots)
+        return ours if owner is None else roots[owner].merge(path, existing, ours)
+
+    return merge
+
+
+def _longest(path: str, prefixes: Iterable[str]) -> str | None:
+    fitting = [p for p in prefixes if path == p or path.startswith(p + "/")]
+    return max(fitting, key=len, default=None)
+
+
+def native_place(roots: Mapping[str, Path]) -> Callable[[str], str | None]:
+    """Says where a path of a bundle lies after it was unpacked into the native caches."""
+
+    def place(path: str) -> str | None:
+        root = _longest(path, roots)
+        if root is None:
+            return None
+        return str(roots[root] / path[len(root) :].lstrip("/"))
+
+    return place
+
+
+def describe_unpacked(prefix: Path, result: Unpacked) -> str:
+    """A line on what happened to a prefix."""
+    return f"{prefix}: unpacked" if result.changed else f"{prefix}: holds this bundle already"
+
+
+def describe_merged(result: MergeResult) -> str:
+    """A line on what happened to the native caches."""
+    return str(result)
+
+
+def say_next(console: Console, prefix: Path | None, formats: Sequence[str]) -> None:
+    """Say what to type now."""
+    commands = " or ".join(load(name).command for name in formats)
+    if prefix is not None:
+        console.say(f"next: . {prefix / ENV_NAME} && {commands}")
+    else:
+        console.say(f"next: {commands} (vendorpack env BUNDLE prints the variables that help)")
+
+
+def cores() -> int:
+    """How many processes may really run at a time."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

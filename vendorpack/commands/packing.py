@@ -1,0 +1,283 @@
+"""pack and download: from lockfiles to a bundle, or to the caches at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vendorpack import environment
+from vendorpack.bundle.manifest import Head, LockfileHash
+from vendorpack.bundle.plan import Section
+from vendorpack.bundle.reader import open_bundle
+from vendorpack.bundle.writer import Written, write_bundle
+from vendorpack.commands.native import (
+    cores,
+    describe_merged,
+    describe_unpacked,
+    merge_of,
+    native_roots,
+    say_next,
+)
+from vendorpack.commands.storing import store_folder
+from vendorpack.console import Console
+from vendorpack.discover import Found
+from vendorpack.environment import ENV_NAME
+from vendorpack.errors import UsageError, VendorpackError
+from vendorpack.key import Keyed, compute_key
+from vendorpack.model import Access, Entry, Host, Json, Options
+from vendorpack.pack import (
+    Gathered,
+    Locked,
+    Run,
+    access_of,
+    artifact_record,
+    entries_of,
+    plan_record,
+    read_all,
+    still_allowed,
+    with_repair,
+)
+from vendorpack.policy import Policy
+from vendorpack.progress import Progress, human
+from vendorpack.store import Store
+
+if TYPE_CHECKING:
+    from vendorpack.fetch.http import Client
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What `pack` and `download` were asked for."""
+
+    found: Sequence[Found]
+    options: Options
+    policy: Policy
+    store_dir: Path | None
+    jobs: int
+    host: Host
+
+
+def pack(request: Request, console: Console, output: Path, level: int) -> None:
+    """Write the bundle, unless the output already is the one that would be written."""
+    started = time.monotonic()
+    keyed = compute_key(request.found, request.options)
+    uncompressed = output.suffix == ".tar"
+    mtime = _source_date_epoch(request.host)
+    existing = _existing(output, keyed, None if uncompressed else level, mtime, request.policy)
+    if existing is not None:
+        console.say(f"{output} already has this key: nothing to do")
+        _answer_packed(console, output, existing, keyed.key, {"reused": True})
+        return
+    locked = read_all(request.found, request.options)
+    _warn_of(console, locked)
+    run = _run(request, console)
+
+    def write(gathered: Gathered) -> Written:
+        run.progress.start("packing", None, "files")
+        return write_bundle(
+            output,
+            _head(keyed, gathered),
+            _sections(gathered, run.store),
+            read_blob=run.store.chunks,
+            level=level,
+            jobs=min(request.jobs, cores()),
+            progress=run.progress.add_bytes,
+            mtime=mtime,
+            uncompressed=uncompressed,
+        )
+
+    written = with_repair(run, locked, write)
+    run.progress.finish()
+    tally = run.tally
+    console.say(
+        f"{output}: {human(written.size)}, {written.files} files; "
+        f"{tally.downloaded} downloaded ({human(tally.bytes_downloaded)}), "
+        f"{tally.reused} from the store; {time.monotonic() - started:.1f} s"
+    )
+    _answer_packed(
+        console,
+        output,
+        written.id,
+        keyed.key,
+        {
+            "reused": False,
+            "sha256": written.sha256,
+            "size": written.size,
+            "downloaded": tally.downloaded,
+            "bytes_downloaded": tally.bytes_downloaded,
+            "from_store": tally.reused,
+        },
+    )
+
+
+def plan(request: Request, console: Console) -> None:
+    """Say what would be downloaded, as far as the lockfiles alone tell."""
+    keyed = compute_key(request.found, request.options)
+    locked = read_all(request.found, request.options)
+    _warn_of(console, locked)
+    origins = request.policy.origins | access_of(locked).origins
+    policy = Policy(origins, request.policy.allow_hosts)
+    policy.check_hosts(a for item in locked for a in item.lockfile.artifacts)
+    records = [
+        {"format": item.room.name, **plan_record(artifact, item.room.name)}
+        for item in locked
+        for artifact in item.lockfile.artifacts
+    ]
+    if console.as_json:
+        console.answer_json({"key": keyed.key, "artifacts": records})
+        return
+    for record in records:
+        console.answer(f"{record['name']} {record['version']}  {record['url'] or '(to be asked)'}")
+    console.say(f"{len(records)} artifacts; key {keyed.key}")
+
+
+def download(request: Request, console: Console, prefix: Path | None) -> None:
+    """Fill the native caches, or a folder, without a bundle in between."""
+    from vendorpack import unpack as unpacking  # noqa: PLC0415
+
+    locked = read_all(request.found, request.options)
+    keyed = compute_key(request.found, request.options)
+    _warn_of(console, locked)
+    run = _run(request, console)
+
+    def install(gathered: Gathered) -> str:
+        run.progress.start("writing", None, "files")
+        sections = _sections(gathered, run.store)
+        if prefix is None:
+            return describe_merged(
+                unpacking.merge_entries(
+                    sections,
+                    native_roots(gathered.rooms, request.host),
+                    merge_of(gathered.rooms),
+                    read_blob=run.store.chunks,
+                    jobs=cores(),
+                    progress=run.progress.add_bytes,
+                )
+            )
+        return describe_unpacked(
+            prefix,
+            unpacking.entries_to_prefix(
+                _head(keyed, gathered),
+                sections,
+                prefix,
+                read_blob=run.store.chunks,
+                jobs=cores(),
+                progress=run.progress.add_bytes,
+            ),
+        )
+
+    result = with_repair(run, locked, install)
+    run.progress.finish()
+    console.say(
+        f"{run.tally.downloaded} downloaded ({human(run.tally.bytes_downloaded)}), "
+        f"{run.tally.reused} from the store; {result}"
+    )
+    say_next(console, prefix, sorted(keyed.layouts))
+    if console.as_json:
+        console.answer_json(
+            {
+                "key": keyed.key,
+                "prefix": None if prefix is None else str(prefix),
+                "downloaded": run.tally.downloaded,
+                "from_store": run.tally.reused,
+            }
+        )
+
+
+def _run(request: Request, console: Console) -> Run:
+    def connect(access: Access, policy: Policy) -> Client:
+        from vendorpack.fetch.http import Client, Limits  # noqa: PLC0415 - a quarter second
+
+        return Client(
+            access,
+            policy,
+            environ=request.host.environ,
+            home=request.host.home,
+            limits=Limits(jobs=request.jobs),
+            on_bytes=progress.add_bytes,
+            on_retry=console.say,
+        )
+
+    progress = Progress(console)
+    return Run(
+        options=request.options,
+        policy=request.policy,
+        store=Store(store_folder(request.store_dir, request.host)),
+        connect=connect,
+        environ=request.host.environ,
+        progress=progress,
+        say=console.say,
+        warn=console.warn,
+    )
+
+
+def _existing(
+    output: Path, keyed: Keyed, level: int | None, mtime: int, policy: Policy
+) -> str | None:
+    """The id of the bundle at `output`, if it is sound and what would be written now."""
+    if not output.is_file():
+        return None
+    try:
+        with open_bundle(output) as bundle:
+            head = bundle.manifest.head
+            if (
+                head.key == keyed.key
+                and (bundle.trailer.level if bundle.trailer else None) == level
+                and bundle.manifest.mtime == mtime
+                and still_allowed(head.artifacts, policy)
+            ):
+                bundle.verify(jobs=cores())
+                return bundle.id
+    except VendorpackError:
+        pass  # not a bundle, or a damaged one: it is written anew
+    return None
+
+
+def _head(keyed: Keyed, gathered: Gathered) -> Head:
+    return Head(
+        key=keyed.key,
+        lockfiles=tuple(LockfileHash(p.path, p.format, p.sha256) for p in keyed.pinned),
+        layouts=keyed.layouts,
+        options=keyed.options,
+        artifacts=tuple(
+            artifact_record(packed, name)
+            for name in sorted(gathered.packed)
+            for packed in gathered.packed[name]
+        ),
+        environment=gathered.environment,
+    )
+
+
+def _sections(gathered: Gathered, store: Store) -> Iterator[Section]:
+    env = environment.env_file(gathered.environment)
+    yield Section("", False, [(Entry(ENV_NAME, env), None)])
+    for room, entries in entries_of(gathered, store):
+        yield Section(room.name, room.opens_artifacts, entries)
+
+
+def _warn_of(console: Console, locked: Iterable[Locked]) -> None:
+    for item in locked:
+        for warning in item.lockfile.warnings:
+            console.warn(warning.what, warning.where)
+
+
+def _answer_packed(
+    console: Console, output: Path, bundle_id: str, key: str, more: Mapping[str, Json]
+) -> None:
+    if console.as_json:
+        console.answer_json({"path": str(output), "id": bundle_id, "key": key, **more})
+    else:
+        console.answer(f"{output} {bundle_id}")
+
+
+def _source_date_epoch(host: Host) -> int:
+    """The modification time of every file: SOURCE_DATE_EPOCH, else the epoch itself."""
+    text = host.environ.get("SOURCE_DATE_EPOCH", "")
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdigit() and int(text[:12]) < 8**11):
+        raise UsageError(f"SOURCE_DATE_EPOCH is not a time in seconds: {text!r}")
+    return int(text)

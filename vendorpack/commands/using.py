@@ -1,0 +1,243 @@
+"""unpack, verify, show, env and run: what is done with a bundle."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vendorpack import environment
+from vendorpack.bundle.manifest import MANIFEST_PATH, Head, Manifest, manifest_id
+from vendorpack.bundle.reader import open_bundle
+from vendorpack.commands.native import (
+    cores,
+    describe_merged,
+    describe_unpacked,
+    merge_of,
+    native_place,
+    native_roots,
+    say_next,
+)
+from vendorpack.console import Console
+from vendorpack.errors import BundleError, KeyMismatchError, UsageError
+from vendorpack.formats import load
+from vendorpack.key import hash_lockfile
+from vendorpack.model import Environment, Host
+from vendorpack.progress import Progress, human
+from vendorpack.store import cache_folder
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a bundle must have been made for, if that was said."""
+
+    key: str | None = None
+    lockfiles: tuple[Path, ...] = ()
+
+    def check(self, head: Head) -> None:
+        """Raise `KeyMismatchError` unless the bundle is for this key and these lockfiles."""
+        if self.key is not None and self.key != head.key:
+            raise KeyMismatchError(
+                "the bundle was made for another lockfile, or with other options",
+                where=f"expected key {self.key}\nbundle's key {head.key}",
+                fix="Pack the current lockfile, or take the bundle that has this key.",
+            )
+        packed = {lock.sha256 for lock in head.lockfiles}
+        for path in self.lockfiles:
+            try:
+                data = path.read_bytes()
+            except OSError as error:
+                raise UsageError(
+                    f"cannot read the lockfile: {error.strerror}", where=str(path)
+                ) from None
+            if hash_lockfile(data) not in packed:
+                raise KeyMismatchError(
+                    "the bundle was not made for this lockfile",
+                    where=f"{path}\nthe bundle has "
+                    + ", ".join(f"{lock.path} ({lock.sha256[:12]}…)" for lock in head.lockfiles),
+                    fix="Pack it again: the lockfile has changed since.",
+                )
+
+
+def unpack(
+    path: Path,
+    prefix: Path | None,
+    expected: Expected,
+    jobs: int | None,
+    console: Console,
+    host: Host,
+) -> None:
+    """Verify, then put everything in its place."""
+    from vendorpack import unpack as unpacking  # noqa: PLC0415
+
+    progress = Progress(console)
+    with open_bundle(path) as bundle:
+        head = bundle.manifest.head
+        expected.check(head)
+        progress.start("unpacking", None, "files")
+        if prefix is not None:
+            result = describe_unpacked(
+                prefix,
+                unpacking.unpack_to_prefix(
+                    bundle, prefix, jobs=jobs or cores(), progress=progress.add_bytes
+                ),
+            )
+        else:
+            rooms = {name: load(name) for name in sorted(head.layouts)}
+            result = describe_merged(
+                unpacking.merge_into(
+                    bundle,
+                    native_roots(rooms, host),
+                    merge_of(rooms),
+                    jobs=jobs or cores(),
+                    progress=progress.add_bytes,
+                )
+            )
+        progress.finish()
+        console.say(result)
+        say_next(console, prefix, sorted(head.layouts))
+        if console.as_json:
+            console.answer_json(
+                {
+                    "id": bundle.id,
+                    "key": head.key,
+                    "prefix": None if prefix is None else str(prefix),
+                }
+            )
+
+
+def verify(path: Path, expected: Expected, console: Console) -> None:
+    """Check a bundle or an unpacked one whole. Raises on the first thing that is wrong."""
+    from vendorpack import unpack as unpacking  # noqa: PLC0415
+
+    if path.is_dir():
+        manifest, bundle_id = _manifest_of_folder(path)
+        expected.check(manifest.head)
+        check = unpacking.check_folder(path, manifest, jobs=cores())
+        if not check:
+            wrong = [f"missing {name}" for name in check.missing]
+            wrong += [f"changed {name}" for name in check.changed]
+            raise BundleError(
+                f"{len(wrong)} of {len(manifest.files)} files are not as they were packed",
+                where="\n".join([*wrong[:10], *(["…"] if len(wrong) > 10 else [])]),
+                fix="Unpack the bundle again.",
+            )
+    else:
+        with open_bundle(path) as bundle:
+            manifest, bundle_id = bundle.manifest, bundle.id
+            expected.check(manifest.head)
+            bundle.verify(jobs=cores())
+    summary = {
+        "id": bundle_id,
+        "key": manifest.head.key,
+        "artifacts": len(manifest.head.artifacts),
+        "files": len(manifest.files),
+        "size": manifest.size(),
+    }
+    if console.as_json:
+        console.answer_json(summary)
+        return
+    console.say(f"{path}: {len(manifest.files)} files, {human(manifest.size())}: all as packed")
+    console.answer(f"id {bundle_id}")
+    console.answer(f"key {manifest.head.key}")
+
+
+def show(path: Path, files: bool, console: Console) -> None:
+    """List a bundle's artifacts, or its files."""
+    manifest, bundle_id = _manifest_of(path)
+    head = manifest.head
+    if console.as_json:
+        listing: dict[str, Any] = {"id": bundle_id, **json.loads(manifest.dump())}
+        if not files:
+            del listing["files"], listing["frames"]
+        console.answer_json(listing)
+        return
+    console.answer(f"id       {bundle_id}")
+    console.answer(f"key      {head.key}")
+    for lock in head.lockfiles:
+        console.answer(f"lockfile {lock.path} ({lock.format}, sha256 {lock.sha256[:12]}…)")
+    for name, value in sorted(head.options.items()):
+        console.answer(f"options  {name}: {json.dumps(value, sort_keys=True)}")
+    rows = [_show_row(artifact) for artifact in head.artifacts]
+    widths = [max((len(row[i]) for row in rows), default=0) for i in range(4)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=False))
+        console.answer("  ".join([*cells, row[-1]]).rstrip())
+    console.answer(f"{len(rows)} artifacts, {len(manifest.files)} files, {human(manifest.size())}")
+    if files:
+        for file in manifest.files:
+            console.answer(f"{file.mode:o} {file.size:>12,} {file.path}")
+
+
+def env(path: Path, shell: str, console: Console, host: Host) -> None:
+    """Print the environment of a folder, or of the native caches after `unpack`."""
+    manifest, _ = _manifest_of(path)
+    if path.is_dir():
+        pairs = _environ_of(manifest.head.environment, path.resolve())
+    else:
+        rooms = {name: load(name) for name in sorted(manifest.head.layouts)}
+        pairs = environment.resolve(
+            manifest.head.environment, native_place(native_roots(rooms, host))
+        )
+    console.answer(environment.render(pairs, shell))
+
+
+def run(
+    path: Path, command: Sequence[str], expected: Expected, console: Console, host: Host
+) -> None:
+    """Unpack to a folder of our own, and become the command."""
+    from vendorpack import unpack as unpacking  # noqa: PLC0415
+
+    if command[0] == "--":
+        command = command[1:]
+    if not command:
+        raise UsageError("nothing to run", fix="vendorpack run BUNDLE -- COMMAND…")
+    with open_bundle(path) as bundle:
+        expected.check(bundle.manifest.head)
+        prefix = cache_folder(host) / "run" / bundle.id[:32]
+        prefix.parent.mkdir(parents=True, exist_ok=True)
+        unpacking.unpack_to_prefix(bundle, prefix, jobs=cores())
+        pairs = _environ_of(bundle.manifest.head.environment, prefix)
+    environ = {**host.environ, **dict(pairs), "VENDORPACK_PREFIX": str(prefix)}
+    program = shutil.which(command[0], path=environ.get("PATH"))
+    if program is None:
+        raise UsageError(f"there is no command {command[0]!r}")
+    console.out.flush()
+    os.execve(program, list(command), environ)  # noqa: S606 - becoming the command is the point
+
+
+def _environ_of(env: Environment, prefix: Path) -> tuple[tuple[str, str], ...]:
+    return environment.resolve(env, lambda path: str(prefix / path))
+
+
+def _manifest_of(path: Path) -> tuple[Manifest, str]:
+    if path.is_dir():
+        return _manifest_of_folder(path)
+    with open_bundle(path) as bundle:
+        return bundle.manifest, bundle.id
+
+
+def _manifest_of_folder(folder: Path) -> tuple[Manifest, str]:
+    try:
+        data = (folder / MANIFEST_PATH).read_bytes()
+    except OSError as error:
+        raise BundleError(
+            f"not an unpacked bundle: {error.strerror}",
+            where=str(folder / MANIFEST_PATH),
+        ) from None
+    return Manifest.parse(data), manifest_id(data)
+
+
+def _show_row(artifact: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
+    trust = artifact.get("trust", "")
+    return (
+        str(artifact.get("name", "")),
+        str(artifact.get("version", "")),
+        human(artifact.get("size") or 0),
+        ", ".join(map(str, artifact.get("why") or ())),
+        "" if trust == "lockfile" else f"hash from: {trust}",
+    )
