@@ -47,6 +47,12 @@ BUILTIN = (
         family="javascript",
         lockfiles=("npm-shrinkwrap.json", "package-lock.json"),
     ),
+    Room(
+        name="pnpm",
+        module="vendorpack.formats.pnpm",
+        family="javascript",
+        lockfiles=("pnpm-lock.yaml",),
+    ),
 )
 
 

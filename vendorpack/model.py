@@ -430,3 +430,10 @@ class Format(abc.ABC):
         entries must keep them.
         """
         return ours
+
+    def in_use_mark(self, path: str) -> str | None:
+        """Name of a file beside `path` that, while it is not empty, belongs to a running client.
+
+        A native cache's file with such a mark is not merged with; None: there is no such mark.
+        """
+        return None

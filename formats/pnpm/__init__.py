@@ -127,6 +127,10 @@ class Pnpm(Format):
             return merge_index_db(existing, ours)
         return ours
 
+    def in_use_mark(self, path: str) -> str | None:
+        """SQLite's log: what is in it would be replayed over the table that we write."""
+        return f"{store.INDEX_DB}-wal" if path.endswith(f"/{store.INDEX_DB}") else None
+
 
 def _store_dir(host: Host) -> Path:
     environ = host.environ

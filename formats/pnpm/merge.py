@@ -1,8 +1,8 @@
 """Our rows into the table of a v11 store that the user already has.
 
 pnpm 11 and 12 keep the table in WAL mode: what they have written but not yet moved into the main
-file lies beside it in `index.db-wal`, and would be replayed over the file that we write. The
-file is there only while a pnpm runs or after one was killed: no pnpm may run meanwhile.
+file lies beside it in `index.db-wal`, and would be replayed over the file that we write. So
+while there is something in that file, the room's `in_use_mark`, nothing is merged.
 """
 
 from __future__ import annotations

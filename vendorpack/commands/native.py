@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from vendorpack.console import Console
 from vendorpack.environment import ENV_NAME
+from vendorpack.errors import TargetError
 from vendorpack.formats import load
 from vendorpack.model import Format, Host
 
@@ -26,17 +27,30 @@ def native_roots(rooms: Mapping[str, Format], host: Host) -> dict[str, Path]:
     }
 
 
-def merge_of(rooms: Mapping[str, Format]) -> Callable[[str, bytes, bytes], bytes]:
+def merge_of(rooms: Mapping[str, Format], host: Host) -> Callable[[str, bytes, bytes], bytes]:
     """Let the room whose cache it is join an entry with what is there already."""
-    roots = {
-        path: room
+    owners = {
+        path: (room, folder)
         for room in rooms.values()
-        for path in room.native_roots(Host({}, Path("/"), "linux"))
+        for path, folder in room.native_roots(host).items()
     }
 
     def merge(path: str, existing: bytes, ours: bytes) -> bytes:
-        owner = _longest(path, roots)
-        return ours if owner is None else roots[owner].merge(path, existing, ours)
+        root = _longest(path, owners)
+        if root is None:
+            return ours
+        room, folder = owners[root]
+        mark = room.in_use_mark(path)
+        if mark is not None:
+            beside = (folder / path[len(root) + 1 :]).with_name(mark)
+            if beside.exists() and beside.stat().st_size:
+                raise TargetError(
+                    f"{room.title} is using its cache, or was killed while it did",
+                    where=str(beside),
+                    fix=f"Wait for it, or run {room.title} once so that it tidies up; or unpack "
+                    "to a folder of its own with --prefix.",
+                )
+        return room.merge(path, existing, ours)
 
     return merge
 

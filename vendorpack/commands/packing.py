@@ -151,7 +151,7 @@ def download(request: Request, console: Console, prefix: Path | None) -> None:
                 unpacking.merge_entries(
                     sections,
                     native_roots(gathered.rooms, request.host),
-                    merge_of(gathered.rooms),
+                    merge_of(gathered.rooms, request.host),
                     read_blob=run.store.chunks,
                     jobs=cores(),
                     progress=run.progress.add_bytes,

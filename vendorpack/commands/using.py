@@ -92,7 +92,7 @@ def unpack(
                 unpacking.merge_into(
                     bundle,
                     native_roots(rooms, host),
-                    merge_of(rooms),
+                    merge_of(rooms, host),
                     jobs=jobs or cores(),
                     progress=progress.add_bytes,
                 )

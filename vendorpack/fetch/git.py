@@ -146,7 +146,7 @@ def _checked(address: GitAddress, protocols: Sequence[str], shown: str) -> tuple
         raise PolicyError("a git URL that could be read as an option", where=shown)
     if not host and parts.scheme != "file":
         raise PolicyError("a git URL without a host", where=shown)
-    if parts.scheme != "https" or user is None:
+    if parts.scheme not in ("http", "https") or user is None:
         return address.url, None
     # Command lines are everybody's to read, so a token goes in by the environment.
     secret = f"{unquote(user)}:{unquote(password or '')}".encode()

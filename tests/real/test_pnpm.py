@@ -1,0 +1,158 @@
+"""pnpm 7 to 12 install from a bundle with the network cut off."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.cli import Cli
+from tests.corpus import corpus
+from tests.real.clients import PROJECTS, Machine, client, copy_project, extract, pack
+
+pytestmark = [pytest.mark.real, pytest.mark.network]
+
+HELLO = PROJECTS / "hello-pnpm"
+LOCKS = {"7": "locks/5.4.yaml", "8": "locks/6.0.yaml"}
+"""Versions of pnpm that write another lockfile than pnpm 9 to 12."""
+STORE = {"7": "v3", "8": "v3", "9": "v3", "10": "v10", "11": "v11", "12": "v11"}
+INSTALL = ("install", "--frozen-lockfile", "--ignore-scripts")
+VERSIONS = tuple(STORE)
+
+
+def pnpm(version: str) -> list[str | Path]:
+    """The command; pnpm 12 is a program of its own, the others run on node."""
+    package = client(f"pnpm-{version}") / "node_modules/pnpm"
+    if version == "12":
+        return [package / "pnpm"]
+    script = "pnpm.mjs" if version == "11" else "pnpm.cjs"
+    return [client("node") / "bin/node", package / "bin" / script]
+
+
+def machine(folder: Path) -> Machine:
+    return Machine(folder, [client("node") / "bin"])
+
+
+def hello(version: str, into: Path) -> Path:
+    """The project as this pnpm would have locked it."""
+    project = copy_project(HELLO, into)
+    if version in LOCKS:
+        shutil.copyfile(project / LOCKS[version], project / "pnpm-lock.yaml")
+    if version not in ("11", "12"):
+        (project / "pnpm-workspace.yaml").unlink()
+    return project
+
+
+def works(target: Machine, project: Path) -> None:
+    """What was installed runs."""
+    node = client("node") / "bin/node"
+    shown = target.offline(node, "node_modules/typescript/bin/tsc", "--version", cwd=project)
+    assert shown == "Version 5.9.3\n"
+    target.offline(
+        "node_modules/.bin/esbuild", "index.ts", "--bundle", "--platform=node", "--format=esm",
+        "--outfile=out.mjs", "--log-level=warning", cwd=project,
+    )  # fmt: skip
+    assert "...installed offline" in target.offline(node, "out.mjs", cwd=project)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_small_project(version: str, real_cli: Cli, bundles: Path, tmp_path: Path) -> None:
+    command = pnpm(version)
+    project = hello(version, tmp_path / "project")
+    before = {p: p.read_bytes() for p in project.rglob("*") if p.is_file()}
+    pack(real_cli, project, "-o", bundles / "deps.tar.zst")
+    prefix = extract(bundles / "deps.tar.zst", tmp_path / "deps")
+    target = machine(tmp_path)
+    target.offline(*command, *INSTALL, cwd=project, prefix=prefix)
+    assert {p: p.read_bytes() for p in before} == before  # nothing of the user's is edited
+    works(target, project)
+
+
+@pytest.mark.parametrize("version", ["9", "10", "11", "12"])
+def test_another_pnpm_than_the_project_names(
+    version: str, real_cli: Cli, bundles: Path, tmp_path: Path
+) -> None:
+    """It does not try to download that one, and the bundle has one store only."""
+    command = pnpm(version)
+    project = hello(version, tmp_path / "project")
+    manifest = project / "package.json"
+    field = f'"private": true, "packageManager": "pnpm@{version}.0.0",'
+    manifest.write_text(manifest.read_text().replace('"private": true,', field))
+    pack(real_cli, project, "-o", bundles / "deps.tar.zst")
+    prefix = extract(bundles / "deps.tar.zst", tmp_path / "deps")
+    assert [path.name for path in (prefix / "pnpm/store").iterdir()] == [STORE[version]]
+    target = machine(tmp_path)
+    target.offline(*command, *INSTALL, cwd=project, prefix=prefix)
+    works(target, project)
+
+
+@pytest.mark.parametrize("version", ["7", "10", "11", "12"])
+def test_without_dev(version: str, real_cli: Cli, bundles: Path, tmp_path: Path) -> None:
+    command = pnpm(version)
+    project = hello(version, tmp_path / "project")
+    pack(real_cli, project, "--no-dev", "-o", bundles / "deps.tar.zst")
+    shown = real_cli.ok("show", bundles / "deps.tar.zst", "--json").json
+    assert [a["name"] for a in shown["artifacts"]] == ["@sindresorhus/is", "kleur", "left-pad"]
+    prefix = extract(bundles / "deps.tar.zst", tmp_path / "deps")
+    target = machine(tmp_path)
+    target.offline(*command, *INSTALL, "--prod", cwd=project, prefix=prefix)
+    missing = target.attempt(*command, *INSTALL, cwd=project, prefix=prefix)
+    assert missing.code != 0
+
+
+@pytest.mark.parametrize("version", ["9", "10", "11", "12"])
+def test_a_read_only_store_of_another_user(
+    version: str, real_cli: Cli, bundles: Path, tmp_path: Path
+) -> None:
+    """As in an image: root unpacked it, somebody else installs."""
+    if shutil.which("setpriv") is None:
+        pytest.skip("setpriv is not installed")
+    command = pnpm(version)
+    project = hello(version, tmp_path / "project")
+    pack(real_cli, project, "-o", bundles / "deps.tar.zst")
+    prefix = extract(bundles / "deps.tar.zst", tmp_path / "deps")
+    target = machine(tmp_path)
+    target.home.mkdir()
+    for path in (tmp_path, *tmp_path.parents):
+        if path.stat().st_uid == 0 and path.is_relative_to("/tmp"):
+            path.chmod(path.stat().st_mode | 0o055)
+    for path in (target.home, project, *project.rglob("*")):
+        shutil.chown(path, 65534, 65534)
+    nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+    target.offline(*nobody, *command, *INSTALL, cwd=project, prefix=prefix)
+    works(target, project)
+
+
+@pytest.mark.parametrize("version", ["11", "12"])
+def test_the_users_own_store_keeps_what_it_had(
+    version: str, real_cli: Cli, bundles: Path, tmp_path: Path
+) -> None:
+    """Unpacked into the native store twice, from two projects: both install."""
+    command = pnpm(version)
+    target = machine(tmp_path)
+    unpacking = Cli(tmp_path, environ={"HOME": str(target.home)})
+    first = hello(version, tmp_path / "first")
+    pack(real_cli, first, "--no-dev", "-o", bundles / "first.tar.zst")
+    second = hello(version, tmp_path / "second")
+    pack(real_cli, second, "-o", bundles / "second.tar.zst")
+    offline = ("--offline", "--trust-lockfile")
+    unpacking.ok("unpack", bundles / "first.tar.zst")
+    target.offline(*command, *INSTALL, *offline, "--prod", cwd=first)
+    unpacking.ok("unpack", bundles / "second.tar.zst")
+    target.offline(*command, *INSTALL, *offline, cwd=second)
+    works(target, second)
+
+
+@pytest.mark.parametrize("version", ["11", "12"])
+def test_a_large_project(version: str, real_cli: Cli, bundles: Path, tmp_path: Path) -> None:
+    """A workspace with catalogs; build scripts run offline too."""
+    command = pnpm(version)
+    project = copy_project(corpus("pnpm-vue-core"), tmp_path / "project")
+    pack(real_cli, project, "-o", bundles / "deps.tar.zst")
+    prefix = extract(bundles / "deps.tar.zst", tmp_path / "deps")
+    target = machine(tmp_path)
+    env = {"PUPPETEER_SKIP_DOWNLOAD": "1"}
+    target.offline(*command, *INSTALL[:2], cwd=project, prefix=prefix, env=env)
+    shown = target.offline("node_modules/.bin/tsc", "--version", cwd=project)
+    assert shown.startswith("Version 6.")
