@@ -53,6 +53,18 @@ BUILTIN = (
         family="javascript",
         lockfiles=("pnpm-lock.yaml",),
     ),
+    Room(
+        name="cargo",
+        module="vendorpack.formats.cargo",
+        family="cargo",
+        lockfiles=("Cargo.lock",),
+    ),
+    Room(
+        name="gomod",
+        module="vendorpack.formats.gomod",
+        family="gomod",
+        lockfiles=("go.work", "go.sum"),
+    ),
 )
 
 

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
-from vendorpack.errors import UsageError
+from vendorpack.errors import UnsupportedError, UsageError
 from vendorpack.formats._shared.git_pack import read_pack
 from vendorpack.formats._shared.git_repo import commit_of, derive_commit
 from vendorpack.formats._shared.git_submodules import read_submodules
@@ -30,7 +30,11 @@ from vendorpack.formats.cargo.index import merged_cache_file
 from vendorpack.formats.cargo.layout import layout
 from vendorpack.formats.cargo.lockfile import read_lock
 from vendorpack.formats.cargo.registry import locate
-from vendorpack.formats.cargo.sources import CRATES_IO_DOWNLOADS, CRATES_IO_INDEX
+from vendorpack.formats.cargo.sources import (
+    CRATES_IO_DOWNLOADS,
+    CRATES_IO_INDEX,
+    package_source,
+)
 from vendorpack.model import (
     Access,
     Artifact,
@@ -49,6 +53,7 @@ from vendorpack.model import (
     Warning,
     Workshop,
 )
+from vendorpack.redact import redact_url
 
 
 class Cargo(Format):
@@ -87,7 +92,7 @@ class Cargo(Format):
         result: dict[str, Json] = {"compat": compat, "index-lines": with_lines}
         # Only what the lockfile names: a registry of some other project changes nothing.
         result["registries"] = {
-            item.registry.source: item.name
+            redact_url(item.registry.source): item.name
             for item in config.registries
             if f'"{item.registry.source}"' in lock
         }
@@ -173,7 +178,12 @@ def _access(crates: Sequence[Crate], config: Config) -> Access:
         origins.add(_origin(address))
         if named is not None and named.token is not None:
             credentials.append(Credential(address, named.token))
-    return Access(origins=frozenset(origins), credentials=tuple(credentials))
+    return Access(
+        origins=frozenset(origins),
+        credentials=tuple(credentials),
+        ca_files=(config.ca_file,) if config.ca_file else (),
+        proxies={"http": config.proxy, "https": config.proxy} if config.proxy else {},
+    )
 
 
 def _origin(url: str) -> str:
@@ -189,8 +199,9 @@ def _warnings(crates: Sequence[Crate]) -> Iterator[Warning]:
     }
     for registry in sorted(unnamed):
         yield Warning(
-            f"no configuration here names the registry {registry.source}; cargo needs its name at "
-            "the target: in the project's .cargo/config.toml or CARGO_REGISTRIES_<NAME>_INDEX",
+            f"no configuration here names the registry {redact_url(registry.source)}; cargo needs "
+            "its name at the target: in the project's .cargo/config.toml or "
+            "CARGO_REGISTRIES_<NAME>_INDEX",
             unnamed[registry],
         )
 
@@ -201,11 +212,21 @@ def _submodules(commit: Commit, item: Packed, workshop: Workshop) -> Iterator[Co
         pack = read_pack(file, len(commit_of(commit)))
         submodules = read_submodules(pack, file)
     for submodule in submodules:
-        url = submodule.url
-        if url.startswith(("./", "../")):
-            url = urljoin(commit.repository.rstrip("/") + "/", url)
         where = f"{commit.where} ({commit.name}, submodule {submodule.path})"
+        url = _submodule_url(commit.repository, submodule.url, where)
         yield commit_artifact(url, submodule.commit.hex(), None, where=where, compat=commit.compat)
+
+
+def _submodule_url(repository: str, url: str, where: str) -> str:
+    try:
+        if url.startswith(("./", "../")):
+            url = urljoin(repository.rstrip("/") + "/", url)
+        known = urlsplit(url).path and package_source(f"git+{url}")
+    except ValueError:
+        known = None
+    if not known:
+        raise UnsupportedError("a git submodule's address is not a URL", where=where)
+    return url
 
 
 def _index_value(crate: Crate) -> str:

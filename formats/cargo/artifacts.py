@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit
 from vendorpack.formats._shared.git_repo import commit_address, commit_integrity
 from vendorpack.formats.cargo.sources import Registry
 from vendorpack.model import Artifact
+from vendorpack.redact import redact_url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +20,7 @@ class Crate(Artifact):
     served_by: whom it is downloaded from: the same, or the user's mirror.
     registry_name: what the packing machine's configuration calls an alternative registry, as
         in `CARGO_REGISTRIES_<NAME>_INDEX`.
-    downloads: the `dl` of the registry's config.json; empty until it is located.
+    downloads: the `dl` of `looked_up_as`'s config.json; empty until it is located.
     index_line: its line of the registry's index, where that was asked for; else the line is
         made from the crate's own Cargo.toml.
     compat: whether older cargos' folder names are filled too.
@@ -47,7 +48,7 @@ def crate_purl(name: str, version: str, registry: Registry) -> str:
     purl = f"pkg:cargo/{name}@{quote(version, safe='')}"
     if registry.is_crates_io:
         return purl
-    return f"{purl}?repository_url={quote(registry.source, safe='')}"
+    return f"{purl}?repository_url={quote(redact_url(registry.source), safe='')}"
 
 
 def download_url(template: str, name: str, version: str, checksum: str) -> str:
@@ -87,7 +88,7 @@ def commit_artifact(
     """The artifact of one commit. Raises `UnsupportedError` for an abbreviated id."""
     name = urlsplit(repository).path.rstrip("/").rpartition("/")[2].removesuffix(".git")
     name = name or "repository"
-    origin = f"git+{repository}@{commit}"
+    origin = f"git+{redact_url(repository)}@{commit}"
     return Commit(
         name=name,
         version=commit,

@@ -31,6 +31,7 @@ from vendorpack.formats.cargo.artifacts import Commit, Crate, index_path
 from vendorpack.formats.cargo.index import cache_file, line_of_crate
 from vendorpack.formats.cargo.sources import git_folders
 from vendorpack.model import Entry, Packed, Workshop
+from vendorpack.redact import redact_url
 
 LINE_RECIPE: Final = "cargo-index-line-1"
 """Raised whenever `line_of_crate` makes another line of the same crate."""
@@ -60,7 +61,7 @@ def _registry(crates: Sequence[tuple[Crate, Packed]], workshop: Workshop) -> Ite
     """The index and the crates of one registry."""
     first = crates[0][0]
     folders = first.looked_up_as.folders(compat=any(crate.compat for crate, _ in crates))
-    config = json.dumps({"dl": first.downloads}).encode()
+    config = json.dumps({"dl": redact_url(first.downloads)}).encode()
     for folder in folders:
         yield Entry(f"cargo/registry/index/{folder}/config.json", config)
 

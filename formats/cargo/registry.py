@@ -17,7 +17,7 @@ from vendorpack.digest import Digest, DigestError, Integrity
 from vendorpack.errors import FetchError, IntegrityError, LockfileError
 from vendorpack.formats.cargo.artifacts import Crate, download_url, index_path
 from vendorpack.formats.cargo.index import line_of_index
-from vendorpack.formats.cargo.sources import Registry
+from vendorpack.formats.cargo.sources import CRATES_IO_DOWNLOADS, Registry
 from vendorpack.model import Access, Artifact, Credential, Index, Lockfile, Trust
 from vendorpack.redact import redact_url
 
@@ -86,14 +86,14 @@ async def _locate_crate(
                 fix="One of the two was tampered with, or the registry replaced a release.",
             )
     known = settings.get(crate.served_by)
-    downloads = known.downloads if known else crate.downloads
-    address = download_url(downloads, crate.name, crate.version, integrity.digests[0].hex)
+    served = known.downloads if known else crate.downloads
+    address = download_url(served, crate.name, crate.version, integrity.digests[0].hex)
     return replace(
         crate,
         integrity=integrity,
         trust=trust,
         index_line=line if with_lines else None,
-        downloads=downloads,
+        downloads=served if crate.looked_up_as == crate.served_by else CRATES_IO_DOWNLOADS,
         url=crate.url or address,
         fetch_from=() if crate.url in (None, address) else (address,),
     )

@@ -8,7 +8,8 @@
 
 `.info` is asked for by `go mod download` and `go list -m all` only. `.ziphash` is left out on
 purpose: go trusts it in place of the zip, and without it hashes the zip and compares it with
-go.sum. `list`, `lock` and the unpacked folders are made by go, so the cache must be writable.
+go.sum. (`go mod verify` then complains of a "missing ziphash" for zips that were never used.)
+`list`, `lock` and the unpacked folders are made by go, so the cache must be writable.
 Seen with go 1.26 and 1.27.
 """
 

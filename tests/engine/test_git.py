@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import http.server
 import os
 import struct
+import threading
 from pathlib import Path
 
 import pytest
@@ -240,6 +242,50 @@ def test_secrets_stay_out_of_errors(tmp_path: Path) -> None:
     with pytest.raises(FetchError) as caught:
         fetch(address, tmp_path / "out", protocols=("https",))
     assert "127.0.0.1" in str(caught.value)
+    assert "canary" not in str(caught.value)
+
+
+class Recorder(http.server.BaseHTTPRequestHandler):
+    """Sends whoever asks to `elsewhere`, and remembers what came with the question."""
+
+    elsewhere = ""
+    seen: list[tuple[str, str | None]] = []
+
+    def do_GET(self) -> None:
+        self.seen.append((self.path, self.headers["Authorization"]))
+        self.send_response(302 if self.path.startswith("/first") else 404)
+        self.send_header("Location", self.elsewhere)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("authorization", [None, "Bearer canary-token"])
+def test_a_token_goes_to_its_origin_and_follows_no_redirect(
+    tmp_path: Path, authorization: str | None
+) -> None:
+    Recorder.seen = []
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Recorder) as server:
+        port = server.server_port
+        Recorder.elsewhere = f"http://localhost:{port}/second/info/refs?service=git-upload-pack"
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            with pytest.raises(FetchError) as caught:
+                fetch(
+                    GitAddress(f"http://127.0.0.1:{port}/first", NOBODY),
+                    tmp_path / "out",
+                    protocols=("http",),
+                    authorization=authorization,
+                )
+        finally:
+            server.shutdown()
+            thread.join()
+    folders = [(path.split("/")[1], header) for path, header in Recorder.seen]
+    expected = [("first", authorization)]
+    assert folders == (expected if authorization else [*expected, ("second", None)])
     assert "canary" not in str(caught.value)
 
 

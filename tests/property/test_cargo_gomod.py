@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import tempfile
 from pathlib import Path
@@ -89,8 +90,7 @@ def test_go_sum(data: bytes) -> None:
 @given(st.binary(max_size=200) | st.text('use()"`/ \n\\.go', max_size=60).map(str.encode))
 def test_directives(data: bytes) -> None:
     try:
-        for verb, words, where in directives(data, "go.work"):
-            assert verb
+        for _, words, where in directives(data, "go.work"):
             assert "(" not in words
             assert where.startswith("go.work:")
     except LockfileError as error:
@@ -118,10 +118,8 @@ def test_lines_of_tables(lines: list[str]) -> None:
 @many
 @given(st.binary(max_size=300))
 def test_lines_of_an_index_and_cache_files(data: bytes) -> None:
-    try:
+    with contextlib.suppress(LockfileError):
         line_of_index(data, "a", "1.0.0", "Cargo.lock:1")
-    except LockfileError:
-        pass
     ours = cache_file([("1.0.0", b"{}")])
     merged = merged_cache_file(data, ours)
     assert merged == ours or merged.startswith(data)

@@ -185,6 +185,19 @@ def test_a_mirror_serves_and_only_the_projects_own_renames(
     assert "https://mirror.example.com" in lockfile.access.origins
 
 
+def test_secrets_in_addresses_are_only_where_they_are_used(tmp_path: Path) -> None:
+    lock = (
+        V4
+        + package("a", "1.0.0", f"git+https://user:secret@git.example.com/x#{COMMIT}")
+        + package("b", "1.0.0", "sparse+https://user:secret@crates.example.com/", b"")
+    )
+    here = project(tmp_path / "p", lock)
+    lockfile = FORMAT.read(here, Options())
+    assert all("secret" not in artifact.purl for artifact in lockfile.artifacts)
+    assert "secret" not in str(lockfile.warnings) + str(lockfile.access)
+    assert "secret" not in str(FORMAT.fingerprint(here, Options()))
+
+
 def test_a_circle_of_replacements_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "p/.cargo/config.toml"
     path.parent.mkdir(parents=True)

@@ -312,6 +312,28 @@ def test_an_index_of_nonsense(
         pack(tmp_path, V4 + package("one", "1.0.0", OTHER), {}, MemoryWorkshop(), index=index)
 
 
+def test_a_users_mirror_serves_and_leaves_no_trace_in_the_bundle(tmp_path: Path) -> None:
+    content = crate("one", "1.0.0")
+    lock = V4 + package("one", "1.0.0", CRATES_IO, content)
+    workshop = MemoryWorkshop()
+    plain = list(FORMAT.layout(pack(tmp_path, lock, {"one": content}, workshop), workshop))
+    config = tmp_path / "home/.cargo/config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text(
+        '[source.crates-io]\nreplace-with = "near"\n[http]\ncainfo = "ca.pem"\n'
+        f'proxy = "http://p.example:8080"\n[source.near]\nregistry = "{OTHER}"\n'
+    )
+    lockfile = FORMAT.read(project(tmp_path / "p", lock), Options())
+    assert lockfile.access.ca_files == (str(tmp_path / "home/ca.pem"),)
+    assert lockfile.access.proxies["https"] == "http://p.example:8080"
+    index = MemoryIndex(answers(content))
+    packed = pack(tmp_path, lock, {"one": content}, workshop, index=index)
+    assert packed[0].artifact.sources[0].startswith("https://dl.example.com/one/")
+    assert packed[0].artifact.url == "https://static.crates.io/crates/one/1.0.0/download"
+    mirrored = list(FORMAT.layout(packed, workshop))
+    assert [(e.path, e.content) for e in mirrored] == [(e.path, e.content) for e in plain]
+
+
 def test_an_index_that_contradicts_the_lockfile(tmp_path: Path) -> None:
     index = MemoryIndex(answers(crate("one", "1.0.0", lib="// other")))
     options = Options(extra={"cargo-index-lines": "registry"})
@@ -371,14 +393,24 @@ def test_submodules_come_along_with_theirs(tmp_path: Path) -> None:
     assert {entry.path.split("/")[3] for entry in entries} == names
 
 
-def test_a_submodule_without_an_address_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("modules", "message"),
+    [
+        ("[core]\n\turl = nothing\n", "no address"),
+        ('[submodule "sub"]\n\tpath = sub\n\turl = git@git.example.com:x\n', "not a URL"),
+        ('[submodule "sub"]\n\tpath = sub\n\turl = "https://[x/y"\n', "not a URL"),
+    ],
+)
+def test_a_submodule_without_an_address_is_refused(
+    tmp_path: Path, modules: str, message: str
+) -> None:
     inner = Repository(tmp_path / "inner")
     inner.commit({"x": b"1"})
     outer = Repository(tmp_path / "outer")
     outer.git("submodule", "add", "-q", inner.url, "sub")
-    (outer.folder / ".gitmodules").write_text("[core]\n\turl = nothing\n")
+    (outer.folder / ".gitmodules").write_text(modules)
     commit = outer.commit({})
-    with pytest.raises(UnsupportedError, match="no address"):
+    with pytest.raises(UnsupportedError, match=message):
         pack(tmp_path, git_lock(outer, commit), {}, MemoryWorkshop())
 
 

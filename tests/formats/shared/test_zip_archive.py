@@ -83,13 +83,13 @@ def test_what_clients_write_is_read(data: bytes) -> None:
 def test_modes_and_folders() -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.mkdir("pkg")
+        archive.mkdir("pkg", 0o755)
         info = zipfile.ZipInfo("pkg/run")
         info.external_attr = 0o100755 << 16
         archive.writestr(info, b"#!")
     members = zip_archive.members(buffer, label=LABEL)
     assert [(m.name, m.is_directory, m.mode & 0o777) for m in members] == [
-        ("pkg", True, 0o775),
+        ("pkg", True, 0o755),
         ("pkg/run", False, 0o755),
     ]
 
