@@ -54,6 +54,20 @@ BUILTIN = (
         lockfiles=("pnpm-lock.yaml",),
     ),
     Room(
+        name="yarn-classic",
+        module="vendorpack.formats.yarn_classic",
+        family="javascript",
+        lockfiles=("yarn.lock",),
+        marker="# yarn lockfile v1",
+    ),
+    Room(
+        name="yarn-berry",
+        module="vendorpack.formats.yarn_berry",
+        family="javascript",
+        lockfiles=("yarn.lock",),
+        marker="__metadata:",
+    ),
+    Room(
         name="cargo",
         module="vendorpack.formats.cargo",
         family="cargo",
@@ -64,6 +78,12 @@ BUILTIN = (
         module="vendorpack.formats.gomod",
         family="gomod",
         lockfiles=("go.work", "go.sum"),
+    ),
+    Room(
+        name="bundler",
+        module="vendorpack.formats.bundler",
+        family="bundler",
+        lockfiles=("gems.locked", "Gemfile.lock"),
     ),
 )
 

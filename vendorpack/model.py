@@ -404,6 +404,10 @@ class Format(abc.ABC):
         """The value of a derived digest over a downloaded file (see `vendorpack.digest`)."""
         raise NotImplementedError(f"{self.name} has no digest named {algorithm}")
 
+    def explain_mismatch(self, artifact: Artifact, algorithm: str) -> str:
+        """What to do when a derived digest differs; empty if there is nothing special to say."""
+        return ""
+
     @abc.abstractmethod
     def layout(self, packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
         """The native cache's tree, in artifact order (name, version), then path.

@@ -166,7 +166,7 @@ async def gather(run: Run, locked: Sequence[Locked]) -> Gathered:
                 policy.check_hosts(more)
                 policy.check_hashes(more)
                 run.progress.start(f"{room.title}: fetching", len(more), "artifacts")
-                for one in await fetcher.fetch(more, room.derive):
+                for one in await fetcher.fetch(more, room):
                     have[_identity(one.artifact)] = one
                 run.progress.finish()
                 packed[name] = tuple(sorted(have.values(), key=_order))

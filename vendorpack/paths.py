@@ -103,13 +103,15 @@ class Tree:
             )
         if folded in self._folders:
             raise PathError("other files lie below it")
+        above = []
         folder = folded.rpartition("/")[0]
         while folder not in self._folders:
             leaf = self._leaves.get(folder)
             if leaf is not None:
                 raise PathError(f"{leaf!r}, above it, is not a folder of other files")
-            self._folders.add(folder)
+            above.append(folder)
             folder = folder.rpartition("/")[0]
+        self._folders.update(above)
         self._leaves[folded] = path
 
     def __len__(self) -> int:

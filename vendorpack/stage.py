@@ -47,7 +47,6 @@ class Stage:
     def __enter__(self) -> Self:
         holder = existing_folder(self.target)
         try:
-            temporary.sweep(holder, self.target.name)
             if free_space(holder) < self.needed:
                 raise no_space(self.target, self.needed)
             self.path, self.fd = temporary.create_folder(holder, self.target.name)
@@ -55,6 +54,8 @@ class Stage:
                 os.mkdir(TREE, 0o755, dir_fd=self.fd)
                 os.mkdir(OLD, 0o700, dir_fd=self.fd)
                 self.tree_fd = os.open(TREE, _FOLDER, dir_fd=self.fd)
+                # Only now: a leftover in a prefix is what tells that the prefix is ours.
+                sweep(self.target)
             except BaseException:
                 self._remove()
                 raise
@@ -218,6 +219,12 @@ def fill_from_entries(
     for size in in_order(write_batch, batches, jobs=jobs):
         if progress is not None:
             progress(size)
+
+
+def sweep(target: Path) -> None:
+    """Remove the stages that killed runs left for `target`."""
+    for holder in (target, existing_folder(target.parent)):
+        temporary.sweep(holder, target.name)
 
 
 def refuse_file(target: Path) -> None:

@@ -43,16 +43,6 @@ def create_folder(holder: Path, final: str) -> tuple[Path, int]:
         os.close(fd)
 
 
-def leftovers(holder: Path, final: str) -> list[Path]:
-    """Temporary names for `final` whose makers are gone."""
-    found = []
-    with contextlib.suppress(OSError), os.scandir(holder) as entries:
-        for entry in entries:
-            if is_temporary(entry.name, final) and not _held(Path(entry.path)):
-                found.append(Path(entry.path))
-    return sorted(found)
-
-
 def is_temporary(name: str, final: str) -> bool:
     """Whether `name` is a temporary one for `final`."""
     return name.startswith(_temporary_start(final))
@@ -60,8 +50,17 @@ def is_temporary(name: str, final: str) -> bool:
 
 def sweep(holder: Path, final: str) -> None:
     """Remove what killed runs left for `final`. What cannot be removed is let be."""
-    for path in leftovers(holder, final):
-        remove(path)
+    try:
+        with os.scandir(holder) as entries:
+            found = [Path(entry.path) for entry in entries if is_temporary(entry.name, final)]
+    except OSError:
+        return
+    for path in sorted(found):
+        fd = _take_over(path)
+        if fd is not None:
+            remove(path)
+            # Held until now: its maker may be about to lock it.
+            os.close(fd)
 
 
 def remove(path: Path) -> None:
@@ -98,18 +97,18 @@ def _claim(fd: int, path: Path) -> bool:
     return (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino)
 
 
-def _held(path: Path) -> bool:
-    """Whether some process still holds the lock, as far as can be told."""
+def _take_over(path: Path) -> int | None:
+    """Lock what somebody else made; None if some process still holds it, or may do so."""
     try:
         fd = os.open(path, os.O_RDONLY | _NOT_A_LINK)
     except OSError:
-        return True
+        return None
     try:
-        if not stat.S_ISDIR(os.fstat(fd).st_mode) and not stat.S_ISREG(os.fstat(fd).st_mode):
-            return True
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        mode = os.fstat(fd).st_mode
+        if stat.S_ISDIR(mode) or stat.S_ISREG(mode):
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return fd
     except OSError:
-        return True
-    finally:
-        os.close(fd)
-    return False
+        pass
+    os.close(fd)
+    return None

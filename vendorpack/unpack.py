@@ -26,6 +26,7 @@ from vendorpack.stage import (
     fill_from_entries,
     refuse_file,
     room_for,
+    sweep,
 )
 
 __all__ = [
@@ -70,6 +71,7 @@ def unpack_to_prefix(
     prefix = real_path(prefix)
     refuse_file(prefix)
     if holds(prefix, look(prefix), bundle.manifest_bytes, jobs=jobs):
+        sweep(prefix)
         return Unpacked(bundle.id, bundle.manifest, prefix, changed=False)
     with Stage(prefix, room_for(bundle.manifest.files)) as stage:
         filler = Filler(stage, bundle.manifest.mtime)

@@ -52,14 +52,12 @@ class BuildPlan:
     indexes: where from; the first that has a project answers for it.
     extra: requirements that backends ask for and nothing written down tells.
     lock: what an earlier pack recorded.
-    lock_file: where that is and will be recorded, beside the lockfile; None for nowhere.
     lock_path: how errors name that file.
     """
 
     indexes: tuple[str, ...]
     extra: tuple[str, ...] = ()
     lock: BuildLock = field(default_factory=BuildLock)
-    lock_file: str | None = None
     lock_path: str = ""
 
 

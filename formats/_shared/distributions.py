@@ -158,7 +158,13 @@ def _offered(release: Release, found: Pages) -> list[IndexFile]:
             fix="Configure the index that it comes from, as for pip (PIP_INDEX_URL, pip.conf).",
             status=404,
         )
-    offered = [f for page in known for f in page if _is_version(f.filename, release)]
+    wanted = _version(release.version)
+    offered = [
+        file
+        for page in known
+        for file in page
+        if _is(release_of(file.filename, release.name), wanted)
+    ]
     if not offered:
         raise FetchError(
             f"the index has no {release}",
@@ -169,16 +175,20 @@ def _offered(release: Release, found: Pages) -> list[IndexFile]:
     return offered
 
 
-def _is_version(filename: str, release: Release) -> bool:
-    version = release_of(filename, release.name)
-    if version is None:
-        return False
+def _version(text: str) -> Version | None:
     try:
-        wanted = Version(release.version)
+        return Version(text)
     except InvalidVersion:
+        return None
+
+
+def _is(version: Version | None, wanted: Version | None) -> bool:
+    if version is None or wanted is None:
         return False
     # A pin without a local part (1.0) also means 1.0+cpu, as for pip.
-    return version == wanted or (wanted.local is None and version.public == str(wanted))
+    return version == wanted or (
+        version.local is not None and wanted.local is None and version.public == wanted.public
+    )
 
 
 def _may_match(hashes: Integrity, locked: Integrity) -> bool:

@@ -12,18 +12,20 @@ from __future__ import annotations
 import base64
 import configparser
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from vendorpack.errors import LockfileError
+from vendorpack.errors import LockfileError, UnsupportedError
 from vendorpack.formats._shared.pypi_index import DEFAULT_FILES, DEFAULT_INDEX, without_userinfo
 from vendorpack.model import Access, Credential, Host, Warning
 from vendorpack.redact import redact_url
 
 _SECTIONS: Final = ("global", "install")
+_VARIABLE: Final = re.compile(r"\$\{([A-Za-z0-9_]+)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +49,14 @@ class PipConfig:
         """All of them, the main one first."""
         return (self.index, *self.extra_indexes)
 
-    def access(self, logins: Iterable[tuple[str, str]] = ()) -> Access:
+    def access(self, logins: Iterable[tuple[str, str]] = (), allowed: Iterable[str] = ()) -> Access:
         """Where this configuration lets us go.
 
         logins: (index, Authorization header) of indexes that the lockfile itself names; their
-        hosts are not allowed by that.
+            hosts are not allowed by that.
+        allowed: addresses that another configuration of the user's names.
         """
-        addresses = (DEFAULT_INDEX, DEFAULT_FILES, *self.indexes)
+        addresses = (DEFAULT_INDEX, DEFAULT_FILES, *self.indexes, *allowed)
         return Access(
             origins=frozenset(_origin(address) for address in addresses),
             credentials=credentials((*self._logins, *logins)),
@@ -121,6 +124,34 @@ def index_address(text: str, where: str) -> tuple[str, tuple[tuple[str, str], ..
     pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
     header = "Basic " + base64.b64encode(pair.encode()).decode()
     return base, ((base, header),)
+
+
+def expand_userinfo(text: str, environ: Mapping[str, str], where: str) -> str:
+    """Put `${NAME}` in where an address has a user name or a password.
+
+    A variable that is not set stays as it is, as in pip. Elsewhere a variable would make the
+    bundle depend on where it is packed: `UnsupportedError`.
+    """
+    if not _VARIABLE.search(text):
+        return text
+    begin = text.find("://") + 3
+    end = text.find("@", begin)
+    slash = text.find("/", begin)
+    if begin < 3 or end < 0 or -1 < slash < end:
+        begin = end = 0
+
+    def value(match: re.Match[str]) -> str:
+        return environ.get(match[1], match[0])
+
+    userinfo = _VARIABLE.sub(value, text[begin:end])
+    if _VARIABLE.search(text[:begin]) or _VARIABLE.search(text[end:]):
+        raise UnsupportedError(
+            "a variable of the environment decides what this line means",
+            where=where,
+            fix="Write it out. Variables are only put in for user names and passwords; an "
+            "index can also be set with PIP_INDEX_URL.",
+        )
+    return text[:begin] + userinfo + text[end:]
 
 
 def credentials(logins: Iterable[tuple[str, str]]) -> tuple[Credential, ...]:

@@ -39,6 +39,7 @@ ACCEPT: Final = (
 _NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _FILENAME: Final = re.compile(r"(?![.-])[^/\\\x00-\x1f\x7f]{1,255}")
 _SEPARATORS: Final = re.compile(r"[-_.]+")
+_PLAIN_URL: Final = re.compile(r"https?://[a-z0-9.-]+(?::[0-9]+)?/[A-Za-z0-9._~/%+!-]*")
 
 
 # -- names and addresses -------------------------------------------------------------------
@@ -229,9 +230,8 @@ def _html_file(attributes: Mapping[str, str], page: str, base: str) -> IndexFile
 
 def _hashes(table: Any) -> Integrity:
     """A dictionary of algorithm to hex; algorithms we do not know are passed over."""
-    return Integrity.of(
-        Digest.from_hex(algorithm, text) for algorithm, text in table.items() if algorithm in SIZES
-    )
+    digests = [Digest.from_hex(name, text) for name, text in table.items() if name in SIZES]
+    return Integrity((*digests,)) if len(digests) < 2 else Integrity.of(digests)
 
 
 def _fragment_hash(fragment: str) -> Integrity:
@@ -242,6 +242,8 @@ def _fragment_hash(fragment: str) -> Integrity:
 
 def _absolute(url: str, page: str) -> str:
     """Against the page's address, without userinfo and fragment."""
+    if _PLAIN_URL.fullmatch(url):
+        return url  # pages list thousands of files: taking each apart would take seconds
     parts = urlsplit(urljoin(page, url))
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("not an http address")

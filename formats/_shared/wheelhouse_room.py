@@ -9,12 +9,14 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from vendorpack.errors import UsageError
 from vendorpack.formats._shared import build_deps, wheelhouse
+from vendorpack.formats._shared.build_choices import OPTIONS as BUILD_OPTIONS
+from vendorpack.formats._shared.build_choices import BuildChoices, build_choices
 from vendorpack.formats._shared.build_deps import BuildPlan, Source
-from vendorpack.formats._shared.build_lock import BuildLock, parse_build_lock, render_build_lock
+from vendorpack.formats._shared.build_lock import render_build_lock
 from vendorpack.formats._shared.distributions import (
     CACHE,
     OLD_CACHE,
@@ -27,6 +29,7 @@ from vendorpack.formats._shared.markers import RUNTIME, with_python
 from vendorpack.formats._shared.pypi_index import normalize, purl
 from vendorpack.formats._shared.wheels import Binary
 from vendorpack.model import (
+    Access,
     Artifact,
     Entry,
     Environment,
@@ -42,17 +45,13 @@ from vendorpack.model import (
     Warning,
     Workshop,
 )
-from vendorpack.target import this_machine, this_python
+from vendorpack.target import this_python
 
-_BUILD_LOCK: Final = "build-lock"
 COMMON_OPTIONS: Final[Mapping[str, str]] = {
     "only-binary": "Names (or :all:) that are taken as wheels only, parted by commas",
     "no-binary": "Names (or :all:) that are taken as sdists only, parted by commas",
-    "build-deps": "no: leave out what sdists are built with",
-    "extra-build-requires": "Requirements that builds ask for beside the ones written down, "
-    "parted by white space",
-    _BUILD_LOCK: "File beside the lockfile that records what sdists are built with",
     "old-cache": "yes: also write the HTTP cache of pip before 23.3 (direct URLs only)",
+    **BUILD_OPTIONS,
 }
 
 
@@ -60,11 +59,11 @@ COMMON_OPTIONS: Final[Mapping[str, str]] = {
 class PythonLock(Lockfile):
     """A lockfile, and what its sources are built with.
 
-    targets: those asked for, each with a Python; empty means all.
+    build: how the user steers that.
     plan: None if build dependencies are left out.
     """
 
-    targets: tuple[Target, ...]
+    build: BuildChoices
     plan: BuildPlan | None
 
 
@@ -75,26 +74,17 @@ class Choices:
     targets: tuple[Target, ...]
     only_binary: frozenset[str]
     no_binary: frozenset[str]
-    build_deps: bool
-    extra_build_requires: tuple[str, ...]
-    build_lock: str | None
     old_cache: bool
+    build: BuildChoices
 
     def binary(self, only: Iterable[str] = (), none: Iterable[str] = ()) -> Binary:
         """Together with what the lockfile itself says."""
-
         return Binary(self.only_binary | frozenset(only), self.no_binary | frozenset(none))
 
     @property
     def places_of_urls(self) -> tuple[str, ...]:
         """Where files go that the client asks for by their address."""
-
         return (CACHE, OLD_CACHE) if self.old_cache else (CACHE,)
-
-    @property
-    def build_targets(self) -> tuple[Target, ...]:
-        """What sources are built on: this machine if no target was named."""
-        return self.targets or (with_python(this_machine()),)
 
 
 class WheelhouseFormat(Format):
@@ -108,37 +98,28 @@ class WheelhouseFormat(Format):
         def get(name: str) -> str:
             return options.extra.get(f"{self.name}-{name}", "")
 
-        def switch(name: str, default: bool) -> bool:
-            text = get(name).lower()
-            if text not in ("", "yes", "no"):
-                raise UsageError(f"{self.name}-{name} is yes or no, not {text!r}")
-            return text == "yes" if text else default
-
+        old_cache = get("old-cache")
+        if old_cache not in ("", "yes", "no"):
+            raise UsageError(f"{self.name}-old-cache is yes or no, not {old_cache!r}")
         return Choices(
             targets=tuple(dict.fromkeys(map(with_python, options.targets))),
             only_binary=frozenset(names(get("only-binary"))),
             no_binary=frozenset(names(get("no-binary"))),
-            build_deps=switch("build-deps", True),
-            extra_build_requires=tuple(get("extra-build-requires").split()),
-            build_lock=get(_BUILD_LOCK) or None,
-            old_cache=switch("old-cache", False),
+            old_cache=old_cache == "yes",
+            build=build_choices(self.name, options),
         )
 
     def fingerprint_of(
         self, project: Project, choices: Choices, indexes: Sequence[str]
     ) -> dict[str, Json]:
         """What decides the content in all these rooms."""
-        lock = project.read(choices.build_lock) if choices.build_lock else None
         return {
             "targets": [*sorted(map(str, choices.targets))],
-            "build-targets": [*sorted(map(str, choices.build_targets))],
             "indexes": [*indexes],
             "only-binary": [*sorted(choices.only_binary)],
             "no-binary": [*sorted(choices.no_binary)],
-            "build-deps": choices.build_deps,
-            "extra-build-requires": [*choices.extra_build_requires],
-            _BUILD_LOCK: sha256_of(lock) if lock is not None else None,
             "old-cache": choices.old_cache,
+            **choices.build.fingerprint(project),
         }
 
     def locked(
@@ -148,10 +129,11 @@ class WheelhouseFormat(Format):
         choices: Choices,
         indexes: tuple[str, ...],
         artifacts: Sequence[Artifact],
-        **rest: Any,
+        access: Access,
+        warnings: Sequence[Warning],
     ) -> PythonLock:
-        """What `read` answers. `rest`: `access` and `warnings`."""
-        warnings = [*rest.pop("warnings", ())]
+        """What `read` answers. indexes: where build dependencies come from."""
+        warnings = [*warnings]
         for target in options.targets:
             if target.runtime(RUNTIME) is None:
                 chosen = this_python()[1]
@@ -166,23 +148,14 @@ class WheelhouseFormat(Format):
             path=str(project.lockfile),
             format=self.name,
             artifacts=tuple(dict.fromkeys(artifacts)),
-            warnings=tuple(warnings),
-            targets=choices.targets,
-            plan=self._plan(project, choices, indexes) if choices.build_deps else None,
-            **rest,
+            access=access,
+            warnings=tuple(dict.fromkeys(warnings)),
+            build=choices.build,
+            plan=choices.build.plan(project, indexes),
         )
-
-    def _plan(self, project: Project, choices: Choices, indexes: tuple[str, ...]) -> BuildPlan:
-
-        path = choices.build_lock
-        data = project.read(path) if path else None
-        shown = str(project.lockfile.parent / (path or ""))
-        lock = BuildLock() if data is None else parse_build_lock(data, shown)
-        return BuildPlan(indexes, choices.extra_build_requires, lock, path, shown)
 
     async def locate(self, lockfile: Lockfile, options: Options, index: Index) -> Lockfile:
         """Ask the indexes for the files of the pinned releases."""
-
         artifacts, warnings = await locate(lockfile.artifacts, index)
         return replace(lockfile, artifacts=artifacts, warnings=(*lockfile.warnings, *warnings))
 
@@ -190,7 +163,6 @@ class WheelhouseFormat(Format):
         self, lockfile: Lockfile, packed: Sequence[Packed], workshop: Workshop, index: Index
     ) -> Sequence[Artifact]:
         """The wheels that the packed sources are built with."""
-
         assert isinstance(lockfile, PythonLock)
         if lockfile.plan is None or any(build_deps.WHY in one.artifact.why for one in packed):
             return ()  # built with wheels, which need no building: nothing new comes to light
@@ -220,9 +192,8 @@ class WheelhouseFormat(Format):
 
         Names relative to the lockfile's folder. The same pack again gives the same bytes.
         """
-
         assert isinstance(lockfile, PythonLock)
-        path = lockfile.plan.lock_file if lockfile.plan is not None else None
+        path = lockfile.build.lock_file
         if lockfile.plan is None or path is None:
             return {}
         found = build_deps.describe_builds(
@@ -232,7 +203,7 @@ class WheelhouseFormat(Format):
                 for one in packed
                 if isinstance(one.artifact, Distribution)
             ],
-            build_targets(lockfile),
+            lockfile.build.targets,
             lockfile.plan,
             workshop,
         )
@@ -240,36 +211,25 @@ class WheelhouseFormat(Format):
 
     def derive(self, artifact: Artifact, algorithm: str, path: Path) -> bytes:
         """The commit of a git artifact."""
-
         if algorithm != DIGEST:
             return super().derive(artifact, algorithm, path)
         return derive_commit(artifact, path)
 
     def layout(self, packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
         """The wheelhouse; see `vendorpack.formats._shared.wheelhouse`."""
-
         return wheelhouse.layout(packed, workshop)
 
     def environment(self, packed: Sequence[Packed]) -> Environment:
         """No index, and the wheelhouse in its place."""
-
         return wheelhouse.environment(packed)
 
     def native_roots(self, host: Host) -> Mapping[str, Path]:
         """A folder among the user's caches, and pip's own cache."""
-
         return wheelhouse.native_roots(host)
-
-
-def build_targets(lockfile: PythonLock) -> tuple[Target, ...]:
-    """What the lockfile's sources are built on: this machine if no target was named."""
-    return lockfile.targets or (with_python(this_machine()),)
 
 
 def sources_of(lockfile: PythonLock, packed: Sequence[Packed]) -> list[Source]:
     """The packed artifacts of this lockfile that have to be built."""
-    from vendorpack.formats._shared.build_deps import Source  # noqa: PLC0415 - see above
-
     mine = {(a.url, a.integrity) for a in lockfile.artifacts}
     sources = []
     for one in packed:
@@ -282,7 +242,7 @@ def sources_of(lockfile: PythonLock, packed: Sequence[Packed]) -> list[Source]:
             filename, pin = artifact.filename, one.blob.sha256
         else:
             continue
-        targets = artifact.built_for or build_targets(lockfile)
+        targets = artifact.built_for or lockfile.build.targets
         sources.append(Source(artifact, one.blob, filename, pin, targets, artifact.subdirectory))
     return sources
 

@@ -18,14 +18,11 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from packaging.tags import Tag, compatible_tags, cpython_tags, mac_platforms
-from packaging.utils import (
-    InvalidWheelFilename,
-    canonicalize_name,
-    parse_wheel_filename,
-)
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
 from vendorpack.formats._shared.markers import is_free_threaded, python_minor
+from vendorpack.formats._shared.pypi_index import normalize
 from vendorpack.model import Target
 
 T = TypeVar("T")
@@ -93,18 +90,17 @@ def release_of(filename: str, name: str) -> Version | None:
     can tell from the one before the version.
     """
     if is_wheel(filename):
-        wheel = _wheel(filename)
-        return wheel[1] if wheel is not None and wheel[0] == name else None
+        project, _, rest = filename.partition("-")
+        return _version(rest.partition("-")[0]) if normalize(project) == name else None
     suffix = next((s for s in SDIST_SUFFIXES if filename.endswith(s)), None)
     if suffix is None:
         return None
     stem = filename[: -len(suffix)]
     for at, char in enumerate(stem):
-        if char == "-" and canonicalize_name(stem[:at]) == name:
-            try:
-                return Version(stem[at + 1 :])
-            except InvalidVersion:
-                continue
+        if char == "-" and normalize(stem[:at]) == name:
+            version = _version(stem[at + 1 :])
+            if version is not None:
+                return version
     return None
 
 
@@ -210,16 +206,16 @@ def _platforms(target: Target) -> Iterator[tuple[str, int]]:
     """Platform tags, the best first, and the version of glibc 2, musl 1 or macOS they need."""
     cpu = target.cpu
     if target.os == "linux" and target.libc == "musl":
+        yield f"linux_{cpu}", 0
         for minor in range(MUSL, -1, -1):
             yield f"musllinux_1_{minor}_{cpu}", minor
-        yield f"linux_{cpu}", 0
     elif target.os == "linux":
         oldest = 5 if cpu in ("x86_64", "i686") else 17
+        yield f"linux_{cpu}", 0
         for minor in range(GLIBC_CEILING, oldest - 1, -1):
             yield f"manylinux_2_{minor}_{cpu}", minor
             if minor in _LEGACY_MANYLINUX:
                 yield f"{_LEGACY_MANYLINUX[minor]}_{cpu}", minor
-        yield f"linux_{cpu}", 0
     elif target.os == "macos" and cpu in _MAC_ARCHS:
         for platform in mac_platforms((MACOS_CEILING, 0), _MAC_ARCHS[cpu]):
             yield platform, int(platform.split("_")[1])
@@ -229,6 +225,14 @@ def _platforms(target: Target) -> Iterator[tuple[str, int]]:
         # No index has wheels for it but the pure ones; a list must not be empty, or the
         # machine we run on would fill it.
         yield f"{target.os}_{cpu}", 0
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _version(text: str) -> Version | None:
+    try:
+        return Version(text)
+    except InvalidVersion:
+        return None
 
 
 @functools.lru_cache(maxsize=1 << 16)

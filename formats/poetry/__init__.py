@@ -10,13 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from vendorpack.formats._shared.build_choices import OPTIONS, build_choices
 from vendorpack.formats._shared.git_repo import derive_commit
 from vendorpack.formats._shared.markers import with_python
+from vendorpack.formats._shared.submodule_sources import ALLOWED_PROTOCOLS
 from vendorpack.formats.poetry import layout as cache_tree
 from vendorpack.formats.poetry.choose import PoetryCommit, choose
 from vendorpack.formats.poetry.lockfile import parse_poetry_lock
 from vendorpack.formats.poetry.settings import cache_root, load_settings
-from vendorpack.formats.poetry.sources import PoetryLockfile, build_wheels, locate
+from vendorpack.formats.poetry.sources import (
+    PoetryLockfile,
+    build_wheels,
+    locate,
+    side_files,
+    submodules,
+)
 from vendorpack.model import (
     Artifact,
     Entry,
@@ -41,11 +49,13 @@ class Poetry(Format):
     title = "Poetry"
     layout_version = 1
     command = "poetry install"
+    options = OPTIONS
 
     def read(self, project: Project, options: Options) -> Lockfile:
         """Read poetry.lock; see `Format.read`."""
         lock = parse_poetry_lock(project)
         settings = load_settings(project)
+        builds = build_choices(self.name, options)
         artifacts, warnings = choose(lock, _with_python(options), settings)
         return PoetryLockfile(
             path=str(project.lockfile),
@@ -54,19 +64,22 @@ class Poetry(Format):
             access=settings.access(lock),
             warnings=warnings,
             repositories=settings.repositories,
+            build=builds,
+            plan=builds.plan(project, tuple(r.base for r in settings.repositories)),
         )
 
     def fingerprint(self, project: Project, options: Options) -> Mapping[str, Json]:
         """Targets with their Python, groups, and what pyproject.toml says of them."""
         settings = load_settings(project)
-        roots = None if settings.roots is None else {k: [*v] for k, v in settings.roots.items()}
+        roots: dict[str, Json] = {g: [*names] for g, names in (settings.roots or {}).items()}
         return {
             "targets": [*sorted({str(target) for target in _with_python(options).targets})],
             "dev": options.dev,
             "groups": [*sorted(set(options.groups))],
             "optional-groups": [*settings.optional_groups],
-            "roots": dict(roots) if roots is not None else None,
+            "roots": roots,
             "repositories": [[r.name, r.url] for r in settings.repositories],
+            **build_choices(self.name, options).fingerprint(project),
         }
 
     async def locate(self, lockfile: Lockfile, options: Options, index: Index) -> Lockfile:
@@ -76,8 +89,15 @@ class Poetry(Format):
     async def expand(
         self, lockfile: Lockfile, packed: Sequence[Packed], workshop: Workshop, index: Index
     ) -> Sequence[Artifact]:
-        """The wheels that sources are built with."""
-        return await build_wheels(lockfile, packed, workshop, index)
+        """The wheels that sources are built with, and submodules."""
+        wheels = await build_wheels(lockfile, packed, workshop, index)
+        return [*wheels, *submodules(packed, workshop)]
+
+    def side_files(
+        self, project: Project, lockfile: Lockfile, packed: Sequence[Packed], workshop: Workshop
+    ) -> Mapping[str, bytes]:
+        """Files to write beside the lockfile after a pack: the build lock, if asked for."""
+        return side_files(project, lockfile, packed, workshop)
 
     def derive(self, artifact: Artifact, algorithm: str, path: Path) -> bytes:
         """The id of a git artifact's commit."""
@@ -92,6 +112,7 @@ class Poetry(Format):
         variables = [Variable("POETRY_CACHE_DIR", cache_tree.CACHE, is_path=True)]
         if any(isinstance(one.artifact, PoetryCommit) for one in packed):
             variables += [
+                ALLOWED_PROTOCOLS,
                 Variable("POETRY_EXPERIMENTAL_SYSTEM_GIT_CLIENT", "true"),  # before 2.0
                 Variable("POETRY_SYSTEM_GIT_CLIENT", "true"),
             ]

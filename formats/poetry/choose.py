@@ -308,6 +308,24 @@ def _commit(package: Package, targets: tuple[Target, ...], why: tuple[str, ...])
     )
 
 
+def submodule(parent: PoetryCommit, path: str, url: str, commit: str) -> PoetryCommit:
+    """The artifact for a submodule of a commit."""
+    where = f"{parent.where} ({parent.name}, submodule {path})"
+    vcs_url = quote(f"git+{without_userinfo(url)}@{commit}", safe="")
+    return PoetryCommit(
+        name=parent.name,
+        version=parent.version,
+        purl=f"{purl(parent.name, parent.version)}?vcs_url={vcs_url}",
+        url=commit_address(url, commit),
+        integrity=commit_integrity(commit, where),
+        where=where,
+        why=parent.why,
+        remote=url,
+        subdirectory="",
+        built_for=(),
+    )
+
+
 def _outside(package: Package) -> Iterator[Warning]:
     """A warning for what only this machine has."""
     if package.source.url.startswith(("/", "~")) or ".." in package.source.url.split("/"):

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from vendorpack.formats._shared.build_choices import BuildChoices
 from vendorpack.formats._shared.build_deps import (
     BuildPlan,
     BuildWheel,
     Source,
+    describe_builds,
     find_build_wheels,
 )
+from vendorpack.formats._shared.build_lock import render_build_lock
 from vendorpack.formats._shared.distributions import choose_files
 from vendorpack.formats._shared.git_repo import commit_of
 from vendorpack.formats._shared.pypi_index import pages, purl
-from vendorpack.formats.poetry.choose import PoetryCommit, PoetryFile, PoetryRelease
+from vendorpack.formats._shared.submodule_sources import submodule_sources
+from vendorpack.formats.poetry.choose import PoetryCommit, PoetryFile, PoetryRelease, submodule
 from vendorpack.formats.poetry.layout import is_source
 from vendorpack.formats.poetry.settings import Repository
-from vendorpack.model import Artifact, Index, Lockfile, Packed, Warning, Workshop
+from vendorpack.model import Artifact, Index, Lockfile, Packed, Project, Target, Warning, Workshop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoetryLockfile(Lockfile):
-    """A poetry.lock and the indexes its project looks up build requirements on."""
+    """A poetry.lock and what its sources are built with.
+
+    repositories: indexes that the project looks up build requirements on.
+    build: how the user steers that. plan: None if build requirements are left out.
+    """
 
     repositories: tuple[Repository, ...]
+    build: BuildChoices
+    plan: BuildPlan | None
 
 
 async def locate(lockfile: Lockfile, index: Index) -> Lockfile:
@@ -42,6 +52,9 @@ async def locate(lockfile: Lockfile, index: Index) -> Lockfile:
             continue
         files, said = choose_files(artifact, found)
         warnings += said
+        if not artifact.targets and any(not file.is_source for file in files):
+            # Of all platforms those are meant that there is a wheel for.
+            files = tuple(file for file in files if not file.is_source)
         located += (
             PoetryFile(
                 name=file.name,
@@ -71,29 +84,63 @@ async def build_wheels(
 ) -> Sequence[Artifact]:
     """What the packed sources are built with; nothing if that was asked before."""
     assert isinstance(lockfile, PoetryLockfile)
-    if any(isinstance(one.artifact, PoetryFile) and one.artifact.builds for one in packed):
+    built = any(isinstance(one.artifact, PoetryFile) and one.artifact.builds for one in packed)
+    if lockfile.plan is None or built:
         return ()
-    pinned = {(a.url, a.integrity) for a in lockfile.artifacts}
-    sources = [
-        _source(one)
-        for one in packed
-        if is_source(one.artifact) and (one.artifact.url, one.artifact.integrity) in pinned
-    ]
-    if not sources:
-        return ()
-    bases = tuple(repository.base for repository in lockfile.repositories)
-    wheels = await find_build_wheels(sources, BuildPlan(indexes=bases), workshop, index)
+    wheels = await find_build_wheels(_sources(lockfile, packed), lockfile.plan, workshop, index)
     origins = await _origins(wheels, lockfile.repositories, index)
     return tuple(_file(wheel, origins[wheel.name]) for wheel in wheels)
 
 
-def _source(one: Packed) -> Source:
+def submodules(packed: Sequence[Packed], workshop: Workshop) -> Iterator[PoetryCommit]:
+    """The submodules of the packed commits that are not packed yet."""
+    known = {one.artifact.url for one in packed}
+    for one in packed:
+        if isinstance(one.artifact, PoetryCommit):
+            for path, url, commit in submodule_sources(one, one.artifact.remote, workshop):
+                artifact = submodule(one.artifact, path, url, commit)
+                if artifact.url not in known:
+                    known.add(artifact.url)
+                    yield artifact
+
+
+def side_files(
+    project: Project, lockfile: Lockfile, packed: Sequence[Packed], workshop: Workshop
+) -> Mapping[str, bytes]:
+    """The build lock, if it was asked for: file name to content."""
+    assert isinstance(lockfile, PoetryLockfile)
+    plan, path = lockfile.plan, lockfile.build.lock_file
+    if plan is None or path is None:
+        return {}
+    wheels = [
+        (one.artifact.filename, one.artifact, one.blob)
+        for one in packed
+        if isinstance(one.artifact, PoetryFile) and one.artifact.builds
+    ]
+    sources = _sources(lockfile, packed)
+    found = describe_builds(sources, wheels, lockfile.build.targets, plan, workshop)
+    return {path: render_build_lock(found, project.read(path))}
+
+
+def _sources(lockfile: PoetryLockfile, packed: Sequence[Packed]) -> list[Source]:
+    """The packed artifacts of this lockfile that have to be built."""
+    mine = {(a.url, a.integrity) for a in lockfile.artifacts}
+    return [
+        _source(one, lockfile.build.targets)
+        for one in packed
+        if is_source(one.artifact) and (one.artifact.url, one.artifact.integrity) in mine
+    ]
+
+
+def _source(one: Packed, targets: tuple[Target, ...]) -> Source:
     artifact = one.artifact
     if isinstance(artifact, PoetryCommit):
         pin = commit_of(artifact).hex()
-        return Source(artifact, one.blob, "", pin, artifact.built_for, artifact.subdirectory)
+        targets = artifact.built_for or targets
+        return Source(artifact, one.blob, "", pin, targets, artifact.subdirectory)
     assert isinstance(artifact, PoetryFile)
-    return Source(artifact, one.blob, artifact.filename, one.blob.sha256, artifact.built_for)
+    targets = artifact.built_for or targets
+    return Source(artifact, one.blob, artifact.filename, one.blob.sha256, targets)
 
 
 async def _origins(
@@ -104,9 +151,7 @@ async def _origins(
         return {wheel.name: tuple(repositories) for wheel in wheels}
     found = await pages(index, ((r.base, wheel.name) for r in repositories for wheel in wheels))
     return {
-        wheel.name: tuple(
-            sorted(repositories, key=lambda r: found[r.base, wheel.name] is None)  # noqa: B023
-        )
+        wheel.name: tuple(sorted(repositories, key=lambda r: found[r.base, wheel.name] is None))
         for wheel in wheels
     }
 

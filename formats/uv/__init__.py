@@ -1,7 +1,8 @@
 """uv 0.6 to 0.13: uv.lock (and a script's lock) and the cache `uv sync` installs from.
 
 `lockfile` reads the text, `settings` uv's configuration, `choose` walks the lockfile for the
-targets, `cache` knows the byte formats, `layout` draws and writes the tree.
+targets, `builds` finds what sources are built with, `cache` knows the byte formats, `layout`
+draws and writes the tree.
 """
 
 from __future__ import annotations
@@ -9,10 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from vendorpack.formats._shared.build_choices import OPTIONS, build_choices
 from vendorpack.formats._shared.git_repo import derive_commit
 from vendorpack.formats._shared.markers import with_python
+from vendorpack.formats._shared.pypi_index import DEFAULT_INDEX
+from vendorpack.formats._shared.submodule_sources import ALLOWED_PROTOCOLS, submodule_sources
 from vendorpack.formats.uv import layout as cache_tree
-from vendorpack.formats.uv.choose import UvArtifact, choose, lock_indexes
+from vendorpack.formats.uv.builds import (
+    BuildRequirement,
+    UvLockfile,
+    build_requirements,
+    fingerprint,
+    local_projects,
+    side_files,
+)
+from vendorpack.formats.uv.choose import UvArtifact, choose, lock_indexes, submodule
 from vendorpack.formats.uv.lockfile import parse_uv_lock
 from vendorpack.formats.uv.settings import cache_root, load_settings
 from vendorpack.model import (
@@ -21,6 +33,7 @@ from vendorpack.model import (
     Environment,
     Format,
     Host,
+    Index,
     Json,
     Lockfile,
     Options,
@@ -39,18 +52,25 @@ class Uv(Format):
     layout_version = 1
     command = "uv sync --frozen --offline"
     opens_artifacts = True
+    options = OPTIONS
 
     def read(self, project: Project, options: Options) -> Lockfile:
         """Read uv.lock; see `Format.read`."""
         lock = parse_uv_lock(project)
         settings = load_settings(project)
+        builds = build_choices(self.name, options)
         artifacts, warnings = choose(lock, _with_python(options), settings, project.where())
-        return Lockfile(
+        indexes = lock_indexes(lock)
+        return UvLockfile(
             path=str(project.lockfile),
             format=self.name,
             artifacts=artifacts,
-            access=settings.access(lock_indexes(lock), project.host.environ),
+            access=settings.access(indexes, project.host.environ),
             warnings=warnings,
+            build=builds,
+            plan=builds.plan(project, indexes or (DEFAULT_INDEX,)),
+            local=local_projects(project),
+            constraints=lock.build_constraints,
         )
 
     def fingerprint(self, project: Project, options: Options) -> Mapping[str, Json]:
@@ -62,7 +82,24 @@ class Uv(Format):
             "groups": [*sorted(set(options.groups))],
             "default-groups": [*settings.default_groups],
             "no-binary": settings.no_binary or [*sorted(settings.no_binary_packages)],
+            **build_choices(self.name, options).fingerprint(project),
+            "local-builds": fingerprint(local_projects(project)),
         }
+
+    async def expand(
+        self, lockfile: Lockfile, packed: Sequence[Packed], workshop: Workshop, index: Index
+    ) -> Sequence[Artifact]:
+        """The wheels that sources and the project itself are built with, and submodules."""
+        assert isinstance(lockfile, UvLockfile)
+        wheels = await build_requirements(lockfile, packed, workshop, index)
+        return [*wheels, *_submodules(packed, workshop)]
+
+    def side_files(
+        self, project: Project, lockfile: Lockfile, packed: Sequence[Packed], workshop: Workshop
+    ) -> Mapping[str, bytes]:
+        """Files to write beside the lockfile after a pack: the build lock, if asked for."""
+        assert isinstance(lockfile, UvLockfile)
+        return side_files(project, lockfile, packed, workshop)
 
     def derive(self, artifact: Artifact, algorithm: str, path: Path) -> bytes:
         """The id of a git artifact's commit."""
@@ -78,13 +115,28 @@ class Uv(Format):
             Variable("UV_CACHE_DIR", cache_tree.CACHE, is_path=True),
             Variable("UV_OFFLINE", "1"),
         ]
-        if any(not isinstance(one.artifact, UvArtifact) for one in packed):
+        if any(isinstance(one.artifact, BuildRequirement) for one in packed):
             variables.append(Variable("UV_FIND_LINKS", cache_tree.BUILD_WHEELS, is_path=True))
-        return Environment(tuple(sorted(variables)), cache_tree.git_sources(packed))
+        sources = cache_tree.git_sources(packed)
+        if sources:
+            variables.append(ALLOWED_PROTOCOLS)
+        return Environment(tuple(sorted(variables)), sources)
 
     def native_roots(self, host: Host) -> Mapping[str, Path]:
         """uv's own cache folder."""
         return {cache_tree.CACHE: cache_root(host)}
+
+
+def _submodules(packed: Sequence[Packed], workshop: Workshop) -> Iterator[UvArtifact]:
+    """Those that are not packed yet."""
+    known = {one.artifact.url for one in packed}
+    for one in packed:
+        if isinstance(one.artifact, UvArtifact) and not one.artifact.filename:
+            for path, url, commit in submodule_sources(one, one.artifact.asked, workshop):
+                artifact = submodule(one.artifact, path, url, commit)
+                if artifact.url not in known:
+                    known.add(artifact.url)
+                    yield artifact
 
 
 def _with_python(options: Options) -> Options:

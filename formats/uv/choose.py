@@ -53,11 +53,15 @@ class UvArtifact(Artifact):
     root: `pypi`, `index/<digest>` or `url/<digest>`: the folder below a bucket; empty for a
         commit.
     asked: the address as uv asks for it; of a commit, the repository's.
+    built_for: if it is a source, the targets that build it; empty means all.
+    subdirectory: where in a source the project lies.
     """
 
     filename: str
     root: str
     asked: str
+    built_for: tuple[Target, ...] = ()
+    subdirectory: str = ""
 
     @property
     def is_wheel(self) -> bool:
@@ -218,7 +222,7 @@ def _artifacts(
     """The artifacts of a package, and the targets that there is none for."""
     name = check_name(package.name, package.where)
     if package.source.kind == "git":
-        return (_commit(package, name, why),), ()
+        return (_commit(package, name, targets, why),), ()
     files = [*package.wheels, *([package.sdist] if package.sdist is not None else [])]
     taken, missing = wheels.choose(
         files,
@@ -226,12 +230,17 @@ def _artifacts(
         filename=lambda file: file.filename,
         wheels=settings.allows_wheels(name),
     )
-    if not targets and any(file.filename.endswith("-any.whl") for file in taken):
+    if not targets and any(wheels.is_wheel(file.filename) for file in taken):
+        # Of all platforms those are meant that there is a wheel for.
         taken = tuple(file for file in taken if wheels.is_wheel(file.filename))
-    return tuple(_archive(package, name, file, why) for file in taken), missing
+    usable = [file.filename for file in taken]
+    builders = tuple(t for t in targets if not wheels.best_wheels(usable, t))
+    return tuple(_archive(package, name, file, builders, why) for file in taken), missing
 
 
-def _archive(package: Package, name: str, file: File, why: tuple[str, ...]) -> UvArtifact:
+def _archive(
+    package: Package, name: str, file: File, builders: tuple[Target, ...], why: tuple[str, ...]
+) -> UvArtifact:
     check_filename(file.filename, package.where)
     source = package.source
     version = package.version or _NO_VERSION
@@ -256,6 +265,8 @@ def _archive(package: Package, name: str, file: File, why: tuple[str, ...]) -> U
         filename=file.filename,
         root=root,
         asked=asked,
+        built_for=() if wheels.is_wheel(file.filename) else builders,
+        subdirectory=source.subdirectory,
     )
 
 
@@ -265,7 +276,9 @@ def _index_root(source: Source) -> str:
     return f"index/{digest(canonical_url(source.location))}"
 
 
-def _commit(package: Package, name: str, why: tuple[str, ...]) -> UvArtifact:
+def _commit(
+    package: Package, name: str, targets: Sequence[Target], why: tuple[str, ...]
+) -> UvArtifact:
     source = package.source
     version = package.version or _NO_VERSION
     url = without_userinfo(source.location)
@@ -281,6 +294,26 @@ def _commit(package: Package, name: str, why: tuple[str, ...]) -> UvArtifact:
         filename="",
         root="",
         asked=source.location,
+        built_for=tuple(targets),
+        subdirectory=source.subdirectory,
+    )
+
+
+def submodule(parent: UvArtifact, path: str, url: str, commit: str) -> UvArtifact:
+    """The artifact for a submodule of a commit."""
+    where = f"{parent.where} ({parent.name}, submodule {path})"
+    vcs_url = quote(f"git+{without_userinfo(url)}@{commit}", safe="")
+    return UvArtifact(
+        name=parent.name,
+        version=parent.version,
+        purl=f"{purl(parent.name, parent.version)}?vcs_url={vcs_url}",
+        url=commit_address(url, commit),
+        integrity=commit_integrity(commit, where),
+        where=where,
+        why=parent.why,
+        filename="",
+        root="",
+        asked=url,
     )
 
 

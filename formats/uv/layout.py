@@ -34,7 +34,7 @@ from typing import BinaryIO, Final
 from vendorpack.errors import UnsupportedError
 from vendorpack.formats._shared import tarball, zip_archive
 from vendorpack.formats._shared.git_repo import bare_repository, commit_of
-from vendorpack.formats._shared.pypi_index import filename_of
+from vendorpack.formats.uv.builds import BuildRequirement
 from vendorpack.formats.uv.cache import (
     ARCHIVE_BUCKET,
     SDIST_BUCKETS,
@@ -67,8 +67,11 @@ def layout(packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
     seen: set[str] = set()
     for one in packed:
         artifact = one.artifact
-        if not isinstance(artifact, UvArtifact):
-            entries: Iterable[Entry] = (_build_wheel(one),)
+        if isinstance(artifact, BuildRequirement):
+            path = f"{BUILD_WHEELS}/{artifact.filename}"
+            entries: Iterable[Entry] = (Entry(path, one.blob, artifact=artifact),)
+        elif not isinstance(artifact, UvArtifact):
+            raise AssertionError(f"{artifact} is not of this room")
         elif artifact.is_wheel:
             entries = _wheel(one, artifact, workshop)
         elif artifact.is_sdist:
@@ -88,11 +91,6 @@ def git_sources(packed: Sequence[Packed]) -> tuple[tuple[str, str], ...]:
 
 
 # -- wheels --------------------------------------------------------------------------------
-
-
-def _build_wheel(one: Packed) -> Entry:
-    filename = filename_of(one.artifact.url or "")
-    return Entry(f"{BUILD_WHEELS}/{filename}", one.blob, artifact=one.artifact)
 
 
 def _wheel(one: Packed, artifact: UvArtifact, workshop: Workshop) -> Iterator[Entry]:
@@ -191,7 +189,8 @@ def _mode(stored: int) -> int:
 
 
 def _sdist(one: Packed, artifact: UvArtifact, workshop: Workshop) -> Iterator[Entry]:
-    revision = entry_id("revision", one.blob.sha256)
+    # Sorted before the pointer, which is to be the last.
+    revision = f"0{entry_id('revision', one.blob.sha256)[1:]}"
     members = list(_sources(one, artifact, workshop))
     for bucket in SDIST_BUCKETS:
         folder = f"{CACHE}/{bucket.name}/{artifact.root}"

@@ -99,10 +99,12 @@ class YarnBerry(Format):
 
         The tarball is converted here and once more in `layout`: nothing is kept in between.
         """
-        key = CacheKey.parse(algorithm.removeprefix(DIGEST_PREFIX))
+        text, _, name = algorithm.removeprefix(DIGEST_PREFIX).partition("-as-")
+        key = CacheKey.parse(text)
         if key is None or not algorithm.startswith(DIGEST_PREFIX):
             return super().derive(artifact, algorithm, path)
-        return cache.zip_digest(path.read_bytes(), artifact, key)
+        name = name.replace("+", "/") or artifact.name
+        return cache.zip_digest(path.read_bytes(), name, key, str(artifact))
 
     def explain_mismatch(self, artifact: Artifact, algorithm: str) -> str:
         """What else than a wrong file can make a derived digest differ."""

@@ -33,7 +33,8 @@ from vendorpack.model import Artifact, Options, Warning
 from vendorpack.redact import redact_url
 
 DIGEST_PREFIX: Final = "berry-zip-"
-"""With a cache key after it, the name of the derived digest: sha512 of the converted zip."""
+"""Begins the name of the derived digest, sha512 of the converted zip: `berry-zip-10c0`. A tarball
+that is no registry's may go by several names, so there the name follows: `berry-zip-10c0-as-a`."""
 
 _LOCAL: Final = ("workspace:", "link:", "portal:", "file:")
 _TARBALL: Final = re.compile(r"https?://[^?#]*\.(?:tar\.gz|tgz)(?:\?[^#]*)?")
@@ -138,7 +139,9 @@ def _artifact(pin: Pin, name_key: CacheKey, yarnrc: Yarnrc) -> BerryArtifact | N
         url=url,
         fetch_from=(asked,) if asked != url else (),
         integrity=Integrity.of(
-            [Digest.from_hex(f"{DIGEST_PREFIX}{checksum.key}", checksum.digits)] if checksum else []
+            [Digest.from_hex(_algorithm(checksum.key, name, registry), checksum.digits)]
+            if checksum
+            else []
         ),
         where=pin.where,
         why=("platform",) if pin.conditions else (),
@@ -148,6 +151,17 @@ def _artifact(pin: Pin, name_key: CacheKey, yarnrc: Yarnrc) -> BerryArtifact | N
         name_key=name_key,
         registry=registry,
     )
+
+
+def _algorithm(key: CacheKey, name: str, registry: str | None) -> str:
+    if registry is not None:
+        return f"{DIGEST_PREFIX}{key}"
+    return f"{DIGEST_PREFIX}{key}-as-{path_name(name)}"
+
+
+def path_name(name: str) -> str:
+    """The name with `+` for its slash, which no name has in it."""
+    return name.replace("/", "+")
 
 
 def _address(url: str, pin: Pin) -> str:

@@ -20,16 +20,16 @@ from typing import Final
 
 from vendorpack.errors import IntegrityError, UnsupportedError
 from vendorpack.formats.yarn_berry.archive import RULE_VERSION, CacheKey, zip_from_tarball
-from vendorpack.formats.yarn_berry.artifacts import DIGEST_PREFIX, BerryArtifact
+from vendorpack.formats.yarn_berry.artifacts import DIGEST_PREFIX, BerryArtifact, path_name
 from vendorpack.model import Artifact, Blob, Entry, Packed, Workshop
 
 FOLDER: Final = "yarn-berry"
 
 
-def zip_digest(tarball: bytes, artifact: Artifact, key: CacheKey) -> bytes:
+def zip_digest(tarball: bytes, name: str, key: CacheKey, label: str) -> bytes:
     """sha512 of the zip that a tarball becomes, without holding the zip in memory."""
     state = hashlib.sha512()
-    for part in zip_from_tarball(tarball, artifact.name, key, label=str(artifact)):
+    for part in zip_from_tarball(tarball, name, key, label=label):
         state.update(part)
     return state.digest()
 
@@ -40,7 +40,7 @@ def layout(packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
 
     def convert(one: tuple[BerryArtifact, Blob]) -> Blob:
         artifact, blob = one
-        recipe = f"yarn-berry-zip-{RULE_VERSION}-{artifact.key}-{artifact.name}"
+        recipe = f"yarn-berry-zip-{RULE_VERSION}-{artifact.key}-{path_name(artifact.name)}"
         return workshop.derived(recipe, blob, lambda tarball: _checked_zip(tarball, artifact))
 
     blobs = workshop.map(convert, wanted.values())
@@ -50,8 +50,7 @@ def layout(packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
 
 def mismatch_hint(artifact: Artifact) -> str:
     """What to tell the user when a zip is not the one that the lockfile pins."""
-    algorithm = artifact.integrity.algorithms[0]
-    if algorithm.endswith("c0"):
+    if isinstance(artifact, BerryArtifact) and artifact.key == artifact.key.stored():
         return (
             "The registry's tarball is not the one that was locked, or the zip was made by "
             "a Yarn that stores other bytes; `yarn install --check-cache` tells which."

@@ -105,8 +105,9 @@ class YarnClassic(Format):
         for one in packed:
             artifact = one.artifact
             assert isinstance(artifact, MirrorArtifact)
-            known = seen.setdefault(artifact.file_name.lower(), one)
-            if known is one:
+            known = seen.get(artifact.file_name)
+            if known is None:
+                seen[artifact.file_name] = one
                 yield Entry(f"{_FOLDER}/{artifact.file_name}", one.blob, artifact=artifact)
             elif known.blob != one.blob:
                 assert isinstance(known.artifact, MirrorArtifact)

@@ -40,10 +40,14 @@ class Yarnrc:
         return self.scopes.get(name.partition("/")[0], self.registry)
 
     def asked(self, url: str, name: str) -> str:
-        """Where to fetch from what was locked at npm's registry, or at Yarn's name for it."""
+        """Where to fetch from what was locked at npm's registry, or at Yarn's name for it.
+
+        Yarn never asks these two without TLS, even where an old lockfile has `http:`.
+        """
+        safe = url.replace("http:", "https:", 1) if url.startswith("http:") else url
         for public in (ALIAS_REGISTRY, DEFAULT_REGISTRY):
-            if url.startswith(public):
-                return self.registry_of(name) + url.removeprefix(public)
+            if safe.startswith(public):
+                return self.registry_of(name) + safe.removeprefix(public)
         return url
 
 

@@ -41,10 +41,10 @@ the headers and the padding anew and compares; it never parses a header.
 Frames 1 … n
 ============
 A frame holds whole members, or one part of one member. Which, the manifest says by sizes: a
-member that is not in a frame whole has its frames for itself, each but the last filled by it,
-and its headers are in the first of them. Writers cut between members so that a frame has at
-most 4 MiB (32 MiB, compressed with long-distance matching, for formats that unpack artifacts:
-there it pays) and never holds files of two formats; a larger member is cut at that size.
+member that is not in a frame whole has its frames for itself. Sizes are multiples of 512.
+Writers cut between members so that a frame has at most 4 MiB (32 MiB, compressed with
+long-distance matching, for formats that unpack artifacts: there it pays) and never holds files
+of two formats; a larger member is cut at that size.
 
 The manifest
 ============

@@ -201,8 +201,6 @@ def locate(manifest: Manifest) -> tuple[Span, ...]:
         stop = index + 1 if skip else index
         if room or not size or (split and stop - first != 1) or size % tar.BLOCK:
             raise _misfit()
-        if split and not before and size < tar.header_size(files[first].path, files[first].size):
-            raise _misfit()
         spans.append(Span(size, first, stop, before, split))
     if index != len(files) or skip:
         raise _misfit()

@@ -295,21 +295,22 @@ class FrameReader:
         span = frame.span
         file = self._bundle.manifest.files[span.first]
         header = tar.header(file.path, file.size, file.mode, self._bundle.manifest.mtime)
-        start, offset = 0, span.skip - len(header)
+        stop = span.skip + span.size
         if not span.skip:
-            start, offset = len(header), 0
             self._large = hashlib.sha256()
-            if view[:start] != header:
-                raise self._wrong(frame, file.path, "tar header")
-        stop = min(span.size, start + file.size - offset)
-        content = view[start:stop]
+        expected = header[span.skip : stop]
+        if view[: len(expected)] != expected:
+            raise self._wrong(frame, file.path, "tar header")
+        offset = max(span.skip - len(header), 0)
+        content = view[len(expected) : len(expected) + file.size - offset]
         self._large.update(content)
-        if offset + len(content) == file.size:
-            if self._large.hexdigest() != file.sha256:
-                raise self._wrong(frame, file.path, "sha256")
-            if view[stop:] != tar.padding(file.size):
-                raise self._wrong(frame, file.path, "padding")
-        yield file, content, offset
+        last = stop == tar.member_size(file.path, file.size)
+        if last and view[len(expected) + len(content) :] != tar.padding(file.size):
+            raise self._wrong(frame, file.path, "padding")
+        if last and self._large.hexdigest() != file.sha256:
+            raise self._wrong(frame, file.path, "sha256")
+        if content or (last and not file.size):
+            yield file, content, offset
 
     def _fill(self, out: memoryview, frame: Frame) -> None:
         done = 0

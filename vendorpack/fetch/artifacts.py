@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from vendorpack.digest import Digest, Integrity
 from vendorpack.errors import FetchError, IntegrityError
-from vendorpack.model import Artifact, Blob, Packed
+from vendorpack.model import Artifact, Blob, Format, Packed
 from vendorpack.redact import redact_url
 from vendorpack.store import Store
 
@@ -26,8 +26,6 @@ MAX_ARTIFACT_SIZE: Final = 16 << 30
 """Bytes; the cap on a download whose size nothing declares."""
 _ATTEMPTS: Final = 2
 """Whole downloads of an artifact whose bytes turned out wrong."""
-
-Derive = Callable[[Artifact, str, Path], bytes]
 
 
 def is_commit(url: str) -> bool:
@@ -46,7 +44,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Fetcher:
-    """Gets artifacts. `derive` is the rooms' way to derived digests, by format.
+    """Gets artifacts.
 
     on_done: called with each artifact once it is in the store.
     """
@@ -59,7 +57,7 @@ class Fetcher:
     on_done: Callable[[Artifact], None] = lambda artifact: None
     tally: Tally = field(default_factory=Tally)
 
-    async def fetch(self, artifacts: Sequence[Artifact], derive: Derive) -> list[Packed]:
+    async def fetch(self, artifacts: Sequence[Artifact], room: Format) -> list[Packed]:
         """All of them, in the order given. Raises `FetchError`, `IntegrityError`, `StoreError`.
 
         Artifacts that share an address are downloaded once and must satisfy each other's
@@ -71,7 +69,7 @@ class Fetcher:
         try:
             async with asyncio.TaskGroup() as tasks:
                 jobs = {
-                    sources: tasks.create_task(self._one(group, derive))
+                    sources: tasks.create_task(self._one(group, room))
                     for sources, group in groups.items()
                 }
         except BaseExceptionGroup as group_error:
@@ -79,13 +77,13 @@ class Fetcher:
         blobs = {sources: job.result() for sources, job in jobs.items()}
         return [Packed(artifact, blobs[artifact.sources]) for artifact in artifacts]
 
-    async def _one(self, group: Sequence[Artifact], derive: Derive) -> Blob:
+    async def _one(self, group: Sequence[Artifact], room: Format) -> Blob:
         artifact = group[0]
         wanted = tuple(dict.fromkeys(member.integrity for member in group))
         blob = await asyncio.to_thread(self._stored, wanted)
         fetched = 0
         if blob is None:
-            blob, fetched = await self._download(artifact, wanted, derive)
+            blob, fetched = await self._download(artifact, wanted, room)
             self.tally.downloaded += 1
             self.tally.bytes_downloaded += fetched
         else:
@@ -109,7 +107,7 @@ class Fetcher:
         return blob if all(self.store.check(blob, pin) for pin in wanted) else None
 
     async def _download(
-        self, artifact: Artifact, wanted: Sequence[Integrity], derive: Derive
+        self, artifact: Artifact, wanted: Sequence[Integrity], room: Format
     ) -> tuple[Blob, int]:
         if not artifact.sources:
             raise FetchError(f"nothing says where {artifact} comes from", where=artifact.where)
@@ -129,7 +127,7 @@ class Fetcher:
                     for algorithm in algorithms:
                         if algorithm not in values:
                             values[algorithm] = await asyncio.to_thread(
-                                derive, artifact, algorithm, part
+                                room.derive, artifact, algorithm, part
                             )
                 except BaseException:
                     part.unlink(missing_ok=True)
@@ -139,7 +137,7 @@ class Fetcher:
                     blob = await asyncio.to_thread(self.store.adopt, part, values, download.size)
                     return blob, download.fetched
                 part.unlink(missing_ok=True)
-                mismatch = _mismatch(artifact, wrong, values, download)
+                mismatch = _mismatch(artifact, wrong, values, download, room)
                 sources = sources[download.mirror + 1 :] or sources
         assert mismatch is not None
         raise mismatch
@@ -161,20 +159,25 @@ class Fetcher:
 
 
 def _mismatch(
-    artifact: Artifact, integrity: Integrity, values: Mapping[str, bytes], download: Download
+    artifact: Artifact,
+    integrity: Integrity,
+    values: Mapping[str, bytes],
+    download: Download,
+    room: Format,
 ) -> IntegrityError:
     expected = "\n".join(f"expected {digest}" for digest in integrity.digests)
     actual = "\n".join(f"actual   {Digest(a, values[a])}" for a in integrity.algorithms)
+    what = f"{artifact} is not what the lockfile pins: its hash differs"
+    fix = (
+        "Do not use it: the artifact was changed after locking, or on its way here. "
+        "If you know why, lock again."
+    )
     head = download.head.lstrip()[:32].lower()
     if head.startswith((b"<!doctype", b"<html", b"<head")):
         what = f"the server sent an HTML page in place of {artifact}"
         fix = "It looks like a login or error page: check the address and the credentials."
-    else:
-        what = f"{artifact} is not what the lockfile pins: its hash differs"
-        fix = (
-            "Do not use it: the artifact was changed after locking, or on its way here. "
-            "If you know why, lock again."
-        )
+    elif not integrity.strongest[0].streamed:
+        fix = room.explain_mismatch(artifact, integrity.strongest[0].algorithm) or fix
     return IntegrityError(
         what,
         where=f"{_where(artifact)}\nfrom {download.url} ({download.size:,} bytes)\n"

@@ -13,7 +13,6 @@ from vendorpack.formats.yarn_berry.artifacts import BerryArtifact
 from vendorpack.model import Host, Lockfile, Options, Project
 from vendorpack.target import parse_target
 
-REGISTRY = "https://registry.npmjs.org/"
 LINUX = parse_target("linux-x86_64-gnu")
 MUSL = parse_target("linux-x86_64-musl")
 MAC = parse_target("macos-aarch64")

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.formats.yarn_berry.locks import REGISTRY, artifacts, entry, lock, package, project, read
+from tests.formats.yarn_berry.locks import artifacts, entry, lock, package, project, read
 from tests.memory import MemoryIndex, MemoryWorkshop
 from vendorpack.digest import Digest, Integrity
 from vendorpack.errors import IntegrityError, UnsupportedError
+from vendorpack.formats._shared.npm_registry import DEFAULT_REGISTRY as REGISTRY
 from vendorpack.formats.yarn_berry import FORMAT
 from vendorpack.formats.yarn_berry.archive import CacheKey, zip_from_tarball
 from vendorpack.model import Host, Lockfile, Options, Packed, Trust
@@ -50,6 +51,12 @@ def test_the_checksum_is_derived_from_the_tarball(tmp_path: Path) -> None:
     file.write_bytes(package("a"))
     assert FORMAT.derive(artifact, "berry-zip-10c0", file).hex() == _sum("a")
     assert FORMAT.derive(artifact, "berry-zip-8", file).hex() == _sum("a", CacheKey(8, "mixed"))
+    assert (
+        FORMAT.derive(artifact, "berry-zip-10c0-as-@s+b", file).hex()
+        == hashlib.sha512(
+            b"".join(zip_from_tarball(package("a"), "@s/b", STORED, label="b"))
+        ).hexdigest()
+    )
     with pytest.raises(NotImplementedError):
         FORMAT.derive(artifact, "h1", file)
 

@@ -10,7 +10,6 @@ from tests.formats.yarn_berry.locks import (
     LINUX,
     MAC,
     MUSL,
-    REGISTRY,
     WINDOWS,
     artifacts,
     entry,
@@ -20,6 +19,7 @@ from tests.formats.yarn_berry.locks import (
 )
 from vendorpack.digest import Digest
 from vendorpack.errors import LockfileError, UnsupportedError, VendorpackError
+from vendorpack.formats._shared.npm_registry import DEFAULT_REGISTRY as REGISTRY
 from vendorpack.formats.yarn_berry.locator import Locator
 from vendorpack.model import Options, Target
 
@@ -143,6 +143,9 @@ def test_addresses_in_references(tmp_path: Path) -> None:
     assert second.url == "https://files.example/b-2.tgz?x=1"
     assert second.purl.startswith("pkg:npm/b@2.0.0?download_url=https%3A%2F%2Ffiles.example")
     assert second.registry is None
+    # One address may be two packages, with a zip and a checksum each.
+    assert first.integrity.algorithms == ("berry-zip-10c0",)
+    assert second.integrity.algorithms == ("berry-zip-10c0-as-b",)
     assert second.slug.startswith("b-https-")
 
 

@@ -1,0 +1,76 @@
+"""How a user steers what Python sources are built with: options of the rooms that open sdists.
+
+The same names, and the same meaning, in each room: `<format>-build-deps` and so on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from vendorpack.errors import UsageError
+from vendorpack.formats._shared.build_deps import BuildPlan
+from vendorpack.formats._shared.build_lock import BuildLock, parse_build_lock
+from vendorpack.formats._shared.markers import with_python
+from vendorpack.model import Json, Options, Project, Target
+from vendorpack.target import this_machine
+
+OPTIONS: Final[Mapping[str, str]] = {
+    "build-deps": "no: leave out what sdists are built with",
+    "extra-build-requires": "Requirements that builds ask for beside the ones written down, "
+    "parted by white space",
+    "build-lock": "File beside the lockfile that records what sdists are built with",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BuildChoices:
+    """The options, read.
+
+    targets: what sources are built on: this machine if no target was named.
+    lock_file: relative to the lockfile's folder.
+    """
+
+    wanted: bool
+    targets: tuple[Target, ...]
+    extra: tuple[str, ...] = ()
+    lock_file: str | None = None
+
+    def fingerprint(self, project: Project) -> dict[str, Json]:
+        """What decides the content."""
+        data = project.read(self.lock_file) if self.lock_file else None
+        folded = None if data is None else data.replace(b"\r\n", b"\n")
+        return {
+            "build-deps": self.wanted,
+            "build-targets": [*sorted(map(str, self.targets))],
+            "extra-build-requires": [*self.extra],
+            "build-lock": None if folded is None else hashlib.sha256(folded).hexdigest(),
+        }
+
+    def plan(self, project: Project, indexes: tuple[str, ...]) -> BuildPlan | None:
+        """How to look for build requirements; None if they are left out.
+
+        Raises `LockfileError` for a build lock that cannot be read.
+        """
+        if not self.wanted:
+            return None
+        data = project.read(self.lock_file) if self.lock_file else None
+        shown = str(project.lockfile.parent / (self.lock_file or ""))
+        lock = BuildLock() if data is None else parse_build_lock(data, shown)
+        return BuildPlan(indexes=indexes, extra=self.extra, lock=lock, lock_path=shown)
+
+
+def build_choices(name: str, options: Options) -> BuildChoices:
+    """Read the options of room `name`. Raises `UsageError`."""
+    switch = options.extra.get(f"{name}-build-deps", "yes").lower()
+    if switch not in ("yes", "no"):
+        raise UsageError(f"{name}-build-deps is yes or no, not {switch!r}")
+    targets = tuple(dict.fromkeys(map(with_python, options.targets)))
+    return BuildChoices(
+        wanted=switch == "yes",
+        targets=targets or (with_python(this_machine()),),
+        extra=tuple(options.extra.get(f"{name}-extra-build-requires", "").split()),
+        lock_file=options.extra.get(f"{name}-build-lock") or None,
+    )

@@ -1,0 +1,234 @@
+"""Bundler: `Gemfile.lock` to the folder of gems and the git repositories it installs from.
+
+The bundle's environment points Bundler at both: `BUNDLE_CACHE_PATH`, and for git gems
+`BUNDLE_USER_CACHE` with `BUNDLE_GLOBAL_GEM_CACHE`. `BUNDLE_FROZEN` keeps the lockfile as it is,
+and keeps Bundler from tidying up the folder of gems. At the target:
+
+- The option `--local` is needed up to Bundler 2.6; newer ones find out by themselves.
+- A project's own `.bundle/config` wins over the environment: one that sets `cache_path` or
+  `global_gem_cache` hides the bundle. Packing warns of it.
+- A Bundler of another version than the lockfile's `BUNDLED WITH` looks for that version on the
+  network first, says that it could not be had, and goes on. `BUNDLER_VERSION` set to the
+  version that is installed keeps it from looking.
+- Git gems need git, as ever, and git reads no repository of another user's: unpack as the user
+  who installs, or tell git with `safe.directory`.
+
+What goes in: for each gem, the variants whose platform fits a target, and always the one for
+`ruby`, if it is locked: it is what Bundler falls back to where the native gem does not support
+the Ruby there is, or `force_ruby_platform` is set. Path gems are the project's own. Groups are
+not told apart: a lockfile does not have them.
+
+Hashes are the lockfile's `CHECKSUMS`; where it has none, the compact index of the source gives
+them, and the manifest says so. Bundler itself checks neither, unless it is 2.6 or newer and
+there are `CHECKSUMS`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from vendorpack.formats._shared.git_repo import derive_commit
+from vendorpack.formats.bundler.artifacts import (
+    DEFAULT_SOURCE,
+    Commit,
+    Source,
+    commit_artifact,
+    gem_artifact,
+    git_url,
+    source_of,
+)
+from vendorpack.formats.bundler.config import (
+    LOCAL_CONFIG,
+    Config,
+    basic,
+    origin_of,
+    read_config,
+    split_userinfo,
+    user_cache,
+)
+from vendorpack.formats.bundler.index import locate
+from vendorpack.formats.bundler.layout import GEMS, USER, layout
+from vendorpack.formats.bundler.lockfile import RUBY, Lock, LockedGem, read_lock
+from vendorpack.formats.bundler.platforms import fits, platform_of
+from vendorpack.model import (
+    Access,
+    Artifact,
+    Credential,
+    Entry,
+    Environment,
+    Format,
+    Host,
+    Index,
+    Json,
+    Lockfile,
+    Options,
+    Packed,
+    Project,
+    Target,
+    Variable,
+    Warning,
+    Workshop,
+)
+
+_HIDING: Final = ("CACHE_PATH", "GLOBAL_GEM_CACHE")
+_SHOWN: Final = 5
+
+
+class Bundler(Format):
+    """Gems and git repositories of a `Gemfile.lock`."""
+
+    name = "bundler"
+    title = "Bundler"
+    layout_version = 1
+    command = "bundle install --local"
+
+    def read(self, project: Project, options: Options) -> Lockfile:
+        """Read `Gemfile.lock`; the configuration only says how to reach the sources."""
+        path = project.where()
+        lock = read_lock(project.lock_bytes(), path)
+        config = read_config(project)
+        servers = _Servers(config)
+        artifacts: list[Artifact] = []
+        for gem in _chosen(lock, options.targets):
+            where = project.where(gem.line)
+            sources = tuple(servers.source(remote, where) for remote in gem.remotes)
+            artifacts.append(gem_artifact(gem, sources, where))
+        for commit in lock.commits:
+            where = project.where(commit.line)
+            artifacts.append(commit_artifact(commit, where))
+            servers.repository(commit.remote, where)
+        return Lockfile(
+            path=path,
+            format=self.name,
+            artifacts=tuple(artifacts),
+            access=servers.access(),
+            warnings=tuple(_warnings(lock, config, project, options.targets)),
+        )
+
+    def fingerprint(self, project: Project, options: Options) -> Mapping[str, Json]:
+        """The platforms whose gems are chosen, of those that the lockfile has at all."""
+        lock = read_lock(project.lock_bytes(), project.where())
+        platforms = {gem.id.platform for gem in _chosen(lock, options.targets)}
+        return {"platforms": list[Json](sorted(platforms - {RUBY}))}
+
+    async def locate(self, lockfile: Lockfile, options: Options, index: Index) -> Lockfile:
+        """Ask the compact index for the hashes that the lockfile lacks."""
+        return await locate(lockfile, index)
+
+    def derive(self, artifact: Artifact, algorithm: str, path: Path) -> bytes:
+        """The commit that a pack file is."""
+        if isinstance(artifact, Commit):
+            return derive_commit(artifact, path)
+        return super().derive(artifact, algorithm, path)
+
+    def layout(self, packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
+        """See `vendorpack.formats.bundler.layout`."""
+        return layout(packed, workshop)
+
+    def environment(self, packed: Sequence[Packed]) -> Environment:
+        """Where the gems are and, if there are any, the git repositories."""
+        variables = [
+            Variable("BUNDLE_CACHE_PATH", GEMS, is_path=True),
+            Variable("BUNDLE_FROZEN", "true"),
+        ]
+        if any(isinstance(item.artifact, Commit) for item in packed):
+            variables.append(Variable("BUNDLE_GLOBAL_GEM_CACHE", "true"))
+            variables.append(Variable("BUNDLE_USER_CACHE", USER, is_path=True))
+        return Environment(tuple(variables))
+
+    def native_roots(self, host: Host) -> Mapping[str, Path]:
+        """The user's cache. Bundler has no place for gems there that `--local` looks into."""
+        cache = user_cache(host)
+        return {GEMS: cache / "offline", USER: cache}
+
+    def merge(self, path: str, existing: bytes, ours: bytes) -> bytes:
+        """A repository that is there keeps its settings and branches; commits are joined."""
+        name = path.rpartition("/")[2]
+        if name == "shallow":
+            return b"".join(sorted({*existing.splitlines(True), *ours.splitlines(True)}))
+        return existing if name in ("HEAD", "config", "master") else ours
+
+
+class _Servers:
+    """The sources and repositories that were met, and how to reach them."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._sources: dict[str, Source] = {}
+        self._origins = {origin_of(DEFAULT_SOURCE)}
+        self._credentials: set[Credential] = set()
+
+    def source(self, remote: str, where: str) -> Source:
+        if remote not in self._sources:
+            source, userinfo = source_of(remote, self._config, where)
+            self._sources[remote] = source
+            mirror = self._config.mirror(source.address)
+            if mirror is not None:
+                userinfo = split_userinfo(mirror)[1]
+                self._origins.add(origin_of(source.server))
+                self._origins.add(origin_of(source.address))
+            self._add(source.server, userinfo)
+        return self._sources[remote]
+
+    def repository(self, remote: str, where: str) -> None:
+        url = git_url(remote, where)
+        if not url.startswith("ssh:"):
+            self._add(url, split_userinfo(remote)[1])
+
+    def _add(self, address: str, userinfo: str | None) -> None:
+        login = self._config.login(address)
+        if login is not None:
+            self._origins.add(origin_of(address))
+        if userinfo or login:
+            self._credentials.add(Credential(address, basic(userinfo or login or "")))
+
+    def access(self) -> Access:
+        return Access(
+            origins=frozenset(self._origins),
+            credentials=tuple(sorted(self._credentials, key=lambda c: (c.prefix, c.header))),
+            ca_files=self._config.ca_files,
+        )
+
+
+def _chosen(lock: Lock, targets: Sequence[Target]) -> list[LockedGem]:
+    """The gems that fit any target; all of them if there is none."""
+    return [
+        gem
+        for gem in lock.gems
+        if not targets or any(fits(gem.id.platform, target) for target in targets)
+    ]
+
+
+def _warnings(
+    lock: Lock, config: Config, project: Project, targets: Sequence[Target]
+) -> Iterator[Warning]:
+    for section, line in lock.unknown:
+        yield Warning(f"the section {section!r} is not known and not read", project.where(line))
+    for name in _HIDING:
+        if config.local(name) not in (None, "true"):
+            yield Warning(
+                f"the project's own configuration sets BUNDLE_{name}, which wins over the bundle's",
+                str(project.lockfile.parent / LOCAL_CONFIG),
+            )
+    for target in targets:
+        missing = []
+        for (name, version), group in itertools.groupby(
+            lock.gems, key=lambda gem: (gem.id.name, gem.id.version)
+        ):
+            variants = list(group)
+            if not any(fits(gem.id.platform, target) for gem in variants):
+                missing.append((f"{name} {version}", variants[0].line))
+        if missing:
+            names = ", ".join(name for name, _ in missing[:_SHOWN])
+            more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+            yield Warning(
+                f"{names}{more}: locked for other platforms than {target} only; it needs "
+                f"`bundle lock --add-platform {platform_of(target)}`",
+                project.where(missing[0][1]),
+            )
+
+
+FORMAT = Bundler()

@@ -1,0 +1,106 @@
+"""The compact index of a gem server: where hashes come from that the lockfile lacks.
+
+`<server>/info/<gem>` has a line for every release of a gem::
+
+    ---
+    1.8.1 |checksum:4a7f…,ruby:>= 2.5
+    1.8.1-java dep:>= 1&< 3,other:>= 0|checksum:54f2…
+
+In a lockfile with several sources in one section, any may have a gem; all that do must have
+the same, or else which one is meant cannot be told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from vendorpack.digest import Digest, DigestError, Integrity
+from vendorpack.errors import FetchError, IntegrityError
+from vendorpack.formats.bundler.artifacts import Gem, Source, fetch_from, gem_url
+from vendorpack.formats.bundler.lockfile import sha256_of
+from vendorpack.model import Artifact, Index, Lockfile, Trust
+from vendorpack.redact import redact_url
+
+_NOT_FOUND: Final = 404
+
+Releases = Mapping[str, str]
+"""Version, with platform, to what else its line says."""
+
+
+async def locate(lockfile: Lockfile, index: Index) -> Lockfile:
+    """Fill in the hash of every gem that has none. Raises `FetchError`, `IntegrityError`.
+
+    A gem of a server without this index stays without: that is for the policy to judge.
+    """
+    gems = [gem for gem in lockfile.artifacts if isinstance(gem, Gem) and not gem.integrity]
+    questions = sorted({(s.server, gem.name) for gem in gems for s in gem.candidates})
+    answers = await asyncio.gather(*(_releases(*question, index) for question in questions))
+    known = dict(zip(questions, answers, strict=True))
+    found = {id(gem): _located(gem, known) for gem in gems}
+    artifacts: list[Artifact] = [found.get(id(a), a) for a in lockfile.artifacts]
+    return lockfile.with_artifacts(artifacts)
+
+
+async def _releases(server: str, name: str, index: Index) -> Releases | None:
+    """What a server's index says of a gem; None if it has no such page."""
+    try:
+        answer = await index.get(f"{server}info/{name}")
+    except FetchError as error:
+        if error.status == _NOT_FOUND:
+            return None
+        raise
+    lines = answer.body.decode(errors="replace").splitlines()
+    return {version: rest for version, _, rest in (line.partition(" ") for line in lines)}
+
+
+def _located(gem: Gem, known: Mapping[tuple[str, str], Releases | None]) -> Gem:
+    listed: dict[Source, Digest | None] = {}
+    has_page = False
+    for source in gem.candidates:
+        releases = known[source.server, gem.name]
+        has_page |= releases is not None
+        if releases is not None and gem.id.full_version in releases:
+            listed[source] = _checksum(gem, source, releases[gem.id.full_version])
+    if not listed:
+        if has_page:
+            shown = ", ".join(redact_url(source.server) for source in gem.candidates)
+            raise FetchError(
+                f"the index of {shown} does not have {gem}",
+                where=gem.where,
+                fix="The release was taken back: lock another version.",
+            )
+        return gem
+    if len(set(listed.values())) > 1:
+        raise IntegrityError(
+            f"two sources of the lockfile have {gem}, and not the same",
+            where=gem.where + "".join(f"\n{redact_url(source.server)}" for source in listed),
+            fix="Give the gem a source of its own in the Gemfile and lock again: which of the "
+            "two is meant cannot be told.",
+        )
+    sources = tuple(listed)
+    digest = listed[sources[0]]
+    return replace(
+        gem,
+        url=gem_url(sources[0].address, gem.id),
+        fetch_from=fetch_from(sources, gem.id),
+        integrity=Integrity.of([digest] if digest else []),
+        trust=Trust.REGISTRY,
+    )
+
+
+def _checksum(gem: Gem, source: Source, line: str) -> Digest | None:
+    """The checksum in the rest of a gem's line; None if there is none."""
+    for item in line.rpartition("|")[2].split(","):
+        key, _, value = item.partition(":")
+        if key == "checksum":
+            try:
+                return sha256_of(value)
+            except DigestError as error:
+                raise FetchError(
+                    f"the index has a checksum for {gem} that cannot be read: {error}",
+                    where=redact_url(f"{source.server}info/{gem.name}"),
+                ) from None
+    return None

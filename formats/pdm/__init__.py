@@ -1,0 +1,91 @@
+"""PDM, experimentally: pdm.lock, installed by pip from the shared wheelhouse.
+
+`pdm install` itself keeps no cache that could be filled, so the bundle has a requirements file
+made from the lock beside the wheelhouse::
+
+    pip/requirements-pdm.txt
+
+Several pdm.lock in one bundle share that file. `lockfile` reads the text;
+`vendorpack.formats._shared.wheelhouse_room` does the rest. Seen with locks of PDM 2.29.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from vendorpack.formats._shared.build_deps import WHY
+from vendorpack.formats._shared.distributions import WHEELHOUSE, Distribution, GitProject
+from vendorpack.formats._shared.pip_config import load_pip_config
+from vendorpack.formats._shared.wheelhouse import FOLDER
+from vendorpack.formats._shared.wheelhouse_room import WheelhouseFormat
+from vendorpack.formats.pdm.lockfile import artifacts_of, indexes_of, parse_pdm_lock
+from vendorpack.model import Entry, Json, Lockfile, Options, Packed, Project, Warning, Workshop
+
+REQUIREMENTS = f"{FOLDER}/requirements-pdm.txt"
+
+
+class Pdm(WheelhouseFormat):
+    """PDM."""
+
+    name = "pdm"
+    title = "PDM (experimental)"
+    layout_version = 1
+    command = f'pip install -r "$VENDORPACK_PREFIX/{REQUIREMENTS}"'
+
+    def read(self, project: Project, options: Options) -> Lockfile:
+        """Read pdm.lock; see `Format.read`."""
+        choices = self.choices(options)
+        config = load_pip_config(project.host)
+        indexes, logins, own = indexes_of(project)
+        artifacts, warnings = artifacts_of(
+            parse_pdm_lock(project), indexes, options, choices, project
+        )
+        experimental = Warning(
+            f"pdm.lock is served to pip, not to pdm: install with `{self.command}`",
+            project.where(),
+        )
+        return self.locked(
+            project,
+            options,
+            choices,
+            indexes,
+            artifacts,
+            config.access(logins, own),
+            (experimental, *warnings, *config.warnings),
+        )
+
+    def fingerprint(self, project: Project, options: Options) -> Mapping[str, Json]:
+        """Targets, groups, the indexes, and this room's options."""
+        choices = self.choices(options)
+        indexes, _, _ = indexes_of(project)
+        decides: dict[str, Json] = {"dev": options.dev, "groups": [*sorted(options.groups)]}
+        return decides | self.fingerprint_of(project, choices, indexes)
+
+    def layout(self, packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
+        """The wheelhouse, and the requirements file that says what to install from it."""
+        yield Entry(REQUIREMENTS, requirements(packed))
+        yield from super().layout(packed, workshop)
+
+
+def requirements(packed: Sequence[Packed]) -> bytes:
+    """A requirements file of all that is packed but build dependencies, hashes and all."""
+    hashes: dict[str, set[str]] = {}
+    for one in packed:
+        artifact = one.artifact
+        if isinstance(artifact, GitProject):
+            place = f"#subdirectory={artifact.subdirectory}" if artifact.subdirectory else ""
+            hashes[f"{artifact.name} @ git+{artifact.remote}@{artifact.commit}{place}"] = set()
+        elif isinstance(artifact, Distribution) and WHY not in artifact.why:
+            indexed = WHEELHOUSE in artifact.places
+            pin = f"=={artifact.version}" if indexed else f" @ {artifact.url}"
+            marker = f" ; {artifact.marker}" if artifact.marker else ""
+            line = f"{artifact.name}{pin}{marker}"
+            hashes.setdefault(line, set()).add(one.blob.sha256)
+    lines = [
+        " \\\n".join([line, *(f"    --hash=sha256:{value}" for value in sorted(hashes[line]))])
+        for line in sorted(hashes)
+    ]
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+FORMAT = Pdm()

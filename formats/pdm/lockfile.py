@@ -1,0 +1,279 @@
+"""pdm.lock, version 4: files with their names and hashes, and with addresses if it was asked to.
+
+::
+
+    [metadata]
+    groups = ["default", "dev"]
+    strategy = ["inherit_metadata"]          # and maybe "static_urls"
+    lock_version = "4.5.0"
+
+    [[package]]
+    name, version, requires_python, groups, marker, extras, dependencies
+    files = [{file = "<name>" or url = "<address>", hash = "sha256:…"}]
+    url = …  |  git = …, revision = …, ref = …  |  path = …          # where not from an index
+
+`groups` and `marker` of packages are only there with `inherit_metadata`, PDM's default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from vendorpack.digest import Digest, DigestError, Integrity
+from vendorpack.errors import LockfileError, UnsupportedError
+from vendorpack.formats._shared import direct_references, wheels
+from vendorpack.formats._shared.distributions import WHEELHOUSE, Release
+from vendorpack.formats._shared.markers import parse_marker, targets_of
+from vendorpack.formats._shared.pip_config import expand_userinfo, index_address
+from vendorpack.formats._shared.pypi_index import (
+    DEFAULT_INDEX,
+    check_filename,
+    check_name,
+    filename_of,
+    purl,
+)
+from vendorpack.formats._shared.toml_text import (
+    Table,
+    load_toml,
+    optional_text,
+    subtable,
+    tables,
+    text,
+    text_list,
+)
+from vendorpack.formats._shared.wheelhouse_room import Choices
+from vendorpack.model import Artifact, Options, Project, Target, Warning
+
+
+@dataclass(frozen=True, slots=True)
+class PdmLock:
+    """The lock. packages: each table with its `path:line`."""
+
+    groups: tuple[str, ...]
+    inherits: bool
+    packages: tuple[tuple[Table, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file of a package. url is None where the index has to be asked."""
+
+    filename: str
+    url: str | None
+    digest: Digest
+
+
+def parse_pdm_lock(project: Project) -> PdmLock:
+    """Read the whole file. Raises `LockfileError` with `path:line`."""
+    data = project.lock_bytes()
+    path = project.where()
+    document = load_toml(data, path)
+    metadata = subtable(document, "metadata", path)
+    version = text(metadata, "lock_version", path)
+    if version.partition(".")[0] != "4":
+        raise LockfileError(
+            f"a pdm.lock of version {version[:20]} is not known",
+            where=path,
+            fix="Lock again with PDM 2.8 or newer.",
+        )
+    return PdmLock(
+        tuple(text_list(metadata, "groups", path)),
+        "inherit_metadata" in text_list(metadata, "strategy", path),
+        tuple(tables(document, data, "package", path)),
+    )
+
+
+def indexes_of(project: Project) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...], list[str]]:
+    """The indexes of the project, their logins, and those that the user's own settings name.
+
+    pdm.lock names none; PDM takes them from `[[tool.pdm.source]]` of pyproject.toml, where one
+    called `pypi` takes the default's place, and from `PDM_PYPI_URL`.
+    """
+    environ = project.host.environ
+    mirror = environ.get("PDM_PYPI_URL")
+    main = mirror or DEFAULT_INDEX
+    written = [(main, "the environment (PDM_PYPI_URL)")]
+    data = project.read("pyproject.toml")
+    if data is not None:
+        path = str(project.lockfile.parent / "pyproject.toml")
+        for source, where in tables(load_toml(data, path), data, "tool.pdm.source", path):
+            if optional_text(source, "type", where) == "find_links":
+                continue
+            url = expand_userinfo(text(source, "url", where), environ, where)
+            if optional_text(source, "name", where) == "pypi":
+                written[0] = (url, where)
+            else:
+                written.append((url, where))
+    addresses: list[str] = []
+    logins: list[tuple[str, str]] = []
+    for url, where in written:
+        address, login = index_address(url, where)
+        addresses.append(address)
+        logins += login
+    own = [index_address(mirror, "PDM_PYPI_URL")[0]] if mirror else []
+    return tuple(dict.fromkeys(addresses)), tuple(logins), own
+
+
+def artifacts_of(
+    lock: PdmLock, indexes: tuple[str, ...], options: Options, choices: Choices, project: Project
+) -> tuple[tuple[Artifact, ...], tuple[Warning, ...]]:
+    """What the groups asked for have for the targets.
+
+    Without `--no-dev` all groups that are locked; with it `default` and the ones named.
+    Raises `LockfileError`, `UnsupportedError`.
+    """
+    unknown = sorted({*options.groups} - {*lock.groups})
+    if unknown:
+        raise LockfileError(
+            f"the lock has no group {', '.join(unknown)}",
+            where=project.where(),
+            fix=f"It has: {', '.join(lock.groups)}.",
+        )
+    wanted = {*lock.groups} if options.dev else {"default", *options.groups}
+    warnings: list[Warning] = []
+    if not lock.inherits:
+        warnings.append(
+            Warning(
+                "the lock does not say which package is for which group or platform, so all of "
+                "them are taken (`pdm lock -S inherit_metadata` mends that)",
+                project.where(),
+            )
+        )
+    found: list[Artifact] = []
+    seen: set[tuple[str, str, Integrity]] = set()
+    for package, where in lock.packages:
+        groups = text_list(package, "groups", where)
+        if groups and not wanted & {*groups}:
+            continue
+        name = check_name(text(package, "name", where), where)
+        marker = optional_text(package, "marker", where) or ""
+        targets = targets_of(parse_marker(marker, where) if marker else None, choices.targets)
+        if choices.targets and not targets:
+            continue
+        if "path" in package:
+            warnings.append(
+                Warning(
+                    f"{name} is local: it is not packed, nor what it is built with (see the "
+                    "option extra-build-requires)",
+                    where,
+                )
+            )
+            continue
+        for artifact in _artifacts(name, package, where, marker, targets, indexes, choices):
+            # A package and its extras are tables of their own, with the same files.
+            key = (artifact.name, artifact.version, artifact.integrity)
+            if key not in seen:
+                seen.add(key)
+                found.append(artifact)
+    return tuple(found), tuple(warnings)
+
+
+def _artifacts(
+    name: str,
+    package: Table,
+    where: str,
+    marker: str,
+    targets: tuple[Target, ...],
+    indexes: tuple[str, ...],
+    choices: Choices,
+) -> list[Artifact]:
+    why = tuple(sorted({*text_list(package, "groups", where)} - {"default"}))
+    subdirectory = optional_text(package, "subdirectory", where) or ""
+    git = optional_text(package, "git", where)
+    if git is not None:
+        return [
+            direct_references.git_project(
+                name,
+                git,
+                text(package, "revision", where),
+                targets=targets,
+                where=where,
+                why=why,
+                subdirectory=subdirectory,
+            )
+        ]
+    files = _files(package, where)
+    url = optional_text(package, "url", where)
+    if url is not None:
+        artifact = direct_references.archive(
+            name,
+            url,
+            [file.digest for file in files],
+            targets=targets,
+            places=choices.places_of_urls,
+            where=where,
+            why=why,
+            subdirectory=subdirectory,
+        )
+        return [replace(artifact, marker=marker)]
+    version = text(package, "version", where)
+    release = Release(
+        name=name,
+        version=version,
+        purl=purl(name, version),
+        url=None,
+        integrity=Integrity.of(file.digest for file in files),
+        where=where,
+        why=why,
+        indexes=indexes,
+        targets=targets,
+        binary=choices.binary(),
+        filenames=tuple((file.filename, file.digest) for file in files),
+        marker=marker,
+    )
+    if files and all(file.url is not None for file in files):
+        return _static(release, files, choices)
+    return [release]
+
+
+def _static(release: Release, files: Sequence[_File], choices: Choices) -> list[Artifact]:
+    """Files whose addresses are locked: nothing is left to ask."""
+    chosen, missing = wheels.choose(
+        files,
+        release.targets,
+        filename=lambda file: file.filename,
+        wheels=release.binary.allows_wheels(release.name),
+        sdists=release.binary.allows_sdists(release.name),
+    )
+    if missing or not chosen:
+        raise UnsupportedError(
+            f"{release} has no file for {', '.join(map(str, missing)) or 'any target'}",
+            where=release.where,
+            fix="Change only-binary or no-binary, or lock for this target too.",
+        )
+    names = [file.filename for file in chosen]
+    return [
+        replace(
+            direct_references.archive(
+                release.name,
+                file.url or "",
+                [file.digest],
+                targets=[t for t in release.targets if not wheels.best_wheels(names, t)],
+                places=(WHEELHOUSE,),
+                where=release.where,
+                why=release.why,
+            ),
+            marker=release.marker,
+        )
+        for file in chosen
+    ]
+
+
+def _files(package: Table, where: str) -> list[_File]:
+    listed = package.get("files", [])
+    if not isinstance(listed, list) or not all(isinstance(file, Mapping) for file in listed):
+        raise LockfileError("'files' is not an array of tables", where=where)
+    return [_file(file, where) for file in listed]
+
+
+def _file(table: Mapping[str, Any], where: str) -> _File:
+    url = optional_text(table, "url", where)
+    filename = filename_of(url) if url is not None else text(table, "file", where)
+    algorithm, _, value = text(table, "hash", where).partition(":")
+    try:
+        digest = Digest.from_hex(algorithm, value)
+    except DigestError as error:
+        raise LockfileError(str(error), where=where) from None
+    return _File(check_filename(filename, where), url, digest)

@@ -1,0 +1,87 @@
+"""pip 23 to 26: requirements files with hashes, pylock.toml, and the wheelhouse they install from.
+
+`requirements` reads the lines of requirements files, `artifacts` what they ask for, `pylock`
+the other lock; `vendorpack.formats._shared.wheelhouse_room` does the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from vendorpack.formats._shared.pip_config import PipConfig, index_address, load_pip_config
+from vendorpack.formats._shared.wheelhouse_room import WheelhouseFormat, sha256_of
+from vendorpack.formats.pip import artifacts, pylock
+from vendorpack.formats.pip.requirements import Requirements, read_requirements
+from vendorpack.model import Json, Lockfile, Options, Project
+
+
+class Pip(WheelhouseFormat):
+    """pip."""
+
+    name = "pip"
+    title = "pip"
+    layout_version = 1
+    command = "pip install -r requirements.txt"
+
+    def read(self, project: Project, options: Options) -> Lockfile:
+        """Read a requirements file or a pylock.toml; see `Format.read`."""
+        choices = self.choices(options)
+        config = load_pip_config(project.host)
+        logins: tuple[tuple[str, str], ...] = ()
+        indexes = config.indexes
+        if is_pylock(project):
+            found, warnings = pylock.artifacts_of(project, choices, options.groups)
+        else:
+            requirements = read_requirements(project)
+            indexes, logins = _indexes(requirements, config)
+            found, warnings = artifacts.artifacts_of(requirements, indexes, choices)
+        return self.locked(
+            project,
+            options,
+            choices,
+            indexes,
+            found,
+            config.access(logins),
+            (*warnings, *config.warnings),
+        )
+
+    def fingerprint(self, project: Project, options: Options) -> Mapping[str, Json]:
+        """Targets, the files that the lockfile names, the indexes, and this room's options."""
+        choices = self.choices(options)
+        indexes = load_pip_config(project.host).indexes
+        decides: dict[str, Json] = {}
+        if is_pylock(project):
+            decides["groups"] = [*sorted(options.groups)]
+        else:
+            requirements = read_requirements(project)
+            indexes, _ = _indexes(requirements, load_pip_config(project.host))
+            files = requirements.files
+            decides["files"] = {path: sha256_of(files[path]) for path in sorted(files)}
+        return decides | self.fingerprint_of(project, choices, indexes)
+
+
+def is_pylock(project: Project) -> bool:
+    """Whether the lockfile is a pylock.toml, which its name says."""
+    return project.lockfile.suffix == ".toml"
+
+
+def _indexes(
+    requirements: Requirements, config: PipConfig
+) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    """The indexes in force, and the logins that the file itself has for its own.
+
+    As for pip, the file's main index takes the configured one's place, others are added.
+    """
+    main, extra = config.index, [*config.extra_indexes]
+    logins: list[tuple[str, str]] = []
+    if requirements.index_url is not None:
+        main, login = index_address(*requirements.index_url)
+        logins += login
+    for written in requirements.extra_index_urls:
+        address, login = index_address(*written)
+        extra.append(address)
+        logins += login
+    return tuple(dict.fromkeys((main, *extra))), tuple(logins)
+
+
+FORMAT = Pip()
