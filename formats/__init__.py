@@ -68,6 +68,18 @@ BUILTIN = (
         marker="__metadata:",
     ),
     Room(
+        name="uv",
+        module="vendorpack.formats.uv",
+        family="python",
+        lockfiles=("uv.lock", "*.py.lock"),
+    ),
+    Room(
+        name="poetry",
+        module="vendorpack.formats.poetry",
+        family="python",
+        lockfiles=("poetry.lock",),
+    ),
+    Room(
         name="cargo",
         module="vendorpack.formats.cargo",
         family="cargo",

@@ -93,6 +93,16 @@ StoreDir = Annotated[
     Path | None,
     typer.Option(envvar="VENDORPACK_STORE_DIR", help="The local store (default: user's cache)."),
 ]
+TeamStore = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="URL",
+        envvar="VENDORPACK_STORE",
+        help="A team's store to take artifacts from and add them to: a folder, file://, s3://, "
+        "gs:// or az://.",
+    ),
+]
 Prefix = Annotated[
     Path | None,
     typer.Option(help="Put the tree here (default: into the clients' own caches)."),
@@ -167,8 +177,31 @@ def options_of_all(
 def pack(
     paths: Paths = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="The bundle: .tar.zst, or .tar uncompressed.")
-    ] = DEFAULT_OUTPUT,
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The bundle: .tar.zst, or .tar uncompressed (default: deps.tar.zst).",
+        ),
+    ] = None,
+    oci: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR|FILE.tar",
+            help="Write an OCI image layout whose only layer is the bundle; alone, no other file.",
+        ),
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="REGISTRY/REPO",
+            help="Pull the bundle from there if it has one with this key.",
+        ),
+    ] = None,
+    push_too: Annotated[
+        bool, typer.Option("--push", help="Push it to --from if that did not have it.")
+    ] = False,
     target: Target = None,
     all_targets: AllTargets = False,
     no_dev: NoDev = False,
@@ -181,6 +214,19 @@ def pack(
     jobs: Jobs = 32,
     level: Level = 3,
     store_dir: StoreDir = None,
+    team_store: TeamStore = None,
+    reuse: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="BUNDLE", help="Take unchanged artifacts from this older bundle, verified."
+        ),
+    ] = None,
+    base: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="BUNDLE|DIR", help="Write a delta: only the files that this bundle lacks."
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be downloaded.")
     ] = False,
@@ -199,11 +245,65 @@ def pack(
         store_dir=store_dir,
         jobs=jobs,
         host=this_host(),
+        reuse=reuse,
+        team_store=team_store,
+        base=base,
     )
     if dry_run:
         packing.plan(request, console)
+    elif base is not None and (oci is not None or source is not None or push_too):
+        raise UsageError("--base makes a delta, which is no image: leave --oci and --from out")
+    elif oci is None and source is None and not push_too:
+        packing.pack(request, console, output or DEFAULT_OUTPUT, level)
     else:
-        packing.pack(request, console, output, level)
+        from vendorpack.commands import registry  # noqa: PLC0415
+
+        registry.pack(request, console, registry.Wanted(output, oci, source, push_too, level))
+
+
+@app.command()
+@guarded
+def push(
+    bundle: BundleFile,
+    target: Annotated[
+        str,
+        typer.Argument(metavar="REGISTRY/REPO[:TAG]", help="Where to (default tag: the key)."),
+    ],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Move a tag that another image has.")
+    ] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Put a bundle into a container registry, as an image that it is the only layer of."""
+    from vendorpack.commands import registry  # noqa: PLC0415
+
+    console = Console(quiet=quiet, as_json=as_json)
+    registry.push(bundle, target, replace, console, this_host())
+
+
+@app.command()
+@guarded
+def pull(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="REGISTRY/REPO[:TAG|@DIGEST]",
+            help="Where from (default tag: the key of the lockfiles here).",
+        ),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The bundle (default: deps.tar.zst).")
+    ] = None,
+    store_dir: StoreDir = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Get a bundle from a container registry, and verify it and its key."""
+    from vendorpack.commands import registry  # noqa: PLC0415
+
+    console = Console(quiet=quiet, as_json=as_json)
+    registry.pull(source, output, key_of_this_folder, store_dir, console, this_host())
 
 
 @app.command()
@@ -211,6 +311,10 @@ def pack(
 def unpack(
     bundle: BundleFile,
     prefix: Prefix = None,
+    base: Annotated[
+        Path | None,
+        typer.Option(metavar="BUNDLE", help="For a delta: the bundle that has the rest."),
+    ] = None,
     expect_key: ExpectKey = None,
     lockfile: ForLockfile = None,
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Processes.")] = None,
@@ -222,7 +326,7 @@ def unpack(
 
     expected = using.Expected(expect_key, tuple(lockfile or ()))
     console = Console(quiet=quiet, as_json=as_json)
-    using.unpack(bundle, prefix, expected, jobs, console, this_host())
+    using.unpack(bundle, prefix, base, expected, jobs, console, this_host())
 
 
 @app.command(context_settings=ROOM_OPTIONS)
@@ -241,6 +345,7 @@ def download(
     allow_weak_hash: AllowWeak = None,
     jobs: Jobs = 32,
     store_dir: StoreDir = None,
+    team_store: TeamStore = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -255,6 +360,7 @@ def download(
         store_dir=store_dir,
         jobs=jobs,
         host=this_host(),
+        team_store=team_store,
     )
     packing.download(request, Console(quiet=quiet, as_json=as_json), prefix)
 
@@ -305,6 +411,15 @@ def verify(
 
     expected = using.Expected(expect_key, tuple(lockfile or ()))
     using.verify(bundle, expected, Console(quiet=quiet, as_json=as_json))
+
+
+@app.command()
+@guarded
+def diff(old: BundleOrFolder, new: BundleOrFolder, as_json: Json = False) -> None:
+    """List the packages that were added, removed or changed between two bundles."""
+    from vendorpack.commands import delta  # noqa: PLC0415
+
+    delta.diff(old, new, Console(as_json=as_json))
 
 
 @app.command()
@@ -389,6 +504,34 @@ def store_prune(
     storing.store_prune(folder, unused_days, Console(as_json=as_json))
 
 
+@store_app.command("get", context_settings=ROOM_OPTIONS)
+@guarded
+def store_get(
+    paths: Paths = None,
+    team_store: TeamStore = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The bundle (default: deps.tar.zst).")
+    ] = DEFAULT_OUTPUT,
+    target: Target = None,
+    all_targets: AllTargets = False,
+    no_dev: NoDev = False,
+    group: Group = None,
+    recursive: Recursive = False,
+    format_name: FormatName = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Get the bundle for these lockfiles from a team's store, and verify it and its key."""
+    from vendorpack.commands import sharing  # noqa: PLC0415
+    from vendorpack.key import compute_key  # noqa: PLC0415
+
+    if team_store is None:
+        raise UsageError("store get needs --store URL")
+    found, options = selected(paths, target, all_targets, no_dev, group, recursive, format_name)
+    key = compute_key(found, options).key
+    sharing.store_get(team_store, key, output, Console(quiet=quiet, as_json=as_json))
+
+
 # -- what several commands take ----------------------------------------------------------------
 
 
@@ -432,6 +575,14 @@ def selected(
         format_name=format_name,
     )
     return found, options
+
+
+def key_of_this_folder() -> str:
+    """The key that `vendorpack key` prints here."""
+    from vendorpack.key import compute_key  # noqa: PLC0415
+
+    found, options = selected(None, None, False, False, None, False, None)
+    return compute_key(found, options).key
 
 
 def split_room_options(tokens: Sequence[str]) -> tuple[list[str], dict[str, str]]:

@@ -11,6 +11,7 @@ import errno
 import fcntl
 import os
 import stat
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -51,33 +52,32 @@ class MergeResult:
 
 
 class Caches:
-    """The stages of several roots. A context manager.
+    """The stages of several roots, made as they are needed. A context manager.
 
     roots: path in the bundle to the folder that holds what is below it. files: what will be
-    written, if that is known already, to see whether there is room for it.
+    written, as far as that is known: their stages are made (and seen to have room) at once,
+    as processes that share the work must have it.
     """
 
     def __init__(self, roots: Mapping[str, Path], files: Iterable[File], mtime: int) -> None:
         # Longest first: the first that fits is the right one.
-        self._roots = sorted(roots.items(), key=lambda root: (-len(root[0]), root[0]))
+        self._starts = sorted((f"{path}/" for path in roots), key=lambda start: -len(start))
+        self._roots = {f"{path}/": root for path, root in roots.items()}
         self._files = files
         self._mtime = mtime
         self._stages: dict[str, Stage] = {}
         self._fillers: dict[str, Filler] = {}
         self._stack = ExitStack()
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
         needed: dict[str, list[File]] = {}
         for file in self._files:
-            if (found := self._find(file.path)) is not None:
-                needed.setdefault(found[0], []).append(file)
+            if (start := self._find(file.path)) is not None:
+                needed.setdefault(start, []).append(file)
         with self._stack:
-            for key, root in self._roots:
-                target = real_path(root)
-                refuse_file(target)
-                stage = Stage(target, room_for(needed.get(key, ())))
-                self._stages[key] = self._stack.enter_context(stage)
-                self._fillers[key] = Filler(stage, self._mtime)
+            for start, files in needed.items():
+                self._open(start, room_for(files))
             self._stack = self._stack.pop_all()
         return self
 
@@ -91,30 +91,43 @@ class Caches:
 
     def route(self, path: str) -> tuple[Filler, str] | None:
         """The stage that `path` of the bundle goes to; None for the bundle's own files."""
-        found = self._find(path)
-        return None if found is None else (self._fillers[found[0]], found[1])
+        start = self._find(path)
+        if start is None:
+            return None
+        filler = self._fillers.get(start)
+        if filler is None:
+            with self._lock:
+                filler = self._fillers.get(start) or self._open(start, 0)
+        return filler, path[len(start) :]
 
     def publish(self, files: Iterable[File], merge: Merge) -> MergeResult:
         """Give the staged files their places, root by root, each in the order of `files`."""
-        places: dict[str, list[tuple[File, str]]] = {}
+        places: dict[str, list[File]] = {}
         for file in files:
-            if (found := self._find(file.path)) is not None:
-                places.setdefault(found[0], []).append((file, found[1]))
+            if (start := self._find(file.path)) is not None:
+                places.setdefault(start, []).append(file)
         result = MergeResult()
-        for key, placed in places.items():
-            stage = self._stages[key]
+        for start, placed in places.items():
+            stage = self._stages[start]
             try:
                 with Publisher(stage, merge, result) as publisher:
-                    for file, path in placed:
-                        publisher.publish(file, path)
+                    for file in placed:
+                        publisher.publish(file, file.path[len(start) :])
             except OSError as error:
                 raise target_error(error, stage.target, stage.needed) from None
         return result
 
-    def _find(self, path: str) -> tuple[str, str] | None:
-        for key, _ in self._roots:
-            if path.startswith(key) and path[len(key)] == "/":
-                return key, path[len(key) + 1 :]
+    def _open(self, start: str, needed: int) -> Filler:
+        target = real_path(self._roots[start])
+        refuse_file(target)
+        self._stages[start] = self._stack.enter_context(Stage(target, needed))
+        self._fillers[start] = Filler(self._stages[start], self._mtime)
+        return self._fillers[start]
+
+    def _find(self, path: str) -> str | None:
+        for start in self._starts:
+            if path.startswith(start):
+                return start
         if path in {MANIFEST_PATH, ENVIRONMENT_PATH}:
             return None
         raise TargetError(

@@ -420,6 +420,16 @@ class Format(abc.ABC):
     def environment(self, packed: Sequence[Packed]) -> Environment:
         """The target's environment, relative to the prefix."""
 
+    def side_files(
+        self, project: Project, lockfile: Lockfile, packed: Sequence[Packed], workshop: Workshop
+    ) -> Mapping[str, bytes]:
+        """Files beside the lockfile that the user asked this room to keep: name to content.
+
+        Such as a record of what the lockfile leaves open, so that packing again is the same.
+        Written before the key is computed for good, since they may be a part of it.
+        """
+        return {}
+
     @abc.abstractmethod
     def native_roots(self, host: Host) -> Mapping[str, Path]:
         """Where the client itself keeps what the bundle has below a path: path to folder.

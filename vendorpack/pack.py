@@ -22,6 +22,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
 
@@ -43,6 +44,7 @@ from vendorpack.model import (
     Lockfile,
     Options,
     Packed,
+    Project,
     Trust,
 )
 from vendorpack.policy import Policy, named
@@ -55,11 +57,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vendorpack.fetch.http import Client
+    from vendorpack.fetch.nearby import Nearby
     from vendorpack.fetch.part import Download
 
 T = TypeVar("T")
 R = TypeVar("R")
 
+_NEARBY_THREADS: Final = 32
 _RETRIES: Final = 3
 """How often a damaged store is mended by fetching anew before we give up."""
 
@@ -69,15 +73,20 @@ class Locked:
     """A lockfile that was read, and the room that read it."""
 
     room: Format
+    project: Project
     lockfile: Lockfile
 
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """Every artifact, verified and in the store, by format in name order."""
+    """Every artifact, verified and in the store, by format in name order.
+
+    located: the lockfiles, with what the indexes added.
+    """
 
     packed: Mapping[str, tuple[Packed, ...]]
     rooms: Mapping[str, Format]
+    located: tuple[Locked, ...]
 
     @property
     def artifacts(self) -> tuple[Packed, ...]:
@@ -106,6 +115,7 @@ class Run:
     say: Callable[[str], None]
     warn: Callable[[str, str], None]
     tally: Tally = field(default_factory=Tally)
+    nearby: tuple[Nearby, ...] = ()
 
 
 def read_all(found: Sequence[Found], options: Options) -> tuple[Locked, ...]:
@@ -113,7 +123,7 @@ def read_all(found: Sequence[Found], options: Options) -> tuple[Locked, ...]:
     locked = []
     for item in found:
         room = load(item.room.name)
-        locked.append(Locked(room, room.read(item.project, options)))
+        locked.append(Locked(room, item.project, room.read(item.project, options)))
     return tuple(locked)
 
 
@@ -138,6 +148,7 @@ async def gather(run: Run, locked: Sequence[Locked]) -> Gathered:
     policy.check_hosts(a for item in locked for a in item.lockfile.artifacts)
     rooms = {item.room.name: item.room for item in locked}
     packed: dict[str, tuple[Packed, ...]] = {}
+    located: list[Locked] = []
     async with _client_when_needed(run, access, policy) as client:
 
         async def commit(url: str, part: Path, algorithms: Sequence[str]) -> Download:
@@ -147,13 +158,31 @@ async def gather(run: Run, locked: Sequence[Locked]) -> Gathered:
                 url, part, algorithms=algorithms, access=access, environ=run.environ
             )
 
-        fetcher = Fetcher(run.store, client, commit, lambda _: run.progress.done(), run.tally)
+        fetcher = Fetcher(
+            run.store,
+            client,
+            commit,
+            lambda _: run.progress.done(),
+            run.tally,
+            nearby=run.nearby,
+            warn=run.warn,
+        )
+        if run.nearby:
+            # They wait for a file system or a network, one thread each.
+            threads = ThreadPoolExecutor(_NEARBY_THREADS, "nearby")
+            asyncio.get_running_loop().set_default_executor(threads)
         index = _Index(client)
         for name, room in rooms.items():
             lockfiles = [
                 await room.locate(item.lockfile, run.options, index)
                 for item in locked
                 if item.room is room
+            ]
+            located += [
+                replace(item, lockfile=lockfile)
+                for item, lockfile in zip(
+                    (item for item in locked if item.room is room), lockfiles, strict=True
+                )
             ]
             said = {w for item in locked for w in item.lockfile.warnings}
             for warning in dict.fromkeys(w for lock in lockfiles for w in lock.warnings):
@@ -177,7 +206,7 @@ async def gather(run: Run, locked: Sequence[Locked]) -> Gathered:
                 ]
                 more = [a for a in _merged(found) if _identity(a) not in have]
             packed.setdefault(name, ())
-    return Gathered(packed, rooms)
+    return Gathered(packed, rooms, tuple(located))
 
 
 def _identity(artifact: Artifact) -> Artifact:
@@ -259,6 +288,17 @@ def still_allowed(records: Iterable[Mapping[str, Json]], policy: Policy) -> bool
         elif all(a in WEAK for a in algorithms) and not named(policy.allow_weak_hash, **names):
             return False
     return True
+
+
+def side_files(gathered: Gathered, store: Store) -> dict[Path, bytes]:
+    """What the rooms were asked to record beside the lockfiles: path to content."""
+    return {
+        item.project.folder / name: content
+        for item in gathered.located
+        for name, content in item.room.side_files(
+            item.project, item.lockfile, gathered.packed[item.room.name], _Workshop(store)
+        ).items()
+    }
 
 
 # -- the layout ------------------------------------------------------------------------------

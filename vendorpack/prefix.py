@@ -54,11 +54,7 @@ def look(prefix: Path) -> Content:
     stages = frozenset(name for name in names if temporary.is_temporary(name, prefix.name))
     names -= stages
     if MANIFEST_PATH in names:
-        try:
-            manifest = Manifest.parse(_read(prefix / MANIFEST_PATH))
-        except (BundleError, OSError):
-            raise _stranger(prefix, f"its {MANIFEST_PATH} cannot be read") from None
-        return Content(manifest, names)
+        return Content(_manifest_of(prefix), names)
     if names and not stages:
         raise _stranger(prefix, "it is not empty and holds no unpacked bundle")
     return Content(None, names)
@@ -72,9 +68,15 @@ def _stranger(prefix: Path, why: str) -> TargetError:
     )
 
 
-def _read(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(MAX_MANIFEST_FRAME)
+def _manifest_of(prefix: Path) -> Manifest:
+    path = prefix / MANIFEST_PATH
+    try:
+        if path.is_file():
+            with path.open("rb") as file:
+                return Manifest.parse(file.read(MAX_MANIFEST_FRAME))
+    except (BundleError, OSError):
+        pass
+    raise _stranger(prefix, f"its {MANIFEST_PATH} is not one that this vendorpack reads")
 
 
 def holds(prefix: Path, there: Content, manifest: bytes, *, jobs: int) -> bool:
@@ -147,8 +149,7 @@ def _same(folder: int, file: File) -> bool | None:
 def publish(stage: Stage, manifest: bytes, *, jobs: int) -> bool:
     """Give the tree of `stage` its place; False if the very same was there already.
 
-    manifest: the bytes of the one in the tree. Raises `StoreError`,
-    `TargetError`.
+    manifest: the bytes of the one in the tree. Raises `StoreError`, `TargetError`.
     """
     prefix = stage.target
     try:

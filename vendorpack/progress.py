@@ -30,6 +30,7 @@ class Progress:
         if self._console.interactive and not self._console.quiet:
             from tqdm import tqdm  # noqa: PLC0415 - only a terminal needs it
 
+            tqdm.monitor_interval = 0  # a thread of its own would keep unpacking from forking
             self._bar = tqdm(
                 total=total,
                 desc=title,

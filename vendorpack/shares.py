@@ -147,6 +147,8 @@ def _run_processes(
             with writing:
                 pid = os.fork()
                 if not pid:
+                    for pipe in pipes:
+                        pipe.close()  # else nobody would see that the parent is gone
                     _child(work, share, writing)
                 children.append(pid)
         talking = list(pipes)

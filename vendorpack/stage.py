@@ -95,9 +95,9 @@ class Filler:
         """Write a whole file."""
         fd = self._create(path, mode)
         try:
-            if os.write(fd, content) != len(content):
-                os.ftruncate(fd, 0)
-                _pwrite(fd, content, 0)
+            count = os.write(fd, content)
+            if count != len(content):
+                _pwrite(fd, memoryview(content)[count:], count)
             os.utime(fd, ns=self._times)
         finally:
             os.close(fd)
@@ -228,11 +228,14 @@ def sweep(target: Path) -> None:
 
 
 def refuse_file(target: Path) -> None:
-    """Raise `TargetError` if something other than a folder lies at `target`."""
-    if os.path.lexists(target) and not target.is_dir():
+    """Raise `TargetError` if something other than a folder lies at `target` or above it."""
+    path = target
+    while not os.path.lexists(path):
+        path = path.parent
+    if not path.is_dir():
         raise TargetError(
             "there is something else where a folder should be",
-            where=str(target),
+            where=str(path),
             fix="Move it away, or choose another folder.",
         )
 

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from vendorpack.bundle.manifest import MANIFEST_PATH, Head, Manifest, manifest_id
+from vendorpack.bundle.manifest import MANIFEST_PATH, Head, Manifest, check_head, manifest_id
 from vendorpack.bundle.plan import DEFAULT_LIMITS, Limits, ReadBlob, Section, Tally, cut, members
 from vendorpack.bundle.reader import Bundle
+from vendorpack.delta import fill_from_base, fill_from_prefix
 from vendorpack.disk import real_path, target_error
 from vendorpack.merge import Caches, Merge, MergeResult
 from vendorpack.prefix import FolderCheck, check_folder, holds, look, publish
@@ -60,22 +61,37 @@ class Unpacked:
 
 
 def unpack_to_prefix(
-    bundle: Bundle, prefix: Path, *, jobs: int, progress: Progress | None = None
+    bundle: Bundle,
+    prefix: Path,
+    *,
+    jobs: int,
+    base: Bundle | None = None,
+    progress: Progress | None = None,
 ) -> Unpacked:
     """Make `prefix` hold exactly this bundle.
 
     A prefix that is absent, empty or holds an unpacked bundle is filled; one that holds this
-    bundle in full is not touched. Raises `BundleError`, `StoreError` (no space), and
-    `TargetError` for anything else that is in the way.
+    bundle in full is not touched. What a delta lacks comes from `base`, or, without one, from
+    what `prefix` holds. Raises `BundleError`, `StoreError` (no space), and `TargetError` for
+    anything else that is in the way.
     """
     prefix = real_path(prefix)
     refuse_file(prefix)
-    if holds(prefix, look(prefix), bundle.manifest_bytes, jobs=jobs):
+    there = look(prefix)
+    if holds(prefix, there, bundle.manifest_bytes, jobs=jobs):
         sweep(prefix)
         return Unpacked(bundle.id, bundle.manifest, prefix, changed=False)
     with Stage(prefix, room_for(bundle.manifest.files)) as stage:
         filler = Filler(stage, bundle.manifest.mtime)
-        fill_from_bundle(bundle, lambda path: (filler, path), jobs=jobs, progress=progress)
+
+        def route(path: str) -> tuple[Filler, str]:
+            return filler, path
+
+        if base is not None:
+            fill_from_base(bundle, base, route, jobs=jobs, progress=progress)
+        elif bundle.delta is not None:
+            fill_from_prefix(bundle, prefix, there.manifest, filler, jobs=jobs, progress=progress)
+        fill_from_bundle(bundle, route, jobs=jobs, progress=progress)
         changed = _publish(stage, filler, bundle.manifest_bytes, jobs)
     return Unpacked(bundle.id, bundle.manifest, prefix, changed)
 
@@ -95,6 +111,7 @@ def entries_to_prefix(
 
     Even the id is the same. Raises as `unpack_to_prefix` and `write_bundle` do.
     """
+    check_head(head, mtime)
     prefix = real_path(prefix)
     refuse_file(prefix)
     look(prefix)
@@ -128,19 +145,22 @@ def merge_into(
     merge: Merge,
     *,
     jobs: int,
+    base: Bundle | None = None,
     progress: Progress | None = None,
 ) -> MergeResult:
     """Add a bundle's files to folders that hold other things too.
 
     roots: path in the bundle to the folder that holds what is below it; the longest that
     fits decides. The bundle's own two files are left out. merge: what to write where there
-    is a file with another content.
+    is a file with another content. base: what a delta, and only a delta, needs.
 
     All is verified and staged before the first file is published, in the bundle's order.
     Raises `BundleError`, `StoreError` (no space), `TargetError` (something is in the way; a
     path that no root is for).
     """
     with Caches(roots, bundle.manifest.files, bundle.manifest.mtime) as caches:
+        if base is not None:
+            fill_from_base(bundle, base, caches.route, jobs=jobs, progress=progress)
         fill_from_bundle(bundle, caches.route, jobs=jobs, progress=progress)
         return caches.publish(bundle.manifest.files, merge)
 

@@ -6,16 +6,16 @@ The same names, and the same meaning, in each room: `<format>-build-deps` and so
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from vendorpack.errors import UsageError
 from vendorpack.formats._shared.build_deps import BuildPlan
 from vendorpack.formats._shared.build_lock import BuildLock, parse_build_lock
-from vendorpack.formats._shared.markers import with_python
-from vendorpack.model import Json, Options, Project, Target
-from vendorpack.target import this_machine
+from vendorpack.formats._shared.markers import RUNTIME, with_python
+from vendorpack.model import Json, Options, Project, Target, Warning
+from vendorpack.target import this_machine, this_python
 
 OPTIONS: Final[Mapping[str, str]] = {
     "build-deps": "no: leave out what sdists are built with",
@@ -74,3 +74,15 @@ def build_choices(name: str, options: Options) -> BuildChoices:
         extra=tuple(options.extra.get(f"{name}-extra-build-requires", "").split()),
         lock_file=options.extra.get(f"{name}-build-lock") or None,
     )
+
+
+def unnamed_pythons(options: Options, where: str) -> Iterator[Warning]:
+    """A warning for each target that names no Python: the one that runs here is taken."""
+    chosen = this_python()[1]
+    for target in options.targets:
+        if target.runtime(RUNTIME) is None:
+            yield Warning(
+                f"the target {target} names no Python; {chosen}, which runs here, is taken "
+                f"(write {target}-py{chosen})",
+                where,
+            )

@@ -6,9 +6,10 @@ git requirement is a full commit id.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Final
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit, urlunsplit
 
 from vendorpack.digest import SIZES, Digest, DigestError, Integrity
 from vendorpack.errors import LockfileError, UnsupportedError
@@ -27,6 +28,7 @@ from vendorpack.redact import redact_url
 
 VCS: Final = ("git+", "hg+", "svn+", "bzr+")
 """How addresses of version control systems begin."""
+_SCP: Final = re.compile(r"([\w.-]+@[\w.-]+):(?!//)(.+)", re.ASCII)
 
 
 def archive(
@@ -45,14 +47,11 @@ def archive(
 
     Raises `LockfileError` for an address or a hash that makes no sense.
     """
-    try:
-        parts = urlsplit(url)
-        bare = without_userinfo(urlunsplit(parts._replace(fragment="")))
-        host = parts.hostname
-    except ValueError:
-        parts, bare, host = urlsplit(""), "", None
-    if not host or parts.scheme not in ("http", "https"):
+    parts = split_url(url, where)
+    if not parts.hostname or parts.scheme not in ("http", "https"):
         raise LockfileError(f"not an http(s) address: {redact_url(url)}", where=where)
+    whole = urlunsplit(parts._replace(fragment=""))
+    bare = without_userinfo(whole)
     fragment = dict(parse_qsl(parts.fragment))
     try:
         locked = Integrity.of(
@@ -67,6 +66,7 @@ def archive(
         version=str(version) if version is not None else "",
         purl=purl(name, str(version)) if version is not None else f"pkg:pypi/{name}",
         url=bare,
+        fetch_from=(whole,) if whole != bare else (),
         integrity=locked,
         size=size,
         why=why,
@@ -93,9 +93,14 @@ def git_project(
     Raises `UnsupportedError` if the commit is not given in full, or a password is in the way.
     """
     url = _with_scheme(url)
-    if urlsplit(url).password is not None or (
-        urlsplit(url).username is not None and urlsplit(url).scheme != "ssh"
-    ):
+    parts = split_url(url, where)
+    if parts.scheme not in ("https", "http", "ssh", "git") or not parts.hostname:
+        raise UnsupportedError(
+            f"{name} comes from a repository that cannot be packed: {redact_url(url)}",
+            where=where,
+            fix="Use its https or ssh address.",
+        )
+    if parts.password is not None or (parts.username is not None and parts.scheme != "ssh"):
         raise UnsupportedError(
             f"the address of {name} has a user name or a password in it",
             where=where,
@@ -127,7 +132,7 @@ def split_vcs(text: str, where: str) -> tuple[str, str, str, str]:
             where=where,
             fix="Name an archive or a release of the project.",
         )
-    parts = urlsplit(text.removeprefix("git+"))
+    parts = split_url(text.removeprefix("git+"), where)
     fragment = dict(parse_qsl(parts.fragment))
     path, at, revision = parts.path.rpartition("@")
     url = urlunsplit(parts._replace(path=path if at else parts.path, fragment=""))
@@ -135,9 +140,17 @@ def split_vcs(text: str, where: str) -> tuple[str, str, str, str]:
     return url, revision if at else "", name, fragment.get("subdirectory", "")
 
 
+def split_url(url: str, where: str) -> SplitResult:
+    """The parts of an address. Raises `LockfileError` if it is none."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.hostname, parts.port
+    except ValueError:
+        raise LockfileError(f"not an address: {redact_url(url)}", where=where) from None
+    return parts
+
+
 def _with_scheme(url: str) -> str:
     """`git@host:path`, as some locks write it, in the form that clients hand to git."""
-    if "://" in url or ":" not in url:
-        return url
-    host, _, path = url.partition(":")
-    return f"ssh://{host}/{path.lstrip('/')}"
+    match = _SCP.fullmatch(url)
+    return f"ssh://{match[1]}/{match[2].lstrip('/')}" if match else url

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from vendorpack.digest import Digest, Integrity
 from vendorpack.errors import FetchError, IntegrityError, UnsupportedError
@@ -178,7 +178,7 @@ def _offered(release: Release, found: Pages) -> list[IndexFile]:
 def _version(text: str) -> Version | None:
     try:
         return Version(text)
-    except InvalidVersion:
+    except ValueError:  # also of numbers beyond measure
         return None
 
 
@@ -269,10 +269,11 @@ def _shown(targets: Iterable[Target]) -> str:
 
 def _distribution(release: Release, file: IndexFile, builders: tuple[Target, ...]) -> Distribution:
     pinned = [d for d in release.integrity.digests if d in file.hashes.digests]
+    version = str(release_of(file.filename, release.name))
     return Distribution(
         name=release.name,
-        version=str(release_of(file.filename, release.name)),
-        purl=purl(release.name, release.version),
+        version=version,
+        purl=purl(release.name, version),
         url=file.url,
         integrity=Integrity.of(pinned) if pinned else release.integrity,
         size=file.size,

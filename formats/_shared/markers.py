@@ -19,7 +19,6 @@ from typing import Final, cast
 
 from packaging.markers import (
     Environment,
-    InvalidMarker,
     Marker,
     UndefinedComparison,
     UndefinedEnvironmentName,
@@ -108,7 +107,7 @@ def parse_marker(text: str, where: str) -> Marker:
     """Read a marker. Raises `LockfileError`."""
     try:
         return Marker(text)
-    except (InvalidMarker, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # also of numbers beyond measure
         reason = str(error).partition("\n")[0]
         raise LockfileError(f"not an environment marker: {reason}", where=where) from None
 
@@ -127,7 +126,7 @@ def holds(marker: Marker | None, target: Target, extras: Iterable[str] = ()) -> 
             for environment in environments(target)
             for extra in wanted
         )
-    except (UndefinedComparison, UndefinedEnvironmentName) as error:
+    except (UndefinedComparison, UndefinedEnvironmentName, ValueError) as error:
         raise LockfileError(f"the marker {str(marker)!r} cannot be judged: {error}") from None
 
 

@@ -66,7 +66,25 @@ def check_filename(filename: str, where: str) -> str:
 
 def filename_of(url: str) -> str:
     """The file's name at the end of an address, unquoted; may be empty or unfit for a file."""
-    return unquote(urlsplit(url).path.rpartition("/")[2])
+    try:
+        return unquote(urlsplit(url).path.rpartition("/")[2])
+    except ValueError:
+        return ""
+
+
+def parse_hash(text: str, where: str, algorithms: Iterable[str] = tuple(SIZES)) -> Digest:
+    """`sha256:<hex>`, as lockfiles write it. Raises `LockfileError`."""
+    algorithm, _, value = text.partition(":")
+    if algorithm not in algorithms:
+        raise LockfileError(
+            f"{text[:100]!r} is not a hash that counts",
+            where=where,
+            fix=f"Expected one of {', '.join(algorithms)}, a colon and hex digits.",
+        )
+    try:
+        return Digest.from_hex(algorithm, value)
+    except DigestError as error:
+        raise LockfileError(str(error), where=where) from None
 
 
 def purl(name: str, version: str) -> str:

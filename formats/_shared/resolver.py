@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from email.parser import HeaderParser
 from typing import Final
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from vendorpack.digest import SIZES, Hashers, Integrity
@@ -255,7 +255,7 @@ def _python_fits(requires: str | None, target: Target) -> bool:
         return True
     try:
         specifiers = SpecifierSet(requires)
-    except InvalidSpecifier:
+    except ValueError:
         return True  # as pip does
     return any(
         specifiers.contains(environment["python_full_version"], prereleases=True)
@@ -267,7 +267,7 @@ def _requires_dist(metadata: bytes, file: IndexFile) -> tuple[Requirement, ...]:
     headers = HeaderParser().parsestr(metadata.decode("utf-8", "replace"))
     try:
         return tuple(Requirement(text) for text in headers.get_all("Requires-Dist") or ())
-    except (InvalidRequirement, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise UnsupportedError(
             f"{file.filename} has a dependency that makes no sense",
             where=f"{redact_url(file.url)}: {str(error).partition(chr(10))[0]}",
@@ -294,7 +294,7 @@ def parse_requirements(texts: Iterable[str], label: str) -> tuple[Requirement, .
     for text in texts:
         try:
             found.append(Requirement(text))
-        except (InvalidRequirement, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             reason = str(error).partition("\n")[0]
             raise LockfileError(
                 f"{text[:100]!r} is no requirement: {reason}", where=label

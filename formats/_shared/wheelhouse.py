@@ -28,7 +28,7 @@ from vendorpack.formats._shared.distributions import (
     Distribution,
     GitProject,
 )
-from vendorpack.formats._shared.git_repo import bare_repository
+from vendorpack.formats._shared.git_repo import bare_repository, commit_of
 from vendorpack.formats._shared.pip_config import pip_cache_dir, user_cache_dir
 from vendorpack.model import Entry, Environment, Host, Packed, Variable, Workshop
 
@@ -53,10 +53,9 @@ def layout(packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
         if isinstance(artifact, GitProject):
             if artifact.remote not in seen:
                 seen.add(artifact.remote)
-                commits = repositories[artifact.remote]
-                yield from bare_repository(
-                    repository_folder(artifact.remote), [*commits.values()], workshop
-                )
+                commits = [*repositories[artifact.remote].values()]
+                folder = repository_folder(artifact.remote)
+                yield from bare_repository(folder, commits, workshop, _refs(commits))
         elif isinstance(artifact, Distribution):
             yield from _files(one, artifact, workshop)
 
@@ -95,6 +94,12 @@ def repository_folder(remote: str) -> str:
     name = remote.rstrip("/").rpartition("/")[2].removesuffix(".git")
     plain = "".join(c if c.isalnum() and c.isascii() else "-" for c in name)[:40]
     return f"{_GIT}/{plain}-{hashlib.sha256(remote.encode()).hexdigest()[:16]}"
+
+
+def _refs(commits: Sequence[Packed]) -> Mapping[str, str]:
+    """A branch for each commit: pip clones, and only then asks for a commit by its id."""
+    ids = sorted(commit_of(one.artifact).hex() for one in commits)
+    return {"refs/heads/master": ids[0]} | {f"refs/heads/commit-{i}": i for i in ids[1:]}
 
 
 def _files(one: Packed, artifact: Distribution, workshop: Workshop) -> Iterator[Entry]:

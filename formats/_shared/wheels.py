@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from packaging.tags import Tag, compatible_tags, cpython_tags, mac_platforms
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-from packaging.version import InvalidVersion, Version
+from packaging.utils import parse_wheel_filename
+from packaging.version import Version
 
 from vendorpack.formats._shared.markers import is_free_threaded, python_minor
 from vendorpack.formats._shared.pypi_index import normalize
@@ -231,7 +231,7 @@ def _platforms(target: Target) -> Iterator[tuple[str, int]]:
 def _version(text: str) -> Version | None:
     try:
         return Version(text)
-    except InvalidVersion:
+    except ValueError:  # also of numbers beyond measure
         return None
 
 
@@ -239,7 +239,7 @@ def _version(text: str) -> Version | None:
 def _wheel(filename: str) -> tuple[str, Version, tuple[int, str], frozenset[Tag]] | None:
     try:
         name, version, build, tags = parse_wheel_filename(filename)
-    except (InvalidWheelFilename, InvalidVersion):
+    except ValueError:  # also of numbers beyond measure
         return None
     return name, version, build or (0, ""), tags
 

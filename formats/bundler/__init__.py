@@ -165,11 +165,8 @@ class _Servers:
         if remote not in self._sources:
             source, userinfo = source_of(remote, self._config, where)
             self._sources[remote] = source
-            mirror = self._config.mirror(source.address)
-            if mirror is not None:
-                userinfo = split_userinfo(mirror)[1]
+            if source.server != source.address:
                 self._origins.add(origin_of(source.server))
-                self._origins.add(origin_of(source.address))
             self._add(source.server, userinfo)
         return self._sources[remote]
 

@@ -56,7 +56,10 @@ class Commit(Artifact):
 
 
 def source_of(remote: str, config: Config, where: str) -> tuple[Source, str | None]:
-    """The source that a `remote:` names, and its userinfo. Raises `UnsupportedError`."""
+    """The source that a `remote:` names, and the userinfo that its server is to get.
+
+    Raises `UnsupportedError`.
+    """
     parts = _split(remote)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UnsupportedError(
@@ -68,8 +71,14 @@ def source_of(remote: str, config: Config, where: str) -> tuple[Source, str | No
     address = address.rstrip("/") + "/"
     if address == "http:" + DEFAULT_SOURCE.removeprefix("https:"):
         address = DEFAULT_SOURCE  # it answers both, and old lockfiles have the other
-    server, _ = split_userinfo(config.mirror(address) or address)
-    return Source(address, server), userinfo
+    mirror = config.mirror(address)
+    if mirror is None:
+        return Source(address, address), userinfo
+    if _split(mirror).scheme not in ("http", "https"):
+        raise UnsupportedError(
+            f"the mirror that is configured for {address} is no web address", where=where
+        )
+    return Source(address, split_userinfo(mirror)[0]), split_userinfo(mirror)[1]
 
 
 def gem_artifact(gem: LockedGem, sources: tuple[Source, ...], where: str) -> Gem:
@@ -152,7 +161,8 @@ def git_url(remote: str, where: str) -> str:
     if match := _SCP_LIKE.fullmatch(remote):
         return f"ssh://{match[1]}/{match[2]}"
     parts = _split(remote)
-    if parts.scheme not in ("https", "http", "ssh", "git") or not parts.hostname:
+    known = parts.scheme in ("https", "http", "ssh", "git") and parts.hostname
+    if not known or parts.query or parts.fragment:
         raise UnsupportedError(
             f"a git source at {redact_url(remote)!r}, which is no address on a network",
             where=where,

@@ -65,12 +65,8 @@ class Config:
 def read_config(project: Project) -> Config:
     """Read all three places. Raises `LockfileError` for a file that cannot be read."""
     host = project.host
-    own = host.environ.get("BUNDLE_APP_CONFIG")
-    if own:
-        data = host.config_bytes(project.folder / own / "config")
-    else:
-        data = project.read(LOCAL_CONFIG)
-    local = _parse(data)
+    folder = host.environ.get("BUNDLE_APP_CONFIG") or ".bundle"
+    local = _parse(host.config_bytes(project.folder / folder / "config"))
     environ = {name: value for name, value in host.environ.items() if name.startswith(_PREFIX)}
     return Config({**_parse(host.config_bytes(_user_config(host))), **environ, **local}, local)
 

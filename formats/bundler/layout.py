@@ -52,9 +52,7 @@ def layout(packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
                 ),
                 fix="Bundler's cache is one flat folder: pack the lockfiles into a bundle each.",
             )
-    commits = [
-        (item.artifact.folder, item) for item in packed if isinstance(item.artifact, Commit)
-    ]
+    commits = [(item.artifact.folder, item) for item in packed if isinstance(item.artifact, Commit)]
     commits.sort(key=lambda pair: (pair[0], pair[1].artifact.version))
     for folder, pairs in itertools.groupby(commits, key=lambda pair: pair[0]):
         unique = {item.artifact.version: item for _, item in pairs}

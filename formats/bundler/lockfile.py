@@ -168,8 +168,8 @@ def _lines(data: bytes, path: str) -> Iterator[tuple[int, str]]:
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise LockfileError("the lockfile is not UTF-8", where=f"{path}:{line}") from None
+        number = data[: error.start].count(b"\n") + 1
+        raise LockfileError("the lockfile is not UTF-8", where=f"{path}:{number}") from None
     for number, line in enumerate(text.split("\n"), 1):
         if _CONFLICT.match(line):
             raise LockfileError(
@@ -177,8 +177,8 @@ def _lines(data: bytes, path: str) -> Iterator[tuple[int, str]]:
                 where=f"{path}:{number}",
                 fix="Resolve them and run `bundle lock`.",
             )
-        if line := line.rstrip(" \r"):
-            yield number, line
+        if line.strip():
+            yield number, line.rstrip(" \r")
 
 
 def _read_source_line(source: _Source, line: str, number: int, where: str) -> None:

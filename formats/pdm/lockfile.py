@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from vendorpack.digest import Digest, DigestError, Integrity
+from vendorpack.digest import Digest, Integrity
 from vendorpack.errors import LockfileError, UnsupportedError
 from vendorpack.formats._shared import direct_references, wheels
 from vendorpack.formats._shared.distributions import WHEELHOUSE, Release
@@ -32,6 +32,7 @@ from vendorpack.formats._shared.pypi_index import (
     check_filename,
     check_name,
     filename_of,
+    parse_hash,
     purl,
 )
 from vendorpack.formats._shared.toml_text import (
@@ -271,9 +272,5 @@ def _files(package: Table, where: str) -> list[_File]:
 def _file(table: Mapping[str, Any], where: str) -> _File:
     url = optional_text(table, "url", where)
     filename = filename_of(url) if url is not None else text(table, "file", where)
-    algorithm, _, value = text(table, "hash", where).partition(":")
-    try:
-        digest = Digest.from_hex(algorithm, value)
-    except DigestError as error:
-        raise LockfileError(str(error), where=where) from None
+    digest = parse_hash(text(table, "hash", where), where)
     return _File(check_filename(filename, where), url, digest)

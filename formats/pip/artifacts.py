@@ -11,15 +11,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.version import InvalidVersion, Version
+from packaging.requirements import Requirement
+from packaging.version import Version
 
-from vendorpack.digest import Digest, DigestError, Integrity
+from vendorpack.digest import Digest, Integrity
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared import direct_references
 from vendorpack.formats._shared.distributions import Release
 from vendorpack.formats._shared.markers import targets_of
-from vendorpack.formats._shared.pypi_index import check_name, filename_of, purl
+from vendorpack.formats._shared.pypi_index import check_name, filename_of, parse_hash, purl
 from vendorpack.formats._shared.wheelhouse_room import Choices
 from vendorpack.formats._shared.wheels import SDIST_SUFFIXES, is_wheel
 from vendorpack.formats.pip.requirements import Line, Requirements, is_local
@@ -124,7 +124,7 @@ def parse_line(line: Line) -> _Parsed:
         text, subdirectory = _named(text, line.where)
     try:
         requirement = Requirement(text)
-    except (InvalidRequirement, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         reason = str(error).partition("\n")[0]
         raise LockfileError(
             f"{redact_text(text)[:100]!r} is not a requirement: {redact_text(reason)}",
@@ -132,30 +132,19 @@ def parse_line(line: Line) -> _Parsed:
         ) from None
     name = check_name(requirement.name, line.where)
     return _Parsed(
-        line, name, requirement, tuple(parse_hash(h, line.where) for h in line.hashes), subdirectory
+        line,
+        name,
+        requirement,
+        tuple(parse_hash(h, line.where, ALGORITHMS) for h in line.hashes),
+        subdirectory,
     )
-
-
-def parse_hash(text: str, where: str) -> Digest:
-    """`sha256:<hex>`. Raises `LockfileError`."""
-    algorithm, colon, value = text.partition(":")
-    if not colon or algorithm not in ALGORITHMS:
-        raise LockfileError(
-            f"{text[:100]!r} is not a hash that pip takes",
-            where=where,
-            fix=f"Write one of {', '.join(ALGORITHMS)}, a colon and hex digits.",
-        )
-    try:
-        return Digest.from_hex(algorithm, value)
-    except DigestError as error:
-        raise LockfileError(str(error), where=where) from None
 
 
 def normal_version(version: str) -> str:
     """The version in its normal form; what is not one stays as it is (`===`)."""
     try:
         return str(Version(version))
-    except InvalidVersion:
+    except ValueError:
         return version
 
 

@@ -38,7 +38,7 @@ def parse_pylock(project: Project) -> tuple[Pylock, dict[int, str]]:
         lock = Pylock.from_dict(document)
     except PylockUnsupportedVersionError as error:
         raise LockfileError(str(error), where=path, fix="Use a newer vendorpack.") from None
-    except PylockValidationError as error:
+    except (PylockValidationError, ValueError, RecursionError) as error:
         raise LockfileError(f"not a valid pylock.toml: {error}", where=path) from None
     if len(lines) != len(lock.packages):
         return lock, dict.fromkeys(range(len(lock.packages)), path)
@@ -85,7 +85,7 @@ def _selected(
 ) -> list[Package]:
     """The packages that any patch release of the target's Python installs."""
     found: dict[int, Package] = {}
-    failures: list[PylockSelectError] = []
+    failures: list[Exception] = []
     wanted = [*(lock.default_groups or ()), *groups]
     asked = environments(target)
     for environment in asked:
@@ -97,7 +97,7 @@ def _selected(
                 dependency_groups=wanted,
             )
             found |= {id(package): package for package, _ in selection}
-        except PylockSelectError as error:
+        except (PylockSelectError, ValueError, KeyError) as error:  # or a marker's nonsense
             failures.append(error)
     if len(failures) == len(asked):
         raise UnsupportedError(

@@ -16,14 +16,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from vendorpack.digest import Digest, DigestError, Integrity
+from vendorpack.digest import Integrity
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared import direct_references
 from vendorpack.formats._shared.distributions import Release
 from vendorpack.formats._shared.json_text import decode_utf8, key_lines, load_json
 from vendorpack.formats._shared.markers import parse_marker, targets_of
 from vendorpack.formats._shared.pip_config import expand_userinfo, index_address
-from vendorpack.formats._shared.pypi_index import DEFAULT_INDEX, check_name, purl
+from vendorpack.formats._shared.pypi_index import DEFAULT_INDEX, check_name, parse_hash, purl
 from vendorpack.formats._shared.wheelhouse_room import Choices
 from vendorpack.model import Artifact, Options, Project, Target, Warning
 
@@ -141,7 +141,7 @@ def _artifact(
     pin: Pin, lock: PipfileLock, choices: Choices, targets: tuple[Target, ...]
 ) -> Artifact:
     why = () if pin.category == _DEFAULT else (pin.category,)
-    digests = _digests(pin)
+    digests = [parse_hash(text, pin.where) for text in pin.texts("hashes")]
     if "git" in pin.entry:
         return direct_references.git_project(
             pin.name,
@@ -184,17 +184,6 @@ def _artifact(
         targets=targets,
         binary=choices.binary(),
     )
-
-
-def _digests(pin: Pin) -> list[Digest]:
-    digests = []
-    for text in pin.texts("hashes"):
-        algorithm, _, value = text.partition(":")
-        try:
-            digests.append(Digest.from_hex(algorithm, value))
-        except DigestError as error:
-            raise LockfileError(str(error), where=pin.where) from None
-    return digests
 
 
 def _once(found: Sequence[Artifact]) -> Iterator[Artifact]:

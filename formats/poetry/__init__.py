@@ -1,4 +1,4 @@
-"""Poetry 2.0 to 2.5: poetry.lock (1.0 to 2.1) and the cache `poetry install` works from.
+"""Poetry 1.8 to 2.5: poetry.lock (1.0 to 2.1) and the cache `poetry install` works from.
 
 `lockfile` reads the text, `settings` pyproject.toml and the credentials, `choose` finds what
 the targets need, `sources` the files on the index and what sources are built with, `layout`
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from vendorpack.formats._shared.build_choices import OPTIONS, build_choices
+from vendorpack.formats._shared.build_choices import OPTIONS, build_choices, unnamed_pythons
 from vendorpack.formats._shared.git_repo import derive_commit
 from vendorpack.formats._shared.markers import with_python
 from vendorpack.formats._shared.submodule_sources import ALLOWED_PROTOCOLS
@@ -62,7 +62,7 @@ class Poetry(Format):
             format=self.name,
             artifacts=artifacts,
             access=settings.access(lock),
-            warnings=warnings,
+            warnings=(*warnings, *unnamed_pythons(options, project.where())),
             repositories=settings.repositories,
             build=builds,
             plan=builds.plan(project, tuple(r.base for r in settings.repositories)),

@@ -1,4 +1,4 @@
-"""Poetry's cache (Poetry 2.0 to 2.5), as far as `poetry install` reads it::
+"""Poetry's cache (Poetry 1.8 to 2.5), as far as `poetry install` reads it::
 
     poetry/
     ├── artifacts/aa/bb/cc/<rest>/<file>             a wheel or source distribution, as it is
@@ -151,14 +151,15 @@ def _answers(files: Sequence[_File], built: set[str], workshop: Workshop) -> Ite
     releases: dict[tuple[str, str], list[_File]] = {}
     for file in files:
         for number, repository in enumerate(file.artifact.repositories):
-            page = pages.setdefault((repository, file.artifact.name), [])
-            if number > 0:
-                continue  # it is elsewhere, but asked for here too
-            if repository.is_default:
+            # The first index has the file; further ones are asked for it too, in vain.
+            has_it = number == 0
+            if repository.is_default and has_it:
                 release = (file.artifact.name, file.artifact.version)
                 releases.setdefault(release, []).append(file)
             if file.artifact.builds or not repository.is_default:
-                page.append(file)
+                page = pages.setdefault((repository, file.artifact.name), [])
+                if has_it:
+                    page.append(file)
     for (name, version), listed in releases.items():
         yield _release(name, version, listed, metadata)
     for (repository, name), listed in pages.items():

@@ -36,7 +36,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from vendorpack.digest import Digest, DigestError
+from vendorpack.digest import SIZES, Digest, DigestError
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared.pypi_index import check_filename, check_name
 from vendorpack.formats._shared.toml_text import (
@@ -183,6 +183,8 @@ def _files(table: Table, where: str) -> Iterator[tuple[str, Digest]]:
     for item in items:
         filename = check_filename(text(item, "file", where), where)
         algorithm, _, digits = text(item, "hash", where).partition(":")
+        if algorithm not in SIZES:
+            raise LockfileError(f"the hash of {filename} is of no known kind", where=where)
         try:
             yield filename, Digest.from_hex(algorithm, digits)
         except DigestError as error:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from vendorpack.formats._shared.build_choices import OPTIONS, build_choices
+from vendorpack.formats._shared.build_choices import OPTIONS, build_choices, unnamed_pythons
 from vendorpack.formats._shared.git_repo import derive_commit
 from vendorpack.formats._shared.markers import with_python
 from vendorpack.formats._shared.pypi_index import DEFAULT_INDEX
@@ -66,7 +66,7 @@ class Uv(Format):
             format=self.name,
             artifacts=artifacts,
             access=settings.access(indexes, project.host.environ),
-            warnings=warnings,
+            warnings=(*warnings, *unnamed_pythons(options, project.where())),
             build=builds,
             plan=builds.plan(project, indexes or (DEFAULT_INDEX,)),
             local=local_projects(project),

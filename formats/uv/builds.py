@@ -45,6 +45,7 @@ _LOCAL: Final = re.compile(
 _MANIFESTS: Final = ("pyproject.toml", "setup.cfg")
 _EDITABLE: Final = {"hatchling": "editables~=0.3"}
 """What backends ask for, in a second step, to install a project where it lies."""
+_LEAVE_OUT: Final = "If uv need not build the project there, pass --uv-build-deps no."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,10 +197,11 @@ async def _resolved(
             if not broken:
                 return candidates
             wanted += broken
-    except LockfileError as error:
-        raise UnsupportedError(error.what, where=error.where or label, fix=error.fix) from None
     except VendorpackError as error:
         error.where = f"{label}\n{error.where}" if error.where else label
+        error.fix = error.fix or _LEAVE_OUT
+        if isinstance(error, LockfileError):
+            raise UnsupportedError(error.what, where=error.where, fix=error.fix) from None
         raise
 
 

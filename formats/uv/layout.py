@@ -18,6 +18,9 @@ Ids are random in uv; here they are made of the file's hash. A hit is believed w
 anything again, so what is written here was verified. `simple-v*`, uv's copy of the index, is
 not needed: a lockfile has addresses, and build requirements are found in `build-wheels`.
 
+uv takes a lock in its cache and builds sources there, so the folder has to be writable. Sources
+keep the bundle's one modification time; backends that zip files refuse times before 1980.
+
 A uv whose buckets have newer numbers than `vendorpack.formats.uv.cache` knows does not see
 these entries and says that the network is off. Independent of the cache's form is:
 `uv export --frozen`, with every `name @ address` made `name==version`, installed from a flat

@@ -34,7 +34,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
-from vendorpack.digest import Digest, DigestError, Integrity
+from vendorpack.digest import SIZES, Digest, DigestError, Integrity
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared.toml_text import (
     Table,
@@ -229,6 +229,8 @@ def _integrity(raw: Table, filename: str, where: str) -> Integrity:
     if value is None:
         return Integrity()
     algorithm, _, digits = value.partition(":")
+    if algorithm not in SIZES:
+        raise LockfileError(f"the hash of {filename} is of no known kind", where=where)
     try:
         return Integrity.of([Digest.from_hex(algorithm, digits)])
     except DigestError as error:

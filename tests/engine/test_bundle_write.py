@@ -9,7 +9,9 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
@@ -23,12 +25,12 @@ from tests.engine.bundle_samples import (
     write_sample,
 )
 from vendorpack.bundle import tar
-from vendorpack.bundle.manifest import MANIFEST_PATH, Manifest
+from vendorpack.bundle.manifest import MANIFEST_PATH, LockfileHash, Manifest
 from vendorpack.bundle.plan import Limits, Section
 from vendorpack.bundle.reader import open_bundle
 from vendorpack.bundle.writer import write_bundle
 from vendorpack.errors import BlobLost, StoreError, UnsupportedError
-from vendorpack.model import Blob, Entry
+from vendorpack.model import Blob, Entry, Environment, Variable
 
 GOLDEN_ID = "a4dd72840769c0eda7f07d3a836eb0899a6824f1468209724aaa878440c024c5"
 GOLDEN_SHA256 = {
@@ -226,6 +228,7 @@ def test_limits_change_the_frames_alone(tmp_path: Path) -> None:
     assert len(second.frames) == 2
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks /proc")
 def test_a_large_file_is_written_in_flat_memory(tmp_path: Path) -> None:
     size = 200 << 20
     digest = hashlib.sha256()
@@ -234,13 +237,13 @@ def test_a_large_file_is_written_in_flat_memory(tmp_path: Path) -> None:
         digest.update(chunk)
     blob = Blob(digest.hexdigest(), size)
     program = f"""
-import resource, sys
+import re, sys
 from pathlib import Path
 from tests.engine.bundle_samples import HEAD
 from vendorpack.bundle.plan import Section
 from vendorpack.bundle.reader import open_bundle
 from vendorpack.bundle.writer import write_bundle
-from vendorpack.model import Blob, Entry
+from vendorpack.model import Blob, Entry, Environment, Variable
 blob = Blob({blob.sha256!r}, {blob.size})
 read = lambda blob: (bytes(1 << 20) for _ in range(200))
 path = Path(sys.argv[1])
@@ -248,7 +251,7 @@ section = Section("npm", False, [(Entry("npm/large", blob), None)])
 write_bundle(path, HEAD, [section], read_blob=read, jobs=2)
 with open_bundle(path) as bundle:
     bundle.verify(jobs=1)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
 """
     done = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path / "b")],
@@ -284,6 +287,22 @@ def write(path: Path, *entries: Entry) -> None:
 def test_paths_that_no_bundle_holds(tmp_path: Path, entries: list[Entry], why: str) -> None:
     with pytest.raises(UnsupportedError, match=why):
         write(tmp_path / "b", *entries)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"lockfiles": (LockfileHash("a\nb", "npm", "cd" * 32),)},
+        {"lockfiles": (LockfileHash("a\udc80", "npm", "cd" * 32),)},
+        {"options": {"a": 1.5}},
+        {"artifacts": ({"name": "\udc80"},)},
+        {"environment": Environment((Variable("A", "../b", is_path=True),))},
+    ],
+)
+def test_heads_that_no_bundle_has(tmp_path: Path, change: dict[str, Any]) -> None:
+    with pytest.raises(UnsupportedError, match="no bundle can be made of this"):
+        write_bundle(tmp_path / "b", replace(HEAD, **change), [], read_blob=Blobs().read, jobs=1)
     assert os.listdir(tmp_path) == []
 
 

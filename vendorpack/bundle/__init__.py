@@ -68,12 +68,31 @@ sha256 of these bytes; it stands for every byte of the tar, whatever compressed 
 `vendorpack.json` itself is not listed. Paths obey `vendorpack.paths`. A path that a variable
 has may also be empty: the folder the bundle was unpacked to.
 
+Deltas
+======
+A delta is a bundle that lacks those files that another one, its **base**, has under the same
+path with the same size, mode and sha256. Its `vendorpack.json` is the full bundle's with one
+more field::
+
+    delta        {"base": id of the base,
+                  "files": [which rows of files are in this file: their indexes, ascending],
+                  "frames": [bytes of tar in frame 1, …, in frame n of this file]}
+
+All other fields are the full bundle's, `files` and `frames` too; so without `delta` it is, byte
+for byte, the full bundle's manifest, whose sha256 is the id of what base and delta make
+together. Everything else is as above, for the files that are in the delta. A reader that does
+not know the field refuses the manifest: nobody takes a delta for a full bundle.
+
+The base of a delta may itself have been made by a delta: what counts is its full manifest.
+Extracting the base's tar and then the delta's over it gives every file of the full bundle;
+what the base had and the full bundle has not stays there, and `vendorpack.json` is the delta's.
+
 Trailer and seek table
 ======================
 The trailer's payload is a sha256 (32 bytes) of the JSON that follows it::
 
     frames       [hex sha256 of the compressed bytes of frame 0, …, of frame n+1]
-    id           of the bundle
+    id           sha256 of frame 0's vendorpack.json: the bundle's id, if it is no delta
     level        of compression
     vendorpack   version that wrote the file
     zstd         version of libzstd that compressed it

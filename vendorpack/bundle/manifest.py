@@ -10,13 +10,14 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from types import NoneType
 from typing import Any, Final, NamedTuple, NoReturn
 
 from vendorpack.bundle import tar
 from vendorpack.bundle.frames import MAX_FRAME
-from vendorpack.errors import BundleError
+from vendorpack.errors import BundleError, UnsupportedError
 from vendorpack.model import Environment, Json, Variable
 from vendorpack.paths import PathError, Tree, check_path
 
@@ -42,6 +43,7 @@ _FIELDS = {
     "options",
     "vendorpack",
 }
+_DELTA_FIELDS = {"base", "files", "frames"}
 
 
 class File(NamedTuple):
@@ -85,22 +87,48 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
+class Delta:
+    """What makes a bundle a delta: the rest of its files are in another bundle.
+
+    base: id of that bundle, which has them under the same paths. frames: bytes of tar in each
+    of the delta's own frames. files: which rows of the manifest's files the delta holds,
+    ascending.
+    """
+
+    base: str
+    frames: tuple[int, ...]
+    files: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """A bundle's whole content.
 
     mtime: seconds, of every member. frames: bytes of tar in each frame between the one that
-    holds the manifest and the one that ends the tar. files: in the order of the tar.
+    holds the manifest and the one that ends the tar. files: in the order of the tar. A
+    delta's manifest is that of the full bundle, and says what of it is in the delta.
     """
 
     head: Head
     mtime: int
     frames: tuple[int, ...]
     files: tuple[File, ...]
+    delta: Delta | None = None
+
+    def full(self) -> Manifest:
+        """The manifest of the full bundle: this one, unless it is a delta's."""
+        return self if self.delta is None else replace(self, delta=None)
+
+    def held(self) -> tuple[tuple[int, ...], tuple[File, ...]]:
+        """The frames and the files of the bundle itself, which a delta has fewer of."""
+        if self.delta is None:
+            return self.frames, self.files
+        return self.delta.frames, tuple(self.files[index] for index in self.delta.files)
 
     def dump(self) -> bytes:
         """The canonical text: sorted keys, no white space, UTF-8, one line feed at the end."""
         head = self.head
-        value = {
+        value: dict[str, Any] = {
             "artifacts": [dict(artifact) for artifact in head.artifacts],
             "environment": {
                 "git": [list(pair) for pair in head.environment.git_sources],
@@ -121,6 +149,12 @@ class Manifest:
             "options": dict(head.options),
             "vendorpack": BUNDLE_FORMAT,
         }
+        if self.delta is not None:
+            value["delta"] = {
+                "base": self.delta.base,
+                "files": self.delta.files,
+                "frames": self.delta.frames,
+            }
         text = json.dumps(
             value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
         )
@@ -137,7 +171,8 @@ class Manifest:
                 f"this one knows {BUNDLE_FORMAT})",
                 fix="Update vendorpack here, or pack again with this version.",
             )
-        if type(version) is not int or version != BUNDLE_FORMAT or value.keys() != _FIELDS:
+        known = value.keys() - {"delta"} == _FIELDS
+        if type(version) is not int or version != BUNDLE_FORMAT or not known:
             _bad("it has not the fields of bundle format 1")
         artifacts = _list(value["artifacts"], "artifacts")
         if not all(type(artifact) is dict for artifact in artifacts):
@@ -156,14 +191,13 @@ class Manifest:
         manifest = cls(
             head=head,
             mtime=_whole(value["mtime"], "mtime", tar.MAX_MTIME),
-            frames=tuple(
-                _whole(size, "frames", MAX_FRAME) for size in _list(value["frames"], "frames")
-            ),
+            frames=_frames(value["frames"]),
             files=_files(_list(value["files"], "files"), len(artifacts)),
+            delta=_delta(value["delta"], len(value["files"])) if "delta" in value else None,
         )
         try:
             canonical = manifest.dump() == data
-        except ValueError:  # a lone surrogate
+        except (ValueError, RecursionError):  # a lone surrogate, or too deep
             canonical = False
         if not canonical:
             _bad("it is not in the canonical form")
@@ -172,6 +206,17 @@ class Manifest:
     def size(self) -> int:
         """Bytes of all files together."""
         return sum(file.size for file in self.files)
+
+
+def check_head(head: Head, mtime: int) -> None:
+    """Raise `UnsupportedError` for a head that no reader would take.
+
+    What comes from lockfiles (names, paths, addresses) may be any text.
+    """
+    try:
+        Manifest.parse(Manifest(head, mtime, (), ()).dump())
+    except (BundleError, ValueError, TypeError, RecursionError) as error:
+        raise UnsupportedError(f"no bundle can be made of this: {error}") from None
 
 
 def manifest_id(data: bytes) -> str:
@@ -270,6 +315,20 @@ def _environment(value: Any) -> Environment:
             _bad("git: not pairs")
         sources.append((_text(pair[0], "git"), _path(pair[1], "git")))
     return Environment(tuple(variables), tuple(sources))
+
+
+def _frames(sizes: Any) -> tuple[int, ...]:
+    return tuple(_whole(size, "frames", MAX_FRAME) for size in _list(sizes, "frames"))
+
+
+def _delta(value: Any, files: int) -> Delta:
+    fields = _object(value, "delta")
+    if fields.keys() != _DELTA_FIELDS:
+        _bad("delta: other fields than expected")
+    indexes = tuple(_whole(index, "delta", files - 1) for index in _list(fields["files"], "delta"))
+    if any(index >= after for index, after in pairwise(indexes)):
+        _bad("delta: its files are not in order")
+    return Delta(_hex(fields["base"], "delta"), _frames(fields["frames"]), indexes)
 
 
 def _files(rows: Sequence[Any], artifacts: int) -> tuple[File, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from vendorpack.bundle import tar
@@ -17,6 +17,7 @@ from vendorpack.bundle.manifest import (
     FILE_MODES,
     FOLDER_MODES,
     MANIFEST_PATH,
+    Delta,
     File,
     Head,
     Manifest,
@@ -165,9 +166,57 @@ class Tally:
         return Manifest(head, mtime, tuple(self.frames), tuple(self.files))
 
 
+Row: TypeAlias = tuple[str, int, int, str | None]
+"""Path, size, mode and hash: what must be equal for two bundles to have the same file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The bundle that a delta goes on from: its id, and the files it has."""
+
+    id: str
+    rows: frozenset[Row]
+
+    @classmethod
+    def of(cls, bundle_id: str, manifest: Manifest) -> Base:
+        """The base that a bundle, or a delta once it is unpacked, makes."""
+        return cls(bundle_id, frozenset(file[:4] for file in manifest.files))
+
+
+@dataclass(frozen=True, slots=True)
+class DeltaTally:
+    """A `Tally` that hands through only what a base lacks, in frames of its own."""
+
+    base: Base
+    limits: Limits
+    full: Tally = field(default_factory=Tally)
+    own: Tally = field(default_factory=Tally)
+
+    def watch(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """Hand the lacking members through."""
+        return self.own.watch(
+            cut(
+                (
+                    member
+                    for batch in self.full.watch(batches)
+                    for member in batch.members
+                    if member.file[:4] not in self.base.rows
+                ),
+                self.limits,
+            )
+        )
+
+    def manifest(self, head: Head, mtime: int) -> Manifest:
+        """The delta's manifest, once all batches have gone by."""
+        manifest = self.full.manifest(head, mtime)
+        indexes = (i for i, file in enumerate(manifest.files) if file[:4] not in self.base.rows)
+        delta = Delta(self.base.id, tuple(self.own.frames), tuple(indexes))
+        return replace(manifest, delta=delta)
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What a frame holds: `files[first:stop]` of the manifest.
+    """What a frame holds: `files[first:stop]` of those in the bundle.
 
     size: bytes of tar. skip: bytes of the first file's member that earlier frames hold.
     split: whether it is a part of one member.
@@ -181,12 +230,15 @@ class Span:
 
 
 def locate(manifest: Manifest) -> tuple[Span, ...]:
-    """The span of every frame in `manifest.frames`. Raises `BundleError` if they do not fit."""
-    files = manifest.files
+    """The span of every frame, in the files the bundle holds.
+
+    Raises `BundleError` if they do not fit.
+    """
+    sizes, files = manifest.held()
     spans = []
     index = 0
     skip = 0
-    for size in manifest.frames:
+    for size in sizes:
         first, before = index, skip
         room = size
         while room > 0 and index < len(files):

@@ -25,6 +25,9 @@ from vendorpack.bundle.plan import Span, locate
 from vendorpack.errors import BundleError
 from vendorpack.shares import Progress, run_shares, split_evenly
 
+MIN_SHARE = 4 << 20
+"""Bytes of tar; to begin another process costs about as much as to unpack this."""
+
 _TAR_START = tar.header(MANIFEST_PATH, 0, 0o644, 0)[:100]
 
 
@@ -48,6 +51,9 @@ class Bundle:
 
     id: hex sha256 of the manifest. frames: those with files in them. size: bytes of the file.
     trailer: what wrote the file; None in a plain tar.
+
+    delta: None, or that the file is one; then manifest, manifest_bytes and id are those of
+    the full bundle. files: those that are in the file, in order.
     """
 
     def __init__(self, path: Path, fd: int) -> None:
@@ -92,8 +98,11 @@ class Bundle:
 
     def shares(self, jobs: int) -> list[list[Frame]]:
         """The frames in at most `jobs` parts of about the same size."""
+        total = sum(frame.span.size for frame in self.frames)
         runs = split_evenly(
-            self.groups(), lambda group: sum(frame.span.size for frame in group), jobs
+            self.groups(),
+            lambda group: sum(frame.span.size for frame in group),
+            min(jobs, total // MIN_SHARE + 1),
         )
         return [[frame for group in run for frame in group] for run in runs]
 
@@ -110,7 +119,7 @@ class Bundle:
         run_shares(work, self.shares(jobs), progress)
 
     def diff_id(self) -> str:
-        """Hex sha256 of the uncompressed tar, which OCI images want. Reads everything."""
+        """Hex sha256 of the uncompressed tar, which OCI images want. `verify` first."""
         digest = hashlib.sha256(self._manifest_tar())
         reader = self.reader()
         for frame in self.frames:
@@ -147,9 +156,9 @@ class Bundle:
             raise BundleError("the bundle's manifest is too large")
         first = self._small_frame(Frame(0, 0, stored, sha256[0], Span(size, 0, 0, 0, False)))
         self._read_manifest(first)
-        if self.id != self.trailer.id:
+        if manifest_id(self._own_bytes) != self.trailer.id:
             raise BundleError("the bundle is damaged: its manifest does not match its id")
-        spans = locate(self.manifest)
+        spans = self._spans()
         if [span.size for span in spans] != [entry[1] for entry in entries[1:-2]]:
             raise BundleError("the bundle is damaged: its frame table does not fit its manifest")
         offset = stored
@@ -174,7 +183,7 @@ class Bundle:
         self._read_manifest(self._pread(total, 0))
         offset = total
         located = []
-        for number, span in enumerate(locate(self.manifest), 1):
+        for number, span in enumerate(self._spans(), 1):
             located.append(Frame(number, offset, span.size, "", span))
             offset += span.size
         self.frames = tuple(located)
@@ -183,16 +192,25 @@ class Bundle:
 
     def _read_manifest(self, first: bytes) -> None:
         """Take the first frame's tar bytes."""
-        self.manifest_bytes = first[tar.BLOCK :].rstrip(b"\0")
-        self.manifest = Manifest.parse(self.manifest_bytes)
+        self._own_bytes = first[tar.BLOCK :].rstrip(b"\0")
+        self._own = Manifest.parse(self._own_bytes)
+        self.delta = self._own.delta
+        self.files = self._own.held()[1]
+        self.manifest = self._own.full()
+        self.manifest_bytes = self.manifest.dump() if self.delta else self._own_bytes
         self.id = manifest_id(self.manifest_bytes)
         if first != self._manifest_tar():
             raise BundleError("the bundle is damaged: its manifest's tar header is wrong")
 
     def _manifest_tar(self) -> bytes:
-        size = len(self.manifest_bytes)
-        header = tar.header(MANIFEST_PATH, size, 0o644, self.manifest.mtime)
-        return header + self.manifest_bytes + tar.padding(size)
+        size = len(self._own_bytes)
+        header = tar.header(MANIFEST_PATH, size, 0o644, self._own.mtime)
+        return header + self._own_bytes + tar.padding(size)
+
+    def _spans(self) -> tuple[Span, ...]:
+        if self.delta is not None:
+            locate(self.manifest)  # the full bundle's frames must fit as well
+        return locate(self._own)
 
     def _small_frame(self, frame: Frame) -> bytes:
         return bytes(FrameReader(self, frame).read(frame))
@@ -206,17 +224,24 @@ class Bundle:
         return b"".join(parts)
 
 
-def open_bundle(path: Path) -> Bundle:
+def open_bundle(path: Path, *, or_delta: bool = False) -> Bundle:
     """Open and check a bundle (`.tar.zst`, or the same as a plain `.tar`).
 
-    Raises `BundleError`: not a bundle, damaged, cut short, or of a newer format.
+    or_delta: take a delta too; whoever asks for that must look for the files it lacks.
+    Raises `BundleError`: not a bundle, damaged, cut short, or of a newer format; a delta.
     """
     fd = -1
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise BundleError("a bundle is a regular file")
-        return Bundle(path, fd)
+        bundle = Bundle(path, fd)
+        if bundle.delta is not None and not or_delta:
+            raise BundleError(
+                f"this is a delta: the rest of its files are in bundle {bundle.delta.base}",
+                fix="Unpack it onto that bundle, or name that one with unpack --base.",
+            )
+        return bundle
     except BaseException as error:
         if fd >= 0:
             os.close(fd)
@@ -275,7 +300,7 @@ class FrameReader:
         mtime = self._bundle.manifest.mtime
         sha256 = hashlib.sha256
         start = 0
-        for file in self._bundle.manifest.files[frame.span.first : frame.span.stop]:
+        for file in self._bundle.files[frame.span.first : frame.span.stop]:
             path, size, mode, digest, _ = file
             header = tar.header(path, size, mode, mtime)
             body = start + len(header)
@@ -293,7 +318,7 @@ class FrameReader:
 
     def _piece(self, frame: Frame, view: memoryview) -> Iterator[tuple[File, memoryview, int]]:
         span = frame.span
-        file = self._bundle.manifest.files[span.first]
+        file = self._bundle.files[span.first]
         header = tar.header(file.path, file.size, file.mode, self._bundle.manifest.mtime)
         stop = span.skip + span.size
         if not span.skip:

@@ -26,10 +26,12 @@ import vendorpack
 from vendorpack import temporary
 from vendorpack.bundle import frames, tar
 from vendorpack.bundle.frames import Buffer, Compressor, Trailer
-from vendorpack.bundle.manifest import MANIFEST_PATH, Head, manifest_id
+from vendorpack.bundle.manifest import MANIFEST_PATH, Head, check_head, manifest_id
 from vendorpack.bundle.plan import (
     DEFAULT_LIMITS,
+    Base,
     Batch,
+    DeltaTally,
     Limits,
     ReadBlob,
     Section,
@@ -51,7 +53,8 @@ class Written:
     """What `write_bundle` made.
 
     id: hex sha256 of the manifest, the same for every compression. sha256, size: of the file.
-    tar_size: bytes of the tar in it. files: rows of the file table.
+    tar_size: bytes of the tar in it. files: in it. kept: files that a delta leaves to its
+    base; its id is that of the full bundle.
     """
 
     id: str
@@ -59,6 +62,7 @@ class Written:
     size: int
     tar_size: int
     files: int
+    kept: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +86,21 @@ def write_bundle(
     uncompressed: bool = False,
     progress: Progress | None = None,
     limits: Limits = DEFAULT_LIMITS,
+    base: Base | None = None,
 ) -> Written:
     """Write a bundle to `path`; nothing is seen there before it is whole and on disk.
+
+    With `base` it is a delta: it holds only the files that the base lacks.
 
     The bytes depend on the arguments but for `jobs` and `progress`, and on libzstd's version;
     the id depends on neither of them, nor on `level` and `uncompressed`.
 
-    Raises `UnsupportedError` for entries no bundle can hold, `BlobLost`, and `StoreError` if
+    Raises `UnsupportedError` for what no bundle can hold, `BlobLost`, and `StoreError` if
     the file cannot be written.
     """
+    check_head(head, mtime)
     encoder = _Encoder(Compressor(level), uncompressed)
-    tally = Tally()
+    tally = Tally() if base is None else DeltaTally(base, limits)
     batches = tally.watch(cut(members(sections), limits))
     with _storage_errors(path), tempfile.TemporaryFile(dir=path.parent) as body:
         if path.is_dir():
@@ -106,7 +114,8 @@ def write_bundle(
             if progress is not None:
                 progress(frame.tar_size)
         body.flush()
-        manifest = tally.manifest(head, mtime).dump()
+        table = tally.manifest(head, mtime)
+        manifest = table.dump()
         first = encoder.frame(_manifest_tar(manifest, mtime))
         last = encoder.frame(tar.END)
         rows = [
@@ -116,12 +125,14 @@ def write_bundle(
         ]
         end = b"" if uncompressed else _end(manifest_id(manifest), rows, level)
         sha256, size = _assemble(path, first.data, body, bytes(last.data) + end)
+    files = len(table.held()[1])
     return Written(
-        id=manifest_id(manifest),
+        id=manifest_id(manifest if base is None else table.full().dump()),
         sha256=sha256,
         size=size,
         tar_size=sum(row[1] for row in rows),
-        files=len(tally.files),
+        files=files,
+        kept=len(table.files) - files,
     )
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vendorpack import environment
+from vendorpack import environment, temporary
 from vendorpack.bundle.manifest import Head, LockfileHash
-from vendorpack.bundle.plan import Section
+from vendorpack.bundle.plan import Base, Section
 from vendorpack.bundle.reader import open_bundle
 from vendorpack.bundle.writer import Written, write_bundle
+from vendorpack.commands.delta import read_base
 from vendorpack.commands.native import (
     cores,
     describe_merged,
@@ -21,6 +22,7 @@ from vendorpack.commands.native import (
     native_roots,
     say_next,
 )
+from vendorpack.commands.sharing import Places, open_places
 from vendorpack.commands.storing import store_folder
 from vendorpack.console import Console
 from vendorpack.discover import Found
@@ -37,6 +39,7 @@ from vendorpack.pack import (
     entries_of,
     plan_record,
     read_all,
+    side_files,
     still_allowed,
     with_repair,
 )
@@ -48,9 +51,18 @@ if TYPE_CHECKING:
     from vendorpack.fetch.http import Client
 
 
+DEFAULT_MTIME = 315619200
+"""1980-01-02 UTC, in seconds. Zip files, which source builds make of what was unpacked, cannot
+hold an earlier time (in any time zone): with 0 flit's builds fail."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What `pack` and `download` were asked for."""
+    """What `pack` and `download` were asked for.
+
+    reuse: an older bundle to take artifacts from. team_store: address of a team's store. base:
+    the bundle that the new one shall be a delta on.
+    """
 
     found: Sequence[Found]
     options: Options
@@ -58,50 +70,89 @@ class Request:
     store_dir: Path | None
     jobs: int
     host: Host
+    reuse: Path | None = None
+    team_store: str | None = None
+    base: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A bundle that was made, or was there already.
+
+    summary: a line on how it came to be. details: the same for machines.
+    """
+
+    id: str
+    key: str
+    summary: str
+    details: Mapping[str, Json]
 
 
 def pack(request: Request, console: Console, output: Path, level: int) -> None:
     """Write the bundle, unless the output already is the one that would be written."""
+    tell(console, output, make(request, console, output, level))
+
+
+def make(
+    request: Request,
+    console: Console,
+    output: Path,
+    level: int,
+    elsewhere: Callable[[str, int], Made | None] = lambda key, mtime: None,
+) -> Made:
+    """Do what `pack` does, and say nothing yet of what came of it.
+
+    elsewhere: may get a bundle with this key and time to `output` in another way.
+    """
     started = time.monotonic()
     keyed = compute_key(request.found, request.options)
     uncompressed = output.suffix == ".tar"
     mtime = _source_date_epoch(request.host)
-    existing = _existing(output, keyed, None if uncompressed else level, mtime, request.policy)
+    base = None if request.base is None else read_base(request.base)
+    existing = _existing(
+        output, keyed, None if uncompressed else level, mtime, request.policy, base
+    )
     if existing is not None:
-        console.say(f"{output} already has this key: nothing to do")
-        _answer_packed(console, output, existing, keyed.key, {"reused": True})
-        return
+        return Made(existing, keyed.key, "already has this key: nothing to do", {"reused": True})
+    got = elsewhere(keyed.key, mtime)
+    if got is not None:
+        return got
     locked = read_all(request.found, request.options)
     _warn_of(console, locked)
-    run = _run(request, console)
+    with open_places(request.reuse, request.team_store, console) as places:
+        run = _run(request, console, places)
 
-    def write(gathered: Gathered) -> Written:
-        run.progress.start("packing", None, "files")
-        return write_bundle(
-            output,
-            _head(keyed, gathered),
-            _sections(gathered, run.store),
-            read_blob=run.store.chunks,
-            level=level,
-            jobs=min(request.jobs, cores()),
-            progress=run.progress.add_bytes,
-            mtime=mtime,
-            uncompressed=uncompressed,
-        )
+        def write(gathered: Gathered) -> Written:
+            nonlocal keyed
+            keyed = _record(request, gathered, run, keyed)
+            run.progress.start("packing", None, "files")
+            return write_bundle(
+                output,
+                _head(keyed, gathered),
+                _sections(gathered, run.store),
+                read_blob=run.store.chunks,
+                level=level,
+                jobs=min(request.jobs, cores()),
+                progress=run.progress.add_bytes,
+                mtime=mtime,
+                uncompressed=uncompressed,
+                base=base,
+            )
 
-    written = with_repair(run, locked, write)
-    run.progress.finish()
+        written = with_repair(run, locked, write)
+        run.progress.finish()
+        if places.team is not None and base is None and not uncompressed:
+            given = places.team.give_bundle(keyed.key, output, written.id)
+        else:
+            given = False
     tally = run.tally
-    console.say(
-        f"{output}: {human(written.size)}, {written.files} files; "
-        f"{tally.downloaded} downloaded ({human(tally.bytes_downloaded)}), "
-        f"{tally.reused} from the store; {time.monotonic() - started:.1f} s"
-    )
-    _answer_packed(
-        console,
-        output,
+    return Made(
         written.id,
         keyed.key,
+        f"{human(written.size)}, {written.files} files{_delta_on(base, written)}; "
+        f"{tally.downloaded} downloaded ({human(tally.bytes_downloaded)}), "
+        f"{tally.reused} from the store{places.describe(tally)}"
+        f"{'; now in the team store too' if given else ''}; {time.monotonic() - started:.1f} s",
         {
             "reused": False,
             "sha256": written.sha256,
@@ -109,8 +160,28 @@ def pack(request: Request, console: Console, output: Path, level: int) -> None:
             "downloaded": tally.downloaded,
             "bytes_downloaded": tally.bytes_downloaded,
             "from_store": tally.reused,
+            **places.details(tally),
+            **({} if base is None else {"base": base.id, "kept": written.kept}),
         },
     )
+
+
+def _delta_on(base: Base | None, written: Written) -> str:
+    if base is None:
+        return ""
+    return f" (a delta: {written.kept} more are in its base {base.id[:12]}…)"
+
+
+def tell(
+    console: Console, output: Path, made: Made, more: Mapping[str, Json] | None = None
+) -> None:
+    """Say what came of `make`. `more` is added to the answer for machines."""
+    console.say(f"{output}: {made.summary}")
+    if console.as_json:
+        answer = {"path": str(output), "id": made.id, "key": made.key}
+        console.answer_json({**answer, **made.details, **(more or {})})
+    else:
+        console.answer(f"{output} {made.id}")
 
 
 def plan(request: Request, console: Console) -> None:
@@ -141,39 +212,44 @@ def download(request: Request, console: Console, prefix: Path | None) -> None:
     locked = read_all(request.found, request.options)
     keyed = compute_key(request.found, request.options)
     _warn_of(console, locked)
-    run = _run(request, console)
+    with open_places(request.reuse, request.team_store, console) as places:
+        run = _run(request, console, places)
 
-    def install(gathered: Gathered) -> str:
-        run.progress.start("writing", None, "files")
-        sections = _sections(gathered, run.store)
-        if prefix is None:
-            return describe_merged(
-                unpacking.merge_entries(
+        def install(gathered: Gathered) -> str:
+            nonlocal keyed
+            keyed = _record(request, gathered, run, keyed)
+            run.progress.start("writing", None, "files")
+            sections = _sections(gathered, run.store)
+            if prefix is None:
+                return describe_merged(
+                    unpacking.merge_entries(
+                        sections,
+                        native_roots(gathered.rooms, request.host),
+                        merge_of(gathered.rooms, request.host),
+                        read_blob=run.store.chunks,
+                        jobs=cores(),
+                        mtime=_source_date_epoch(request.host),
+                        progress=run.progress.add_bytes,
+                    )
+                )
+            return describe_unpacked(
+                prefix,
+                unpacking.entries_to_prefix(
+                    _head(keyed, gathered),
                     sections,
-                    native_roots(gathered.rooms, request.host),
-                    merge_of(gathered.rooms, request.host),
+                    prefix,
                     read_blob=run.store.chunks,
                     jobs=cores(),
+                    mtime=_source_date_epoch(request.host),
                     progress=run.progress.add_bytes,
-                )
+                ),
             )
-        return describe_unpacked(
-            prefix,
-            unpacking.entries_to_prefix(
-                _head(keyed, gathered),
-                sections,
-                prefix,
-                read_blob=run.store.chunks,
-                jobs=cores(),
-                progress=run.progress.add_bytes,
-            ),
-        )
 
-    result = with_repair(run, locked, install)
-    run.progress.finish()
+        result = with_repair(run, locked, install)
+        run.progress.finish()
     console.say(
         f"{run.tally.downloaded} downloaded ({human(run.tally.bytes_downloaded)}), "
-        f"{run.tally.reused} from the store; {result}"
+        f"{run.tally.reused} from the store{places.describe(run.tally)}; {result}"
     )
     say_next(console, prefix, sorted(keyed.layouts))
     if console.as_json:
@@ -183,11 +259,12 @@ def download(request: Request, console: Console, prefix: Path | None) -> None:
                 "prefix": None if prefix is None else str(prefix),
                 "downloaded": run.tally.downloaded,
                 "from_store": run.tally.reused,
+                **places.details(run.tally),
             }
         )
 
 
-def _run(request: Request, console: Console) -> Run:
+def _run(request: Request, console: Console, places: Places) -> Run:
     def connect(access: Access, policy: Policy) -> Client:
         from vendorpack.fetch.http import Client, Limits  # noqa: PLC0415 - a quarter second
 
@@ -211,22 +288,44 @@ def _run(request: Request, console: Console) -> Run:
         progress=progress,
         say=console.say,
         warn=console.warn,
+        nearby=places.nearby,
     )
 
 
+def _record(request: Request, gathered: Gathered, run: Run, keyed: Keyed) -> Keyed:
+    """Write the side files that were asked for, and return the key, which they are a part of."""
+    changed = {
+        path: content
+        for path, content in sorted(side_files(gathered, run.store).items())
+        if not path.is_file() or path.read_bytes() != content
+    }
+    for path, content in changed.items():
+        name, descriptor = temporary.create_file(path)
+        try:
+            with open(descriptor, "wb") as file:
+                file.write(content)
+            name.replace(path)
+        except BaseException:
+            temporary.remove(name)
+            raise
+        run.say(f"{path}: written")
+    return compute_key(request.found, request.options) if changed else keyed
+
+
 def _existing(
-    output: Path, keyed: Keyed, level: int | None, mtime: int, policy: Policy
+    output: Path, keyed: Keyed, level: int | None, mtime: int, policy: Policy, base: Base | None
 ) -> str | None:
     """The id of the bundle at `output`, if it is sound and what would be written now."""
     if not output.is_file():
         return None
     try:
-        with open_bundle(output) as bundle:
+        with open_bundle(output, or_delta=base is not None) as bundle:
             head = bundle.manifest.head
             if (
                 head.key == keyed.key
                 and (bundle.trailer.level if bundle.trailer else None) == level
                 and bundle.manifest.mtime == mtime
+                and (bundle.delta.base if bundle.delta else None) == (base.id if base else None)
                 and still_allowed(head.artifacts, policy)
             ):
                 bundle.verify(jobs=cores())
@@ -264,20 +363,11 @@ def _warn_of(console: Console, locked: Iterable[Locked]) -> None:
             console.warn(warning.what, warning.where)
 
 
-def _answer_packed(
-    console: Console, output: Path, bundle_id: str, key: str, more: Mapping[str, Json]
-) -> None:
-    if console.as_json:
-        console.answer_json({"path": str(output), "id": bundle_id, "key": key, **more})
-    else:
-        console.answer(f"{output} {bundle_id}")
-
-
 def _source_date_epoch(host: Host) -> int:
-    """The modification time of every file: SOURCE_DATE_EPOCH, else the epoch itself."""
+    """The modification time of every file: SOURCE_DATE_EPOCH, else `DEFAULT_MTIME`."""
     text = host.environ.get("SOURCE_DATE_EPOCH", "")
     if not text:
-        return 0
+        return DEFAULT_MTIME
     if not (text.isascii() and text.isdigit() and int(text[:12]) < 8**11):
         raise UsageError(f"SOURCE_DATE_EPOCH is not a time in seconds: {text!r}")
     return int(text)

@@ -6,12 +6,13 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vendorpack import environment
-from vendorpack.bundle.manifest import MANIFEST_PATH, Head, Manifest, manifest_id
+from vendorpack.bundle.manifest import MANIFEST_PATH, Delta, Head, Manifest, manifest_id
 from vendorpack.bundle.reader import open_bundle
 from vendorpack.commands.native import (
     cores,
@@ -66,24 +67,39 @@ class Expected:
 def unpack(
     path: Path,
     prefix: Path | None,
+    base: Path | None,
     expected: Expected,
     jobs: int | None,
     console: Console,
     host: Host,
 ) -> None:
-    """Verify, then put everything in its place."""
+    """Verify, then put everything in its place. base: the bundle that has what a delta lacks."""
     from vendorpack import unpack as unpacking  # noqa: PLC0415
 
     progress = Progress(console)
-    with open_bundle(path) as bundle:
+    with ExitStack() as stack:
+        bundle = stack.enter_context(open_bundle(path, or_delta=True))
         head = bundle.manifest.head
         expected.check(head)
+        if base is not None and bundle.delta is None:
+            raise UsageError("this is a full bundle, and needs no --base", where=str(path))
+        if prefix is None and base is None and bundle.delta is not None:
+            raise UsageError(
+                "this is a delta: what it lacks is not taken from the clients' own caches",
+                where=str(path),
+                fix="Name the file of its base with --base, or the folder it is in with --prefix.",
+            )
+        base_bundle = None if base is None else stack.enter_context(open_bundle(base))
         progress.start("unpacking", None, "files")
         if prefix is not None:
             result = describe_unpacked(
                 prefix,
                 unpacking.unpack_to_prefix(
-                    bundle, prefix, jobs=jobs or cores(), progress=progress.add_bytes
+                    bundle,
+                    prefix,
+                    base=base_bundle,
+                    jobs=jobs or cores(),
+                    progress=progress.add_bytes,
                 ),
             )
         else:
@@ -93,6 +109,7 @@ def unpack(
                     bundle,
                     native_roots(rooms, host),
                     merge_of(rooms, host),
+                    base=base_bundle,
                     jobs=jobs or cores(),
                     progress=progress.add_bytes,
                 )
@@ -114,6 +131,7 @@ def verify(path: Path, expected: Expected, console: Console) -> None:
     """Check a bundle or an unpacked one whole. Raises on the first thing that is wrong."""
     from vendorpack import unpack as unpacking  # noqa: PLC0415
 
+    delta: Delta | None = None
     if path.is_dir():
         manifest, bundle_id = _manifest_of_folder(path)
         expected.check(manifest.head)
@@ -127,28 +145,36 @@ def verify(path: Path, expected: Expected, console: Console) -> None:
                 fix="Unpack the bundle again.",
             )
     else:
-        with open_bundle(path) as bundle:
-            manifest, bundle_id = bundle.manifest, bundle.id
+        with open_bundle(path, or_delta=True) as bundle:
+            manifest, bundle_id, delta = bundle.manifest, bundle.id, bundle.delta
             expected.check(manifest.head)
             bundle.verify(jobs=cores())
-    summary = {
+    summary: dict[str, Any] = {
         "id": bundle_id,
         "key": manifest.head.key,
         "artifacts": len(manifest.head.artifacts),
         "files": len(manifest.files),
         "size": manifest.size(),
     }
+    if delta is not None:
+        summary |= {"base": delta.base, "files_here": len(delta.files)}
     if console.as_json:
         console.answer_json(summary)
         return
-    console.say(f"{path}: {len(manifest.files)} files, {human(manifest.size())}: all as packed")
+    if delta is not None:
+        console.say(
+            f"{path}: a delta: the {len(delta.files)} files in it are as packed; the other "
+            f"{len(manifest.files) - len(delta.files)} are in bundle {delta.base}"
+        )
+    else:
+        console.say(f"{path}: {len(manifest.files)} files, {human(manifest.size())}: all as packed")
     console.answer(f"id {bundle_id}")
     console.answer(f"key {manifest.head.key}")
 
 
 def show(path: Path, files: bool, console: Console) -> None:
     """List a bundle's artifacts, or its files."""
-    manifest, bundle_id = _manifest_of(path)
+    manifest, bundle_id = manifest_of(path)
     head = manifest.head
     if console.as_json:
         listing: dict[str, Any] = {"id": bundle_id, **json.loads(manifest.dump())}
@@ -175,7 +201,7 @@ def show(path: Path, files: bool, console: Console) -> None:
 
 def env(path: Path, shell: str, console: Console, host: Host) -> None:
     """Print the environment of a folder, or of the native caches after `unpack`."""
-    manifest, _ = _manifest_of(path)
+    manifest, _ = manifest_of(path)
     if path.is_dir():
         pairs = _environ_of(manifest.head.environment, path.resolve())
     else:
@@ -214,10 +240,14 @@ def _environ_of(env: Environment, prefix: Path) -> tuple[tuple[str, str], ...]:
     return environment.resolve(env, lambda path: str(prefix / path))
 
 
-def _manifest_of(path: Path) -> tuple[Manifest, str]:
+def manifest_of(path: Path) -> tuple[Manifest, str]:
+    """The manifest and the id of a bundle or an unpacked one; a delta's are the full bundle's.
+
+    Raises `BundleError`.
+    """
     if path.is_dir():
         return _manifest_of_folder(path)
-    with open_bundle(path) as bundle:
+    with open_bundle(path, or_delta=True) as bundle:
         return bundle.manifest, bundle.id
 
 
@@ -229,7 +259,10 @@ def _manifest_of_folder(folder: Path) -> tuple[Manifest, str]:
             f"not an unpacked bundle: {error.strerror}",
             where=str(folder / MANIFEST_PATH),
         ) from None
-    return Manifest.parse(data), manifest_id(data)
+    manifest = Manifest.parse(data)
+    # Where a delta's tar was extracted over its base's, the manifest is the delta's.
+    full = manifest.full()
+    return full, manifest_id(data if full is manifest else full.dump())
 
 
 def _show_row(artifact: Mapping[str, Any]) -> tuple[str, str, str, str, str]:

@@ -1,4 +1,4 @@
-"""From artifacts to blobs: taken from the store, or downloaded, verified and stored.
+"""From artifacts to blobs: taken from the store or nearby, or downloaded; verified and stored.
 
 Nothing gets a name in the store before every digest it is pinned with has been computed over
 the very bytes that arrived. A hit in the store is hashed again, and costs no request.
@@ -12,18 +12,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from vendorpack.digest import Digest, Integrity
-from vendorpack.errors import FetchError, IntegrityError
+from vendorpack.digest import Digest, Hashers, Integrity
+from vendorpack.errors import FetchError, IntegrityError, StoreError, VendorpackError
 from vendorpack.model import Artifact, Blob, Format, Packed
 from vendorpack.redact import redact_url
 from vendorpack.store import Store
 
 if TYPE_CHECKING:
     from vendorpack.fetch.http import Client
+    from vendorpack.fetch.nearby import Nearby
     from vendorpack.fetch.part import Download
 
 MAX_ARTIFACT_SIZE: Final = 16 << 30
 """Bytes; the cap on a download whose size nothing declares."""
+_CHUNK: Final = 1 << 20
 _ATTEMPTS: Final = 2
 """Whole downloads of an artifact whose bytes turned out wrong."""
 
@@ -40,6 +42,8 @@ class Tally:
     downloaded: int = 0
     reused: int = 0
     bytes_downloaded: int = 0
+    nearby: dict[str, int] = field(default_factory=dict)
+    """Artifacts taken from each place nearby, by its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ class Fetcher:
     """Gets artifacts.
 
     on_done: called with each artifact once it is in the store.
+    nearby: asked, in order, before anything is downloaded.
+    warn: told what of theirs is wrong, and where.
     """
 
     store: Store
@@ -56,6 +62,8 @@ class Fetcher:
     """Fetches a git commit into a part file."""
     on_done: Callable[[Artifact], None] = lambda artifact: None
     tally: Tally = field(default_factory=Tally)
+    nearby: Sequence[Nearby] = ()
+    warn: Callable[[str, str], None] = lambda what, where: None
 
     async def fetch(self, artifacts: Sequence[Artifact], room: Format) -> list[Packed]:
         """All of them, in the order given. Raises `FetchError`, `IntegrityError`, `StoreError`.
@@ -81,13 +89,17 @@ class Fetcher:
         artifact = group[0]
         wanted = tuple(dict.fromkeys(member.integrity for member in group))
         blob = await asyncio.to_thread(self._stored, wanted)
-        fetched = 0
+        if blob is not None:
+            self.tally.reused += 1
+        elif self.nearby:
+            taken = await asyncio.to_thread(self._take, artifact, wanted, room)
+            if taken is not None:
+                blob, name = taken
+                self.tally.nearby[name] = self.tally.nearby.get(name, 0) + 1
         if blob is None:
             blob, fetched = await self._download(artifact, wanted, room)
             self.tally.downloaded += 1
             self.tally.bytes_downloaded += fetched
-        else:
-            self.tally.reused += 1
         for member in group:
             if member.size is not None and member.size != blob.size:
                 raise IntegrityError(
@@ -95,6 +107,8 @@ class Fetcher:
                     "pinned with",
                     where=_where(member),
                 )
+        if self.nearby:
+            await asyncio.to_thread(self._give, wanted, blob)
         for member in group:
             self.on_done(member)
         return blob
@@ -105,6 +119,37 @@ class Fetcher:
         if blob is None or any(self.store.find(other) != blob for other in wanted[1:]):
             return None
         return blob if all(self.store.check(blob, pin) for pin in wanted) else None
+
+    def _take(
+        self, artifact: Artifact, wanted: Sequence[Integrity], room: Format
+    ) -> tuple[Blob, str] | None:
+        """The artifact from a place nearby, if one has it and it is what every pin says.
+
+        Returns the place's name too. Raises `StoreError`.
+        """
+        if not all(map(_counts, wanted)):
+            return None
+        for place in self.nearby:
+            with self.store.part(f"from {place.name} {' '.join(map(str, wanted))}") as part:
+                try:
+                    shown = place.take(wanted[0], part)
+                    if shown is not None:
+                        values, size = _hash(artifact, wanted, part, room)
+                        if all(pin.accepts(values) for pin in wanted):
+                            return self.store.adopt(part, values, size), place.name
+                        self.warn(f"it is not {artifact} as it is pinned; not used", shown)
+                except StoreError:
+                    raise
+                except VendorpackError as error:
+                    self.warn(f"not used: {error.what}", error.where or place.name)
+                finally:
+                    part.unlink(missing_ok=True)
+        return None
+
+    def _give(self, wanted: Sequence[Integrity], blob: Blob) -> None:
+        for place in self.nearby:
+            for pin in filter(_counts, wanted):
+                place.give(pin, blob, self.store)
 
     async def _download(
         self, artifact: Artifact, wanted: Sequence[Integrity], room: Format
@@ -156,6 +201,27 @@ class Fetcher:
             max_size=MAX_ARTIFACT_SIZE,
             label=str(artifact),
         )
+
+
+def _counts(integrity: Integrity) -> bool:
+    """Whether a pin is good enough to take bytes from anywhere."""
+    return bool(integrity) and not integrity.weak
+
+
+def _hash(
+    artifact: Artifact, wanted: Sequence[Integrity], path: Path, room: Format
+) -> tuple[dict[str, bytes], int]:
+    """The value of every algorithm that `wanted` names, and the size, of a file."""
+    algorithms = tuple(dict.fromkeys(a for pin in wanted for a in pin.algorithms))
+    hashers = Hashers(algorithms)
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            hashers.update(chunk)
+    values = hashers.values()
+    for algorithm in algorithms:
+        if algorithm not in values:
+            values[algorithm] = room.derive(artifact, algorithm, path)
+    return values, hashers.size
 
 
 def _mismatch(

@@ -20,6 +20,7 @@ import io
 import random
 import zlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, TypeVar
@@ -27,17 +28,27 @@ from typing import Final, TypeVar
 from vendorpack.errors import FetchError
 from vendorpack.fetch.faults import Fault
 from vendorpack.fetch.part import Download, Part
-from vendorpack.fetch.request import Limits, Reply, Requester, UrlPolicy
+from vendorpack.fetch.request import Limits, Reply, Requester, Upload, UrlPolicy
 from vendorpack.fetch.transfer import Transfer
 from vendorpack.model import Access, Answer
 from vendorpack.redact import redact_url
 
-__all__ = ["Client", "Download", "Limits", "UrlPolicy"]
+__all__ = ["Client", "Download", "Limits", "Response", "Upload", "UrlPolicy"]
 
 T = TypeVar("T")
 
 _PROGRESS: Final = 1 << 20
 """Bytes that a file must have grown by for the failures on the way to be forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer with a small body. url: the address that gave it, without userinfo."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    url: str
 
 
 class Client:
@@ -146,6 +157,42 @@ class Client:
         async with self._slots:
             return await self._persist(url, "", attempt, lambda: 0)
 
+    async def exchange(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        accepted: Iterable[int],
+        upload: Upload | None = None,
+        named_by: str | None = None,
+        max_size: int = 4 << 20,
+    ) -> Response:
+        """One request of any kind, made once. Raises `Fault` and what the policy raises.
+
+        accepted: the statuses that are answers. named_by: the address whose answer said to go
+        on at `url`, which may be relative to it.
+        """
+        sending = self._requester.send(
+            url,
+            {"Accept-Encoding": "identity", **(headers or {})},
+            method=method,
+            upload=upload,
+            accepted=frozenset(accepted),
+            named_by=named_by,
+        )
+        async with sending as reply:
+            body = await _whole(reply, max_size)
+            return Response(reply.status, reply.headers, body, reply.address.url)
+
+    async def persist(self, url: str, label: str, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Make an attempt of several exchanges again until it works, or no trying helps.
+
+        url: for messages, as `label` is. Raises `FetchError` and what else `attempt` raises.
+        """
+        async with self._slots:
+            return await self._persist(url, label, attempt, lambda: 0)
+
     async def _persist(
         self,
         url: str,
@@ -219,20 +266,12 @@ def _all_of(failures: Sequence[FetchError], label: str) -> FetchError:
 
 async def _document(reply: Reply, max_size: int) -> bytes:
     """The whole body, decoded; neither form of it is larger than `max_size`."""
-    too_large = reply.fault(f"the document is larger than {max_size:,} bytes")
     if reply.status != 200:
         raise reply.fault(f"the server answers {reply.status} where 200 is due")
-    body = bytearray()
-
-    async def take(chunk: bytes) -> None:
-        if len(body) + len(chunk) > max_size:
-            raise too_large
-        body.extend(chunk)
-
-    await reply.pour(take)
+    body = await _whole(reply, max_size)
     encoding = reply.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding in ("", "identity"):
-        return bytes(body)
+        return body
     if encoding not in ("gzip", "x-gzip"):
         raise reply.fault("the document is encoded in a way that was not asked for")
     try:
@@ -241,5 +280,22 @@ async def _document(reply: Reply, max_size: int) -> bytes:
     except (OSError, EOFError, zlib.error):
         raise reply.fault("the document's gzip encoding is damaged", again=True) from None
     if len(document) > max_size:
-        raise too_large
+        raise _too_large(reply, max_size)
     return document
+
+
+async def _whole(reply: Reply, max_size: int) -> bytes:
+    """The whole body as it comes."""
+    body = bytearray()
+
+    async def take(chunk: bytes) -> None:
+        if len(body) + len(chunk) > max_size:
+            raise _too_large(reply, max_size)
+        body.extend(chunk)
+
+    await reply.pour(take)
+    return bytes(body)
+
+
+def _too_large(reply: Reply, max_size: int) -> Fault:
+    return reply.fault(f"the document is larger than {max_size:,} bytes")

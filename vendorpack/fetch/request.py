@@ -6,7 +6,7 @@ What goes wrong here comes out as a `Fault`; whoever asked decides whether to as
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +24,12 @@ from vendorpack.fetch.tls import trust
 from vendorpack.model import Access
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_SUCCESS: Final = frozenset({200, 206, 416})
+_RESENT: Final = frozenset({307, 308})
+"""Redirects that a request other than GET or HEAD may follow: they keep the method."""
+SUCCESS: Final = frozenset({200, 206, 416})
 """416 answers a Range request for bytes behind the end: a matter of whoever sent it."""
+_COMMIT_TIME: Final = 300.0
+"""Seconds that a server may take over what it was sent: it hashes it, or moves it elsewhere."""
 _DRAINED: Final = 64 << 10
 """Bytes of an unwanted body that are read so that the connection can be used again."""
 _FIELD: Final = 64 << 10
@@ -70,8 +74,17 @@ class Limits:
     max_time: float = 6 * 3600.0
 
 
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A request's body. `open` gives its `size` bytes from the start, for every attempt anew."""
+
+    size: int
+    open: Callable[[], AsyncIterable[bytes]]
+    media_type: str = "application/octet-stream"
+
+
 class Reply:
-    """An answer of status 200, 206 or 416 whose body is still to be read."""
+    """An answer whose status is an accepted one, and whose body is still to be read."""
 
     def __init__(
         self,
@@ -155,20 +168,34 @@ class Requester:
             await self._session.close()
 
     @asynccontextmanager
-    async def send(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[Reply]:
-        """GET `url` and follow redirects. Raises `Fault` and what the policy raises.
+    async def send(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        method: str = "GET",
+        upload: Upload | None = None,
+        accepted: frozenset[int] = SUCCESS,
+        named_by: str | None = None,
+    ) -> AsyncIterator[Reply]:
+        """Ask for `url` and follow redirects. Raises `Fault` and what the policy raises.
+
+        accepted: statuses that are answers; all others are faults. named_by: the address that
+        answered with `url` as the place to go on, which the policy sees as a redirect.
 
         Errors while the body is read inside the context come out as `Fault` too.
         """
-        began = address = _parse(url)
-        came_from: Address | None = None
+        came_from = None if named_by is None else _parse(named_by)
+        began = address = _parse(url) if came_from is None else _follow(came_from, url)
+        followed = _REDIRECTS if method in ("GET", "HEAD") else _RESENT
         for _ in range(self._limits.max_redirects + 1):
             self._policy.check(
                 address.url, redirected_from=None if came_from is None else came_from.url
             )
-            async with self._ask(address, began, headers) as (response, watchdog):
+            asked = self._ask(address, began, headers, method, upload, accepted | followed)
+            async with asked as (response, watchdog):
                 location = response.headers.get("Location")
-                if response.status not in _REDIRECTS or location is None:
+                if response.status not in followed or location is None:
                     yield Reply(response, address, watchdog, self._limits)
                     return
                 await _drain(response)
@@ -177,9 +204,15 @@ class Requester:
 
     @asynccontextmanager
     async def _ask(
-        self, address: Address, began: Address, headers: Mapping[str, str]
+        self,
+        address: Address,
+        began: Address,
+        headers: Mapping[str, str],
+        method: str,
+        upload: Upload | None,
+        accepted: frozenset[int],
     ) -> AsyncIterator[tuple[aiohttp.ClientResponse, asyncio.Timeout]]:
-        """One hop: its answer is a redirect or a success."""
+        """One hop: the status of its answer is an accepted one."""
         assert self._session is not None, "the client has not been entered"
         login = self._logins.choose(address, began)
         proxy = self._proxies.choose(address)
@@ -191,24 +224,37 @@ class Requester:
             # Behind a tunnel the server must not see it; without one there is but one request.
             visible = to_proxy if address.scheme == "https" else sent
             visible["Proxy-Authorization"] = proxy.authorization
+        if upload is not None:
+            sent["Content-Type"] = upload.media_type
+            sent["Content-Length"] = str(upload.size)
         self.requests += 1
         try:
             async with (
                 asyncio.timeout(self._limits.low_speed_time) as watchdog,
-                self._session.get(
+                self._session.request(
+                    method,
                     URL(address.url, encoded=True),
                     headers=sent,
+                    data=None if upload is None else self._watched(upload, watchdog),
                     allow_redirects=False,
                     proxy=None if proxy is None else proxy.url,
                     proxy_headers=to_proxy or None,
                 ) as response,
             ):
-                if response.status not in _SUCCESS | _REDIRECTS:
+                if response.status not in accepted:
                     await _drain(response)
                     raise of_status(response, address, login, self._logins)
                 yield response, watchdog
         except (aiohttp.ClientError, OSError) as error:
             raise of_error(error, address, proxy) from None
+
+    async def _watched(self, upload: Upload, watchdog: asyncio.Timeout) -> AsyncIterator[bytes]:
+        """The body, for as long as the server takes it."""
+        now = asyncio.get_running_loop().time
+        async for chunk in upload.open():
+            yield chunk
+            watchdog.reschedule(now() + self._limits.low_speed_time)
+        watchdog.reschedule(now() + max(_COMMIT_TIME, self._limits.low_speed_time))
 
 
 def _parse(url: str) -> Address:

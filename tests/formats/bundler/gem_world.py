@@ -1,0 +1,186 @@
+"""Gem servers and git repositories on the loopback, for tests and for real Bundlers."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import io
+import os
+import subprocess
+import tarfile
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.loopback import Reply, Request, Server
+
+
+def gem_file(name: str, version: str, platform: str = "ruby", note: str = "") -> bytes:
+    """A `.gem` that is well-formed from afar: a tar with a compressed specification."""
+    specification = f"--- !ruby/object:Gem::Specification\nname: {name}\n# {note}\n"
+    specification += f"version: {version}\nplatform: {platform}\n"
+    data = gzip.compress(specification.encode(), mtime=0)
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        member = tarfile.TarInfo("metadata.gz")
+        member.size = len(data)
+        tar.addfile(member, io.BytesIO(data))
+    return out.getvalue()
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+@dataclass(frozen=True)
+class Release:
+    """A gem as a source lists it. `needs` is as in the index: `rake:>= 1&< 3,other:>= 0`."""
+
+    name: str
+    version: str
+    data: bytes
+    platform: str = "ruby"
+    needs: str = ""
+
+    @property
+    def full_version(self) -> str:
+        return self.version if self.platform == "ruby" else f"{self.version}-{self.platform}"
+
+    @property
+    def file_name(self) -> str:
+        return f"{self.name}-{self.full_version}.gem"
+
+
+@dataclass
+class GemSource:
+    """One gem server with a compact index, below a path of the loopback's server.
+
+    login: `user:password` that every request must bring.
+    checksums: whether the index has any.
+    """
+
+    login: str | None = None
+    checksums: bool = True
+    compact_index: bool = True
+    releases: list[Release] = field(default_factory=list)
+
+    def answer(self, path: str, request: Request) -> Reply:
+        if self.login is not None:
+            expected = "Basic " + base64.b64encode(self.login.encode()).decode()
+            if request.headers.get("authorization") != expected:
+                return Reply(b"who are you?", 401, {"WWW-Authenticate": "Basic"})
+        if path.startswith("gems/"):
+            for release in self.releases:
+                if path == f"gems/{release.file_name}":
+                    return Reply(release.data)
+        if self.compact_index:
+            names = sorted({release.name for release in self.releases})
+            if path == "versions":
+                lines = [
+                    f"{name} {','.join(r.full_version for r in self.of(name))} "
+                    + hashlib.md5(self.info(name), usedforsecurity=False).hexdigest()
+                    for name in names
+                ]
+                head = ["created_at: 2026-01-01T00:00:00Z", "---"]
+                return Reply("\n".join([*head, *lines, ""]).encode())
+            if path.startswith("info/") and path[5:] in names:
+                return Reply(self.info(path[5:]))
+        return Reply(b"not here", 404)
+
+    def of(self, name: str) -> list[Release]:
+        return [release for release in self.releases if release.name == name]
+
+    def info(self, name: str) -> bytes:
+        lines = ["---"]
+        for release in self.of(name):
+            checksum = f"checksum:{sha256(release.data)}," if self.checksums else ""
+            lines.append(f"{release.full_version} {release.needs}|{checksum}ruby:>= 2.5")
+        return "\n".join([*lines, ""]).encode()
+
+
+@dataclass
+class GemWorld:
+    """Sources by path (`main`), and bare git repositories below `repositories`."""
+
+    server: Server
+    repositories: Path
+    sources: dict[str, GemSource]
+
+    def url(self, source: str) -> str:
+        """A source's address as a Gemfile names it."""
+        return f"{self.server.url}/{source}/"
+
+    def allow(self) -> list[str]:
+        """The option that lets vendorpack go there."""
+        return ["--allow-host", self.server.url]
+
+
+def gem_world(folder: Path, sources: Iterable[str] = ("main",)) -> GemWorld:
+    """A world whose server runs while `GemWorld.server` is entered."""
+    known = {name: GemSource() for name in sources}
+
+    def answer(request: Request) -> Reply:
+        name, _, path = request.path.lstrip("/").partition("/")
+        if name == "git":
+            return git_over_http(folder, path, request)
+        source = known.get(name)
+        return Reply(b"no such source", 404) if source is None else source.answer(path, request)
+
+    return GemWorld(Server({}, default=answer), folder, known)
+
+
+def git_over_http(folder: Path, path: str, request: Request) -> Reply:
+    """What a web server does with git's own CGI program."""
+    done = subprocess.run(
+        ["git", "http-backend"],
+        input=request.body,
+        env={
+            "PATH": os.environ["PATH"],
+            "GIT_PROJECT_ROOT": str(folder),
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_COUNT": "2",
+            "GIT_CONFIG_KEY_0": "uploadpack.allowAnySHA1InWant",
+            "GIT_CONFIG_VALUE_0": "true",
+            "GIT_CONFIG_KEY_1": "safe.directory",
+            "GIT_CONFIG_VALUE_1": "*",
+            "PATH_INFO": f"/{path}",
+            "QUERY_STRING": request.target.partition("?")[2],
+            "REQUEST_METHOD": request.method,
+            "CONTENT_TYPE": request.headers.get("content-type", ""),
+            "CONTENT_LENGTH": str(len(request.body)),
+            "HTTP_CONTENT_ENCODING": request.headers.get("content-encoding", ""),
+            "GIT_PROTOCOL": request.headers.get("git-protocol", ""),
+            "REMOTE_ADDR": "127.0.0.1",
+        },
+        capture_output=True,
+        check=True,
+    )
+    head, _, body = done.stdout.partition(b"\r\n\r\n")
+    headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
+    status = int(headers.pop("Status", "200").split()[0])
+    return Reply(body, status, headers)
+
+
+def lock_text(
+    sources: dict[str, list[Release]],
+    *,
+    checksums: bool = True,
+    platforms: Iterable[str] = ("ruby",),
+    git: str = "",
+) -> str:
+    """A lockfile of these releases, each source's address to its own."""
+    lines = [git] if git else []
+    for address, releases in sources.items():
+        lines += ["GEM", f"  remote: {address}", "  specs:"]
+        for release in releases:
+            lines.append(f"    {release.name} ({release.full_version})")
+        lines.append("")
+    lines += ["PLATFORMS", *(f"  {name}" for name in platforms), "", "DEPENDENCIES"]
+    every = [release for releases in sources.values() for release in releases]
+    lines += [f"  {name}" for name in sorted({release.name for release in every})]
+    if checksums:
+        lines += ["", "CHECKSUMS"]
+        lines += [f"  {r.name} ({r.full_version}) sha256={sha256(r.data)}" for r in every]
+    return "\n".join([*lines, "", "BUNDLED WITH", "   2.6.7", ""])

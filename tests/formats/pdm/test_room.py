@@ -1,0 +1,141 @@
+"""pdm.lock through the room."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.formats.pip.world import FILES, World
+from tests.formats.uv.files import LINUX, WINDOWS, options, project, sha256, wheel
+from tests.memory import MemoryWorkshop
+from vendorpack.errors import IntegrityError, LockfileError, UnsupportedError, VendorpackError
+from vendorpack.formats._shared.distributions import Distribution, Release
+from vendorpack.formats._shared.pypi_index import DEFAULT_INDEX
+from vendorpack.formats.pdm import FORMAT
+from vendorpack.model import Lockfile, Options
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+NAME = "foo-1.0-py3-none-any.whl"
+TEST = "test-2-py3-none-any.whl"
+FOO = {NAME: wheel("foo", "1.0", {}), TEST: wheel("test", "2", {})}
+METADATA = """
+[metadata]
+groups = ["default", "dev"]
+strategy = ["inherit_metadata"]
+lock_version = "4.5.1"
+content_hash = "sha256:00"
+"""
+LOCK = f"""{METADATA}
+[[package]]
+name = "foo"
+version = "1.0"
+groups = ["default"]
+files = [{{file = "{NAME}", hash = "sha256:{sha256(FOO[NAME])}"}}]
+
+[[package]]
+name = "foo"
+version = "1.0"
+extras = ["x"]
+groups = ["default"]
+files = [{{file = "{NAME}", hash = "sha256:{sha256(FOO[NAME])}"}}]
+
+[[package]]
+name = "test"
+version = "2"
+groups = ["dev"]
+marker = "sys_platform == 'linux'"
+files = [
+    {{url = "{FILES}{TEST}", hash = "sha256:{sha256(FOO[TEST])}"}},
+]
+"""
+GIT = f'\n[[package]]\nname = "v"\ngit = "https://git.example/v.git"\nrevision = "{COMMIT}"\n'
+
+
+def read(folder: Path, text: str, asked: Options, **files: str) -> Lockfile:
+    named = {name.replace("_", "."): content for name, content in files.items()}
+    return FORMAT.read(project(folder, "pdm.lock", {"pdm.lock": text, **named}), asked)
+
+
+def test_groups_and_markers(tmp_path: Path) -> None:
+    lockfile = read(tmp_path, LOCK, options(LINUX))
+    foo, test = lockfile.artifacts
+    assert isinstance(foo, Release)
+    assert isinstance(test, Distribution)
+    assert (foo.where, foo.indexes) == ("pdm.lock:8", (DEFAULT_INDEX,))
+    assert (test.url, test.why) == (FILES + "test-2-py3-none-any.whl", ("dev",))
+    assert test.places == ("wheelhouse",)
+    assert "served to pip" in lockfile.warnings[0].what
+    assert [a.name for a in read(tmp_path, LOCK, options(WINDOWS)).artifacts] == ["foo"]
+    assert [a.name for a in read(tmp_path, LOCK, options(LINUX, dev=False)).artifacts] == ["foo"]
+    with pytest.raises(LockfileError, match="no group nope"):
+        read(tmp_path, LOCK, options(LINUX, groups=["nope"]))
+
+
+def test_sources_of_the_project(tmp_path: Path) -> None:
+    pyproject = """
+[[tool.pdm.source]]
+name = "pypi"
+url = "https://mirror.example/simple"
+[[tool.pdm.source]]
+name = "private"
+url = "https://index.example/simple"
+"""
+    foo = read(tmp_path, LOCK, options(LINUX), pyproject_toml=pyproject).artifacts[0]
+    assert isinstance(foo, Release)
+    assert foo.indexes == ("https://mirror.example/simple/", "https://index.example/simple/")
+
+
+def test_the_requirements_file(tmp_path: Path) -> None:
+    workshop = MemoryWorkshop()
+    world = World(FOO)
+    direct = "https://x.example/direct-1.0-py3-none-any.whl"
+    world.urls |= {direct: b"direct", f"git+https://git.example/v.git#{COMMIT}": b"pack"}
+    text = f"""{LOCK}
+[[package]]
+name = "direct"
+version = "1.0"
+url = "{direct}"
+groups = ["default"]
+files = [{{file = "direct-1.0-py3-none-any.whl", hash = "sha256:{sha256(b"direct")}"}}]
+"""
+    locked = project(tmp_path, "pdm.lock", {"pdm.lock": text})
+    _, packed = world.packed(FORMAT, locked, options(LINUX), workshop)
+    entries = {entry.path: entry for entry in FORMAT.layout(packed, workshop)}
+    assert workshop.content(entries["pip/requirements-pdm.txt"]).decode() == (
+        f"direct @ {direct} \\\n    --hash=sha256:{sha256(b'direct')}\n"
+        f"foo==1.0 \\\n    --hash=sha256:{sha256(FOO[NAME])}\n"
+        "test==2 ; sys_platform == 'linux' \\\n"
+        f"    --hash=sha256:{sha256(FOO[TEST])}\n"
+    )
+    assert [p for p in entries if "wheelhouse" in p] == [
+        f"pip/wheelhouse/{NAME}",
+        "pip/wheelhouse/test-2-py3-none-any.whl",
+    ]
+
+
+def test_another_file_under_a_locked_name(tmp_path: Path) -> None:
+    changed = World({NAME: wheel("foo", "1.0", {"evil": b""})})
+    with pytest.raises(IntegrityError, match="the index offers another file under the name foo"):
+        changed.located(FORMAT, project(tmp_path, "pdm.lock", {"pdm.lock": LOCK}), options(LINUX))
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "where"),
+    [
+        ("", LockfileError, "pdm.lock"),
+        (METADATA.replace("4.5.1", "5.0"), LockfileError, "pdm.lock"),
+        (METADATA + "[[package]]\nname = 3", LockfileError, "pdm.lock:7"),
+        (METADATA + "[[package]]\nname = 'a'", LockfileError, "pdm.lock:7"),
+        (LOCK.replace("sha256:", "sha256-"), LockfileError, "pdm.lock:8"),
+        (LOCK.replace(f'"{NAME}"', '"../x.whl"'), LockfileError, "pdm.lock:8"),
+        (LOCK.replace("sys_platform", "nonsense"), LockfileError, "pdm.lock:21"),
+        (METADATA + GIT.replace(COMMIT, "main"), UnsupportedError, "pdm.lock:8"),
+    ],
+)
+def test_locks_that_cannot_be_used(
+    tmp_path: Path, text: str, error: type[VendorpackError], where: str
+) -> None:
+    with pytest.raises(error) as caught:
+        read(tmp_path, text, options(LINUX))
+    assert caught.value.where == where

@@ -1,0 +1,362 @@
+"""What sources are built with: read, resolved, recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import bz2
+import gzip
+import io
+import json
+import lzma
+import zipfile
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from tests.formats.pip.world import World
+from tests.formats.uv.files import LINUX, MAC, WINDOWS, sdist, wheel
+from tests.memory import MemoryWorkshop
+from vendorpack.digest import Digest, Integrity
+from vendorpack.errors import FetchError, LockfileError, UnsupportedError
+from vendorpack.formats._shared.build_deps import (
+    BuildPlan,
+    BuildWheel,
+    Source,
+    describe_builds,
+    find_build_wheels,
+)
+from vendorpack.formats._shared.build_lock import (
+    BuildLock,
+    parse_build_lock,
+    render_build_lock,
+)
+from vendorpack.formats._shared.build_system import (
+    LEGACY_REQUIRES,
+    BuildSystem,
+    read_build_system,
+)
+from vendorpack.formats._shared.pypi_index import DEFAULT_INDEX
+from vendorpack.model import Artifact, Target, Trust
+
+HATCH = b"""
+[build-system]
+requires = ["hatchling>=1"]
+build-backend = "hatchling.build"
+[tool.hatch.build.targets.wheel.hooks.mypyc]
+dependencies = ["mypy==1"]
+"""
+WHEELS: dict[str, bytes] = {
+    "setuptools-80.0-py3-none-any.whl": wheel("setuptools", "80.0", {}),
+    "setuptools-60.0-py3-none-any.whl": wheel("setuptools", "60.0", {}),
+    "wheel-0.46-py3-none-any.whl": wheel("wheel", "0.46", {}, ["packaging>=24"]),
+    "packaging-26.0-py3-none-any.whl": wheel("packaging", "26.0", {}),
+    "packaging-27.0rc1-py3-none-any.whl": wheel("packaging", "27.0rc1", {}),
+}
+LEGACY_WHEELS = [
+    "packaging-26.0-py3-none-any.whl",
+    "setuptools-80.0-py3-none-any.whl",
+    "wheel-0.46-py3-none-any.whl",
+]
+
+
+def read(data: bytes, filename: str = "a-1.tar.gz", subdirectory: str = "") -> BuildSystem:
+    workshop = MemoryWorkshop()
+    return read_build_system(
+        workshop.add(data),
+        workshop,
+        filename=filename,
+        id_size=20,
+        subdirectory=subdirectory,
+        label="a 1",
+    )
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+# -- reading ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("files", "requires", "dynamic"),
+    [
+        ({"setup.py": b"boom()"}, LEGACY_REQUIRES, ()),
+        ({"pyproject.toml": b"[tool.x]"}, LEGACY_REQUIRES, ()),
+        ({"pyproject.toml": b"[build-system]\nrequires = []"}, (), ("wheel",)),
+        ({"pyproject.toml": HATCH}, ("hatchling>=1",), ("mypy==1",)),
+        (
+            {"setup.cfg": b"[options]\nsetup_requires =\n  cffi>=1 # x\n  pbr\n"},
+            LEGACY_REQUIRES,
+            ("cffi>=1", "pbr"),
+        ),
+        (
+            {
+                "pyproject.toml": b"[build-system]\nrequires = ['scikit-build-core']\n"
+                b"build-backend = 'scikit_build_core.build'"
+            },
+            ("scikit-build-core",),
+            ("cmake>=3.15", "ninja>=1.5"),
+        ),
+        ({"tests/pyproject.toml": HATCH}, LEGACY_REQUIRES, ()),
+    ],
+)
+def test_build_systems(
+    files: dict[str, bytes], requires: tuple[str, ...], dynamic: tuple[str, ...]
+) -> None:
+    assert read(sdist("a", "1", files)) == BuildSystem(requires, dynamic)
+
+
+def test_every_kind_of_archive_says_the_same() -> None:
+    tar = gzip.decompress(sdist("a", "1", {"pyproject.toml": HATCH, "sub/pyproject.toml": b""}))
+    expected = BuildSystem(("hatchling>=1",), ("mypy==1",))
+    assert read(tar, "a-1.tar") == expected
+    assert read(bz2.compress(tar), "a-1.tar.bz2") == expected
+    assert read(lzma.compress(tar), "a-1.tar.xz") == expected
+    assert read(zipped({"a-1/pyproject.toml": HATCH, "a-1/b": b""}), "a-1.zip") == expected
+    assert read(zipped({"pyproject.toml": HATCH, "setup.py": b""}), "x.zip") == expected
+    assert read(tar, "a-1.tar", "sub/") == BuildSystem(LEGACY_REQUIRES)
+
+
+@pytest.mark.parametrize(
+    ("data", "filename"),
+    [
+        (sdist("a", "1", {"pyproject.toml": b"["}), "a-1.tar.gz"),
+        (sdist("a", "1", {"pyproject.toml": b"[build-system]"}), "a-1.tar.gz"),
+        (sdist("a", "1", {"pyproject.toml": b"build-system = 3"}), "a-1.tar.gz"),
+        (sdist("a", "1", {"pyproject.toml": b"[build-system]\nrequires='x'"}), "a-1.tar.gz"),
+        (b"BZh9rubbish", "a-1.tar.bz2"),
+        (lzma.compress(b"x" * 2000)[:-30], "a-1.tar.xz"),
+        (b"rubbish", "a-1.zip"),
+    ],
+)
+def test_sources_that_nobody_can_build(data: bytes, filename: str) -> None:
+    with pytest.raises(UnsupportedError):
+        read(data, filename)
+
+
+# -- resolving -------------------------------------------------------------------------------
+
+
+def find(
+    requires: Sequence[str],
+    files: Mapping[str, bytes],
+    target: Target = LINUX,
+    extra: Sequence[str] = (),
+    more: Mapping[str, Mapping[str, bytes]] | None = None,
+) -> list[str]:
+    toml = f"[build-system]\nrequires = {json.dumps(requires)}\nbuild-backend = 'x'".encode()
+    workshop = MemoryWorkshop()
+    found = build(sdist("a", "1", {"pyproject.toml": toml}), files, workshop, target, extra, more)
+    return [one.filename for one in found]
+
+
+def build(
+    data: bytes,
+    files: Mapping[str, bytes],
+    workshop: MemoryWorkshop,
+    target: Target = LINUX,
+    extra: Sequence[str] = (),
+    more: Mapping[str, Mapping[str, bytes]] | None = None,
+    lock: BuildLock | None = None,
+) -> tuple[BuildWheel, ...]:
+    plan = BuildPlan((DEFAULT_INDEX, *(more or {})), tuple(extra), lock or BuildLock(), "b.toml")
+    world = World(files, more=more)
+    sources = [source(data, workshop, (target,))]
+    return asyncio.run(find_build_wheels(sources, plan, workshop, world.index))
+
+
+def source(data: bytes, workshop: MemoryWorkshop, targets: tuple[Target, ...]) -> Source:
+    blob = workshop.add(data)
+    artifact = Artifact(
+        name="a",
+        version="1",
+        purl="pkg:pypi/a@1",
+        url="https://files.example/a-1.tar.gz",
+        integrity=Integrity.of([Digest.from_hex("sha256", blob.sha256)]),
+        where="requirements.txt:1",
+    )
+    return Source(artifact, blob, "a-1.tar.gz", blob.sha256, targets)
+
+
+def test_a_legacy_source() -> None:
+    found = build(sdist("a", "1", {"setup.py": b""}), WHEELS, MemoryWorkshop())
+    assert [one.filename for one in found] == LEGACY_WHEELS
+    assert {(one.trust, one.why, one.where) for one in found} == {
+        (Trust.REGISTRY, ("build", "build of a 1"), "requirements.txt:1")
+    }
+    assert (found[0].name, found[0].version) == ("packaging", "26.0")
+
+
+def test_backtracking() -> None:
+    files = {
+        "top-2.0-py3-none-any.whl": wheel("top", "2.0", {}, ["left==2", "right"]),
+        "top-1.0-py3-none-any.whl": wheel("top", "1.0", {}, ["left", "right"]),
+        "left-2-py3-none-any.whl": wheel("left", "2", {}, ["base>=2"]),
+        "left-1-py3-none-any.whl": wheel("left", "1", {}, ["base"]),
+        "right-1-py3-none-any.whl": wheel("right", "1", {}, ["base<2"]),
+        "base-2-py3-none-any.whl": wheel("base", "2", {}),
+        "base-1-py3-none-any.whl": wheel("base", "1", {}),
+    }
+    assert find(["top"], files) == [
+        "base-1-py3-none-any.whl",
+        "left-1-py3-none-any.whl",
+        "right-1-py3-none-any.whl",
+        "top-1.0-py3-none-any.whl",
+    ]
+    with pytest.raises(UnsupportedError, match=r"nothing fulfils.*base: base>=2 .*left 2"):
+        find(["top==2"], files)
+
+
+def test_extras_and_markers() -> None:
+    files = {
+        "scm-1-py3-none-any.whl": wheel(
+            "scm",
+            "1",
+            {},
+            ["tomli; python_version < '3.11'", "rich; extra == 'rich'", "win; os_name == 'nt'"],
+        ),
+        "rich-1-py3-none-any.whl": wheel("rich", "1", {}),
+        "win-1-py3-none-any.whl": wheel("win", "1", {}),
+        "late-1-py3-none-any.whl": wheel("late", "1", {}, ["scm[rich]"]),
+    }
+    assert find(["scm"], files) == ["scm-1-py3-none-any.whl"]
+    assert find(["scm", "nothing; os_name == 'nt'"], files) == ["scm-1-py3-none-any.whl"]
+    assert find(["scm"], files, WINDOWS) == ["scm-1-py3-none-any.whl", "win-1-py3-none-any.whl"]
+    assert find(["scm[Rich]"], files)[0] == "rich-1-py3-none-any.whl"
+    # Extras of something that was settled before.
+    assert "rich-1-py3-none-any.whl" in find(["scm", "late"], files)
+
+
+def test_platform_wheels_only_and_extra_requirements() -> None:
+    files = {
+        "cmake-3-py3-none-macosx_11_0_arm64.whl": wheel("cmake", "3", {}),
+        "cmake-2-py3-none-manylinux_2_28_x86_64.whl": wheel("cmake", "2", {}),
+        "cmake-4.tar.gz": b"",
+    }
+    assert find([], files, LINUX, ["cmake"]) == ["cmake-2-py3-none-manylinux_2_28_x86_64.whl"]
+    assert find([], files, MAC, ["cmake"]) == ["cmake-3-py3-none-macosx_11_0_arm64.whl"]
+    with pytest.raises(UnsupportedError, match=r"cmake: cmake .* has no wheel") as caught:
+        find([], files, WINDOWS, ["cmake"])
+    assert (caught.value.where or "").startswith("requirements.txt:1: a 1")
+
+
+def test_the_first_index_answers_for_its_names() -> None:
+    more = {"https://evil.example/simple/": {"tool-9-py3-none-any.whl": wheel("tool", "9", {})}}
+    files = {"tool-1-py3-none-any.whl": wheel("tool", "1", {})}
+    assert find(["tool"], files, more=more) == ["tool-1-py3-none-any.whl"]
+    with pytest.raises(UnsupportedError, match="nothing fulfils"):
+        find(["tool>1"], files, more=more)
+
+
+@pytest.mark.parametrize(
+    ("requires", "error", "message"),
+    [
+        (["missing"], FetchError, "no index has a project named missing"),
+        (["a b c"], UnsupportedError, "is no requirement"),
+        (["x @ https://user:pw@h.example/x.whl"], UnsupportedError, "which nothing pins"),
+    ],
+)
+def test_requirements_that_cannot_be_met(
+    requires: list[str], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message) as caught:
+        find(requires, {})
+    assert "pw" not in str(caught.value)
+
+
+# -- the side lock ---------------------------------------------------------------------------
+
+
+def test_a_side_lock_repeats_an_old_answer() -> None:
+    workshop = MemoryWorkshop()
+    data = sdist("a", "1", {"setup.py": b""})
+    first = build(data, WHEELS, workshop)
+    plan = BuildPlan((DEFAULT_INDEX,))
+    packed = [
+        (
+            one.filename,
+            Artifact(
+                name=one.name,
+                version=one.version,
+                purl="",
+                url=one.url,
+                integrity=one.integrity,
+                where=one.where,
+                why=one.why,
+            ),
+            workshop.add(WHEELS[one.filename]),
+        )
+        for one in first
+    ]
+    lock = describe_builds([source(data, workshop, (LINUX,))], packed, [LINUX], plan, workshop)
+    written = render_build_lock(lock)
+    assert parse_build_lock(written, "b.toml") == lock
+    assert render_build_lock(lock, written) == written
+
+    newer = {"setuptools-99-py3-none-any.whl": wheel("setuptools", "99", {}), **WHEELS}
+    again = build(data, newer, workshop, lock=lock)
+    assert [one.filename for one in again] == LEGACY_WHEELS
+    assert {one.trust for one in again} == {Trust.LOCKFILE}
+    # It counts for that source, those requirements and those targets only.
+    for other in (
+        build(sdist("a", "1", {"setup.py": b"#"}), newer, workshop, lock=lock),
+        build(data, newer, workshop, extra=["packaging"], lock=lock),
+        build(data, newer, workshop, WINDOWS, lock=lock),
+    ):
+        assert "setuptools-99-py3-none-any.whl" in {one.filename for one in other}
+
+
+def test_a_side_lock_keeps_its_comments() -> None:
+    text = b"""# ours
+version = 1
+targets = ["linux-x86_64-gnu-py3.12"]  # the only one
+
+[[wheel]]
+# pinned by hand
+filename = "a-1-py3-none-any.whl"
+url = "https://files.example/a-1-py3-none-any.whl"
+sha256 = "%s"
+size = 1
+for = ["x 1"]
+
+[[wheel]]
+filename = "b-1-py3-none-any.whl"
+url = "https://files.example/b-1-py3-none-any.whl"
+sha256 = "%s"
+size = 1
+for = ["x 1"]
+""" % (b"ab" * 32, b"cd" * 32)
+    lock = parse_build_lock(text, "b.toml")
+    assert render_build_lock(lock, text) == text
+    less = BuildLock(lock.targets, (), lock.wheels[:1])
+    written = render_build_lock(less, text)
+    assert b"# ours" in written
+    assert b"# pinned by hand" in written
+    assert b"b-1" not in written
+    assert parse_build_lock(written, "b.toml") == less
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("version = 2", "not of version 1"),
+        ("version = [", "not valid TOML"),
+        ("version = 1\n[[wheel]]\nfilename = '../x.whl'", "not a file name"),
+        ("version = 1\n[[wheel]]\nfilename = 'x.whl'\nurl = ''\nsize = 1", "not a wheel"),
+        ("version = 1\n[[source]]\nname = 3", "'name' is not a string"),
+        (
+            "version = 1\n[[wheel]]\nfilename = 'x-1-py3-none-any.whl'\nurl = ''\nsize = 1\n"
+            "sha256 = 'zz'",
+            "not a sha256 digest",
+        ),
+    ],
+)
+def test_bad_side_locks(text: str, message: str) -> None:
+    with pytest.raises(LockfileError, match=message) as caught:
+        parse_build_lock(text.encode(), "b.toml")
+    assert (caught.value.where or "").startswith("b.toml")

@@ -1,0 +1,1 @@
+"""Another package of the workspace, with another backend."""

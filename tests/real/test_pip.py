@@ -1,0 +1,200 @@
+"""pip 23 and 26 install from a bundle with the network cut off: all three rooms that feed it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli import Cli
+from tests.corpus import corpus
+from tests.formats.pip.world import World
+from tests.formats.uv.files import project, wheel
+from tests.git_repository import Repository
+from tests.memory import MemoryWorkshop
+from tests.real.clients import PROJECTS, Machine, client, copy_project, extract, pack
+from vendorpack.environment import resolve
+from vendorpack.fetch.git import GitAddress, fetch_commit
+from vendorpack.formats._shared.distributions import GitProject
+from vendorpack.formats.pip import FORMAT
+from vendorpack.model import Options, Packed
+from vendorpack.target import parse_target, this_machine
+
+pytestmark = pytest.mark.real
+
+VERSIONS = ("23", "26")
+IMPORT = (
+    "import docopt, idna, pluggy, simplejson, six, toolz; "
+    "print(pluggy.__version__, simplejson.__version__, toolz.__version__)"
+)
+
+
+def pip(version: str) -> Path:
+    return client(f"pip-{version}") / "bin" / "pip"
+
+
+def target_of(pip: Path) -> str:
+    """This machine, with the Python that pip runs in."""
+    ask = "import sys; print('%d.%d' % sys.version_info[:2])"
+    python = subprocess.run([pip.parent / "python", "-c", ask], capture_output=True, text=True)
+    return f"{this_machine()}-py{python.stdout.strip()}"
+
+
+def environment(here: Machine, pip: Path) -> Path:
+    """An empty virtual environment's Python."""
+    folder = here.folder / "venv"
+    here.offline(pip.parent / "python", "-m", "venv", "--without-pip", folder, cwd=here.folder)
+    return folder / "bin" / "python"
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("version", VERSIONS)
+def test_requirements(real_cli: Cli, bundles: Path, tmp_path: Path, version: str) -> None:
+    client_pip = pip(version)
+    source = PROJECTS / "hello-pip"
+    bundle = bundles / "deps.tar.zst"
+    options = ["--target", target_of(client_pip), "--pip-old-cache", "yes"]
+    pack(real_cli, source / "requirements.txt", *options, "-o", bundle)
+    prefix = extract(bundle, tmp_path / "deps")
+    app = copy_project(source, tmp_path / "app")
+    here = Machine(tmp_path)
+    python = environment(here, client_pip)
+    here.offline(
+        *(client_pip, "--python", python, "install", "-r", "requirements.txt"),
+        cwd=app,
+        prefix=prefix,
+    )
+    assert here.offline(python, "-c", IMPORT, cwd=app) == "1.5.0 3.19.3 1.0.0\n"
+    for name in ("requirements.txt", "base.txt"):
+        assert (app / name).read_bytes() == (source / name).read_bytes()
+
+
+@pytest.mark.network
+def test_a_changed_file_is_noticed_by_pip(real_cli: Cli, bundles: Path, tmp_path: Path) -> None:
+    client_pip = pip("26")
+    source = PROJECTS / "hello-pip"
+    bundle = bundles / "deps.tar.zst"
+    options = ["--format", "pip", "--target", target_of(client_pip)]
+    pack(real_cli, source / "base.txt", *options, "-o", bundle)
+    prefix = extract(bundle, tmp_path / "deps")
+    (six,) = prefix.glob("pip/wheelhouse/six-*.whl")
+    six.write_bytes(wheel("six", "1.17.0", {"six.py": b"print('evil')"}))
+    here = Machine(tmp_path)
+    python = environment(here, client_pip)
+    done = here.attempt(
+        *(client_pip, "--python", python, "install", "-r", source / "base.txt"),
+        cwd=tmp_path,
+        prefix=prefix,
+    )
+    assert done.code != 0
+    assert "THESE PACKAGES DO NOT MATCH THE HASHES" in done.out
+
+
+@pytest.mark.network
+def test_pylock(real_cli: Cli, bundles: Path, tmp_path: Path) -> None:
+    client_pip = pip("26")
+    source = PROJECTS / "hello-pip"
+    bundle = bundles / "deps.tar.zst"
+    pack(real_cli, source / "pylock.toml", "--target", target_of(client_pip), "-o", bundle)
+    prefix = extract(bundle, tmp_path / "deps")
+    here = Machine(tmp_path)
+    python = environment(here, client_pip)
+    here.offline(
+        *(client_pip, "--python", python, "install", "-r", source / "pylock.toml"),
+        cwd=tmp_path,
+        prefix=prefix,
+    )
+    here.offline(python, "-c", "import docopt, idna, six", cwd=tmp_path)
+
+
+@pytest.mark.network
+def test_pdm(real_cli: Cli, bundles: Path, tmp_path: Path) -> None:
+    client_pip = pip("26")
+    bundle = bundles / "deps.tar.zst"
+    lock = PROJECTS / "hello-pdm/pdm.lock"
+    pack(real_cli, lock, "--target", target_of(client_pip), "-o", bundle)
+    prefix = extract(bundle, tmp_path / "deps")
+    here = Machine(tmp_path)
+    python = environment(here, client_pip)
+    requirements = prefix / "pip/requirements-pdm.txt"
+    here.offline(
+        *(client_pip, "--python", python, "install", "-r", requirements),
+        cwd=tmp_path,
+        prefix=prefix,
+    )
+    here.offline(python, "-c", "import docopt, idna, iniconfig, requests, socks", cwd=tmp_path)
+
+
+@pytest.mark.network
+def test_the_same_pack_again_is_the_same(real_cli: Cli, bundles: Path) -> None:
+    for name in ("a.tar.zst", "b.tar.zst"):
+        lockfile = PROJECTS / "hello-pip/requirements.txt"
+        pack(real_cli, lockfile, "--target", "linux-x86_64-gnu-py3.12", "-o", bundles / name)
+    assert (bundles / "a.tar.zst").read_bytes() == (bundles / "b.tar.zst").read_bytes()
+
+
+def test_a_commit(tmp_path: Path) -> None:
+    """A git requirement whose build needs a wheel, installed without its remote."""
+    client_pip = pip("26")
+    repository = Repository(tmp_path / "origin")
+    backend = (
+        b"def build_wheel(folder, *_):\n"
+        b"    import helper, pathlib\n"
+        b"    pathlib.Path(folder, helper.NAME).write_bytes(helper.WHEEL)\n"
+        b"    return helper.NAME\n"
+        b"def get_requires_for_build_wheel(*_): return []\n"
+    )
+    toml = b"[build-system]\nrequires = ['helper']\nbuild-backend = 'back'\nbackend-path = ['.']\n"
+    commit = repository.commit({"sub/pyproject.toml": toml, "sub/back.py": backend})
+    info = "demo-1.dist-info/"
+    built = wheel(
+        "demo", "1", {"demo.py": b"", info + "WHEEL": b"Wheel-Version: 1.0\n", info + "RECORD": b""}
+    )
+    name = "demo-1-py3-none-any.whl"
+    code = f"NAME = {name!r}\nWHEEL = {built!r}\n".encode()
+    info = "helper-1.dist-info/"
+    helper = wheel(
+        "helper",
+        "1",
+        {"helper.py": code, info + "WHEEL": b"Wheel-Version: 1.0\n", info + "RECORD": b""},
+    )
+    remote = "https://git.example/demo.git"
+    text = f"demo @ git+{remote}@{commit}#subdirectory=sub\n"
+    locked = project(tmp_path, "requirements.txt", {"requirements.txt": text})
+    world = World({"helper-1-py3-none-any.whl": helper})
+    workshop = MemoryWorkshop()
+    lockfile = FORMAT.read(locked, Options(targets=(parse_target(target_of(client_pip)),)))
+    (artifact,) = lockfile.artifacts
+    assert isinstance(artifact, GitProject)
+    out = tmp_path / "pack"
+    address = GitAddress(repository.url, commit)
+    asyncio.run(fetch_commit(address, out, environ=os.environ, protocols=["file"]))
+    assert artifact.integrity.accepts({"git": FORMAT.derive(artifact, "git", out)})
+    packed = [Packed(artifact, workshop.add(out.read_bytes()))]
+    more = asyncio.run(FORMAT.expand(lockfile, packed, workshop, world.index))
+    packed += [Packed(one, workshop.add(world.urls[one.url or ""])) for one in more]
+    assert [one.artifact.name for one in packed] == ["demo", "helper"]
+    deps = tmp_path / "deps"
+    workshop.write(FORMAT.layout(packed, workshop), deps)
+    shutil.rmtree(tmp_path / "origin")
+    here = Machine(tmp_path)
+    python = environment(here, client_pip)
+    env = dict(resolve(FORMAT.environment(packed), lambda path: str(deps / path)))
+    here.offline(
+        *(client_pip, "--python", python, "install", "-r", "requirements.txt"),
+        cwd=locked.folder,
+        env=env,
+    )
+    here.offline(python, "-c", "import demo", cwd=tmp_path)
+
+
+@pytest.mark.parametrize(("name", "pins"), [("main", 184), ("tests", 48)])
+def test_a_real_project_is_read(real_cli: Cli, name: str, pins: int, tmp_path: Path) -> None:
+    lockfile = corpus("pip-warehouse") / f"{name}.txt"
+    options = ["--target", "linux-x86_64-gnu-py3.14", "--dry-run", "--json", "--format", "pip"]
+    plan = pack(real_cli, lockfile, *options, "-o", tmp_path / "x.tar.zst").json
+    assert len({artifact["name"] for artifact in plan["artifacts"]}) == pins

@@ -1,0 +1,142 @@
+"""What one bundle has over another: `diff`, and the base of a delta."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from vendorpack.bundle.manifest import Manifest
+from vendorpack.bundle.plan import Base
+from vendorpack.commands.using import manifest_of
+from vendorpack.console import Console
+from vendorpack.model import Json
+from vendorpack.progress import human
+
+Package: TypeAlias = tuple[str, str]
+"""Format and name."""
+Release: TypeAlias = tuple[str, str, int]
+"""Version, sha256, and size in bytes."""
+
+
+def read_base(path: Path) -> Base:
+    """The base that a bundle, a delta or an unpacked one makes. Raises `BundleError`."""
+    manifest, bundle_id = manifest_of(path)
+    return Base.of(bundle_id, manifest)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A release of a package that came, went, or took another's place.
+
+    old, new: None where there is none.
+    """
+
+    format: str
+    name: str
+    old: Release | None
+    new: Release | None
+
+    @property
+    def kind(self) -> str:
+        """added, removed or changed."""
+        if self.old is None:
+            return "added"
+        return "removed" if self.new is None else "changed"
+
+    @property
+    def growth(self) -> int:
+        """Bytes that the artifacts are larger now."""
+        return (self.new[2] if self.new else 0) - (self.old[2] if self.old else 0)
+
+
+def changes(old: Manifest, new: Manifest) -> tuple[Change, ...]:
+    """Every release that is not in both, by format and name.
+
+    Of a package that several releases went and came of, they are paired in order.
+    """
+    before, after = _releases(old), _releases(new)
+    found = []
+    for package in sorted(before.keys() | after.keys()):
+        gone = sorted(before.get(package, set()) - after.get(package, set()))
+        come = sorted(after.get(package, set()) - before.get(package, set()))
+        for index in range(max(len(gone), len(come))):
+            found.append(
+                Change(
+                    *package,
+                    gone[index] if index < len(gone) else None,
+                    come[index] if index < len(come) else None,
+                )
+            )
+    return tuple(found)
+
+
+def diff(old_path: Path, new_path: Path, console: Console) -> None:
+    """List what changed between two bundles, or unpacked ones."""
+    old, old_id = manifest_of(old_path)
+    new, new_id = manifest_of(new_path)
+    found = changes(old, new)
+    rows = Base.of(old_id, old).rows
+    lacking = [file for file in new.files if file[:4] not in rows]
+    if console.as_json:
+        answer: dict[str, Any] = {
+            "old": {"id": old_id, "key": old.head.key, "size": old.size()},
+            "new": {"id": new_id, "key": new.head.key, "size": new.size()},
+            "new_files": len(lacking),
+            "new_size": sum(file.size for file in lacking),
+        }
+        for kind in ("added", "removed", "changed"):
+            answer[kind] = [_record(change) for change in found if change.kind == kind]
+        console.answer_json(answer)
+        return
+    for line in _table(found):
+        console.answer(line)
+    counts = dict.fromkeys(("added", "removed", "changed"), 0)
+    for change in found:
+        counts[change.kind] += 1
+    console.answer(
+        ", ".join(f"{count} {kind}" for kind, count in counts.items())
+        + f"; {human(old.size())} -> {human(new.size())}, "
+        f"of which {human(sum(file.size for file in lacking))} in {len(lacking)} files are new"
+    )
+
+
+def _releases(manifest: Manifest) -> dict[Package, set[Release]]:
+    found: dict[Package, set[Release]] = {}
+    for record in manifest.head.artifacts:
+        size = record.get("size")
+        release = (
+            str(record.get("version", "")),
+            str(record.get("sha256", "")),
+            size if isinstance(size, int) else 0,
+        )
+        package = (str(record.get("format", "")), str(record.get("name", "")))
+        found.setdefault(package, set()).add(release)
+    return found
+
+
+def _record(change: Change) -> Mapping[str, Json]:
+    record: dict[str, Json] = {"format": change.format, "name": change.name}
+    for word, release in (("old", change.old), ("new", change.new)):
+        if release is not None:
+            version, sha256, size = release
+            record[word] = {"version": version, "sha256": sha256, "size": size}
+    return record
+
+
+def _table(found: Iterable[Change]) -> list[str]:
+    signs = {"added": "+", "removed": "-", "changed": "~"}
+    rows = [
+        (
+            signs[change.kind],
+            change.format,
+            change.name,
+            " -> ".join(release[0] for release in (change.old, change.new) if release),
+            " -> ".join(human(release[2]) for release in (change.old, change.new) if release),
+            f"{'-' if change.growth < 0 else '+'}{human(abs(change.growth))}",
+        )
+        for change in found
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]

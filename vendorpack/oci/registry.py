@@ -1,0 +1,275 @@
+"""A repository of a registry: the OCI distribution API, as far as bundles need it.
+
+Nothing that comes from here is believed: a manifest has the digest of its own bytes, and
+whoever downloads a blob compares it with the digest that the manifest has for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Final, TypeVar
+
+from vendorpack.errors import FetchError
+from vendorpack.fetch.http import Download, Response, Upload
+from vendorpack.model import Access, Credential
+from vendorpack.oci.image import INDEX_TYPE, MANIFEST_TYPE, MAX_MANIFEST, Descriptor, digest_of
+from vendorpack.oci.logins import Sought
+from vendorpack.oci.reference import Reference
+from vendorpack.oci.tokens import Connect, fetch_token, parse_challenge
+from vendorpack.policy import Policy
+from vendorpack.redact import redact_url
+
+T = TypeVar("T")
+
+_CHUNK: Final = 256 << 10
+_CODE = re.compile(r"[A-Z_]{1,40}")
+_ANY_MANIFEST: Final = f"{MANIFEST_TYPE}, {INDEX_TYPE}, */*;q=0.1"
+
+
+class _DeniedError(Exception):
+    """The registry answered 401 or 403."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(response.status)
+        self.response = response
+
+
+class Repository:
+    """A conversation with one repository; an asynchronous context manager.
+
+    Logs in when the registry asks for it, and again when a token has run out. Every method
+    raises `FetchError`, and `PolicyError` where the registry sends us where we may not go.
+    """
+
+    def __init__(
+        self,
+        reference: Reference,
+        *,
+        connect: Connect,
+        find_login: Callable[[], Sought],
+        writing: bool = False,
+    ) -> None:
+        """`find_login` is called once, if the registry asks for a login at all."""
+        self.reference = reference
+        self._connect = connect
+        self._find_login = find_login
+        self._actions = "pull,push" if writing else "pull"
+        self._policy = Policy(origins=frozenset({reference.origin}))
+        self._client = connect(Access(), self._policy)
+        self._sought: Sought | None = None
+
+    async def __aenter__(self) -> Repository:
+        await self._client.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._client.__aexit__(kind, error, trace)
+
+    async def manifest(self, name: str) -> bytes | None:
+        """The manifest under a tag or digest; None if there is none.
+
+        Of a digest, the bytes have it.
+        """
+        url = f"{self.reference.base}/manifests/{name}"
+        headers = {"Accept": _ANY_MANIFEST}
+        response = await self._ask("GET", url, headers, accepted=[200, 404], max_size=MAX_MANIFEST)
+        if response.status == 404:
+            return None
+        if name.startswith("sha256:") and digest_of(response.body) != name:
+            raise FetchError(
+                "the registry sends another manifest than was asked for",
+                where=f"{redact_url(url)}\nit has {digest_of(response.body)}",
+                fix="Do not use it: it was changed in the registry, or on its way here.",
+            )
+        return response.body
+
+    async def put_manifest(self, name: str, manifest: bytes) -> None:
+        """Store a manifest, and point a tag at it if `name` is one."""
+        url = f"{self.reference.base}/manifests/{name}"
+        upload = Upload(len(manifest), _bytes(manifest), MANIFEST_TYPE)
+        await self._ask("PUT", url, accepted=[200, 201, 202], upload=upload)
+
+    async def has_blob(self, digest: str) -> bool:
+        """Whether the repository has a blob."""
+        url = f"{self.reference.base}/blobs/{digest}"
+        return (await self._ask("HEAD", url, accepted=[200, 404])).status == 200
+
+    async def put_blob(self, blob: Descriptor, source: bytes | Path, label: str) -> None:
+        """Upload a blob. A file is sent as it is read, and from its start after a failure."""
+        url = f"{self.reference.base}/blobs/uploads/"
+        content = _bytes(source) if isinstance(source, bytes) else _file(source, blob.size)
+        upload = Upload(blob.size, content)
+
+        async def attempt() -> Response:
+            begun = await self._exchange("POST", url, accepted=[201, 202])
+            location = begun.headers.get("Location")
+            if begun.status == 201:
+                return begun
+            if location is None:
+                raise FetchError("the registry does not say where to upload", where=redact_url(url))
+            joint = "&" if "?" in location else "?"
+            return await self._exchange(
+                "PUT",
+                f"{location}{joint}digest={blob.digest}",
+                accepted=[201, 204],
+                upload=upload,
+                named_by=begun.url,
+            )
+
+        await self._persist(url, label, attempt)
+
+    async def download(self, blob: Descriptor, part: Path, label: str) -> Download:
+        """Fill `part` with a blob, going on with what is there. Nothing is verified."""
+        url = f"{self.reference.base}/blobs/{blob.digest}"
+
+        async def attempt() -> Download:
+            return await self._client.download(
+                [url], part, algorithms=["sha256"], size=blob.size, max_size=blob.size, label=label
+            )
+
+        try:
+            return await attempt()
+        except FetchError as error:
+            if error.status != 401:
+                raise
+        # The token ran out, or was never needed until now: asking anything else gets a new one.
+        if not await self.has_blob(blob.digest):
+            raise FetchError(f"{label}: the registry does not have it", where=url, status=404)
+        return await attempt()
+
+    # -- requests --------------------------------------------------------------------------
+
+    async def _ask(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        accepted: Iterable[int],
+        upload: Upload | None = None,
+        max_size: int = 1 << 20,
+    ) -> Response:
+        async def attempt() -> Response:
+            return await self._exchange(
+                method, url, headers, accepted=accepted, upload=upload, max_size=max_size
+            )
+
+        return await self._persist(url, "", attempt)
+
+    async def _exchange(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        accepted: Iterable[int],
+        upload: Upload | None = None,
+        named_by: str | None = None,
+        max_size: int = 1 << 20,
+    ) -> Response:
+        response = await self._client.exchange(
+            method,
+            url,
+            headers,
+            accepted=[*accepted, 401, 403],
+            upload=upload,
+            named_by=named_by,
+            max_size=max_size,
+        )
+        if response.status in (401, 403):
+            raise _DeniedError(response)
+        return response
+
+    async def _persist(self, url: str, label: str, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Make an attempt, and once more with a login if the registry asks for one."""
+        try:
+            return await self._client.persist(url, label, attempt)
+        except _DeniedError as denied:
+            if not await self._log_in(denied.response):
+                raise self._refused(denied.response) from None
+        try:
+            return await self._client.persist(url, label, attempt)
+        except _DeniedError as denied:
+            raise self._refused(denied.response) from None
+
+    async def _log_in(self, response: Response) -> bool:
+        """Get what the registry asks for, and use it from now on. False if there is no way."""
+        challenge = parse_challenge(response.headers)
+        if response.status != 401 or challenge is None:
+            return False
+        if self._sought is None:
+            self._sought = await asyncio.to_thread(self._find_login)
+        login = self._sought.login
+        if login is not None and login.bearer is not None:
+            header = f"Bearer {login.bearer}"
+        elif challenge.realm is None:
+            if login is None or login.basic is None:
+                return False
+            header = login.basic
+        else:
+            scope = f"repository:{self.reference.repository}:{self._actions}"
+            try:
+                token = await fetch_token(
+                    challenge, scope, login, self.reference.origin, self._connect
+                )
+            except FetchError as error:
+                if error.status in (400, 401, 403):
+                    error.fix = self._how_to_log_in()
+                raise
+            header = f"Bearer {token}"
+        access = Access(credentials=(Credential(self.reference.origin, header),))
+        await self._client.__aexit__(None, None, None)
+        self._client = await self._connect(access, self._policy).__aenter__()
+        return True
+
+    def _refused(self, response: Response) -> FetchError:
+        code = _error_code(response.body)
+        return FetchError(
+            f"the registry refuses: {response.status}" + (f" {code}" if code else ""),
+            where=redact_url(response.url),
+            fix=self._how_to_log_in(),
+            status=response.status,
+        )
+
+    def _how_to_log_in(self) -> str:
+        sought = self._sought.explain() if self._sought is not None else "No login was asked for."
+        return f"{sought}\nLog in with `docker login {self.reference.host}` or the like."
+
+
+def _error_code(body: bytes) -> str | None:
+    """The code of a registry's error, such as DENIED; what it says beyond that is its own."""
+    try:
+        code = json.loads(body)["errors"][0]["code"]
+    except (ValueError, RecursionError, KeyError, IndexError, TypeError):
+        return None
+    return code if isinstance(code, str) and _CODE.fullmatch(code) else None
+
+
+def _bytes(data: bytes) -> Callable[[], AsyncIterator[bytes]]:
+    async def content() -> AsyncIterator[bytes]:
+        yield data
+
+    return content
+
+
+def _file(path: Path, size: int) -> Callable[[], AsyncIterator[bytes]]:
+    """The first `size` bytes: a file that grew meanwhile must not break the protocol."""
+
+    async def content() -> AsyncIterator[bytes]:
+        left = size
+        with path.open("rb", buffering=0) as file:
+            while left and (chunk := file.read(min(_CHUNK, left))):
+                left -= len(chunk)
+                yield chunk
+
+    return content
