@@ -80,6 +80,24 @@ BUILTIN = (
         lockfiles=("poetry.lock",),
     ),
     Room(
+        name="pipenv",
+        module="vendorpack.formats.pipenv",
+        family="python",
+        lockfiles=("Pipfile.lock",),
+    ),
+    Room(
+        name="pdm",
+        module="vendorpack.formats.pdm",
+        family="python",
+        lockfiles=("pdm.lock",),
+    ),
+    Room(
+        name="pip",
+        module="vendorpack.formats.pip",
+        family="python",
+        lockfiles=("pylock.toml", "pylock.*.toml", "requirements.txt", "requirements*.txt"),
+    ),
+    Room(
         name="cargo",
         module="vendorpack.formats.cargo",
         family="cargo",

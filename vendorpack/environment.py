@@ -13,6 +13,7 @@ from typing import Final
 
 from vendorpack.errors import UnsupportedError, UsageError
 from vendorpack.model import Environment, Variable
+from vendorpack.redact import redact_url
 
 ENV_NAME: Final = "vendorpack.env"
 
@@ -59,7 +60,11 @@ def join(environments: Iterable[Environment]) -> Environment:
                     fix="Pack them into a bundle each.",
                 )
         for url, path in environment.git_sources:
-            git[url] = path
+            if git.setdefault(url, path) != path:
+                raise UnsupportedError(
+                    f"two formats need repositories of their own for {redact_url(url)}",
+                    fix="Pack them into a bundle each.",
+                )
     return Environment(tuple(sorted(variables.values())), tuple(sorted(git.items())))
 
 
