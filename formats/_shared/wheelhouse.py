@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -54,8 +55,7 @@ def layout(packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
             if artifact.remote not in seen:
                 seen.add(artifact.remote)
                 commits = [*repositories[artifact.remote].values()]
-                folder = repository_folder(artifact.remote)
-                yield from bare_repository(folder, commits, workshop, _refs(commits))
+                yield from _repository(artifact.remote, commits, workshop)
         elif isinstance(artifact, Distribution):
             yield from _files(one, artifact, workshop)
 
@@ -96,10 +96,21 @@ def repository_folder(remote: str) -> str:
     return f"{_GIT}/{plain}-{hashlib.sha256(remote.encode()).hexdigest()[:16]}"
 
 
-def _refs(commits: Sequence[Packed]) -> Mapping[str, str]:
-    """A branch for each commit: pip clones, and only then asks for a commit by its id."""
+def _repository(remote: str, commits: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
+    """A bare repository as pip wants it.
+
+    With a branch for each commit: pip clones, and only then asks for a commit by its id. Where
+    the history ends is said by `info/grafts`, not by `shallow`: pip makes partial clones
+    (`--filter=blob:none`), and git 2.39 takes minutes for one of a shallow repository.
+    """
+    folder = repository_folder(remote)
     ids = sorted(commit_of(one.artifact).hex() for one in commits)
-    return {"refs/heads/master": ids[0]} | {f"refs/heads/commit-{i}": i for i in ids[1:]}
+    refs = {"refs/heads/master": ids[0]} | {f"refs/heads/commit-{i}": i for i in ids[1:]}
+    entries = {entry.path: entry for entry in bare_repository(folder, commits, workshop, refs)}
+    grafts = f"{folder}/info/grafts"
+    entries[grafts] = replace(entries.pop(f"{folder}/shallow"), path=grafts)
+    for path in sorted(entries):
+        yield entries[path]
 
 
 def _files(one: Packed, artifact: Distribution, workshop: Workshop) -> Iterator[Entry]:

@@ -1,10 +1,11 @@
 """Bundler: `Gemfile.lock` to the folder of gems and the git repositories it installs from.
 
 The bundle's environment points Bundler at both: `BUNDLE_CACHE_PATH`, and for git gems
-`BUNDLE_USER_CACHE` with `BUNDLE_GLOBAL_GEM_CACHE`. `BUNDLE_FROZEN` keeps the lockfile as it is,
-and keeps Bundler from tidying up the folder of gems. At the target:
+`BUNDLE_USER_CACHE` with `BUNDLE_GLOBAL_GEM_CACHE`. `BUNDLE_FROZEN` is part of it: without it,
+Bundler updates the folder of gems after it has installed, and 4.0 the lockfile. At the target:
 
-- The option `--local` is needed up to Bundler 2.6; newer ones find out by themselves.
+- `--local` keeps Bundler from asking a source. A plain `bundle install` does not ask either, as
+  long as nothing is left to resolve (seen with 2.3, 2.6 and 4.0).
 - A project's own `.bundle/config` wins over the environment: one that sets `cache_path` or
   `global_gem_cache` hides the bundle. Packing warns of it.
 - A Bundler of another version than the lockfile's `BUNDLED WITH` looks for that version on the

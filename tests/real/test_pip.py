@@ -149,6 +149,7 @@ def test_a_commit(tmp_path: Path) -> None:
         b"def get_requires_for_build_wheel(*_): return []\n"
     )
     toml = b"[build-system]\nrequires = ['helper']\nbuild-backend = 'back'\nbackend-path = ['.']\n"
+    repository.commit({"readme": b"a commit that is not packed"})
     commit = repository.commit({"sub/pyproject.toml": toml, "sub/back.py": backend})
     info = "demo-1.dist-info/"
     built = wheel(

@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli import Cli
 from tests.corpus import corpus
-from tests.real.clients import PROJECTS, Machine, client, copy_project, extract, miss, pack
+from tests.real.clients import PROJECTS, Machine, client, copy_project, extract, pack
 
 pytestmark = [pytest.mark.real, pytest.mark.network]
 
