@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +35,10 @@ def sha256(data: bytes) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
-def blob(layout: Path, descriptor: Any) -> bytes:
+def blob(layout: Path, descriptor: Mapping[str, Any]) -> bytes:
     """The blob a descriptor names, checked against it."""
-    data = (layout / "blobs/sha256" / descriptor["digest"].removeprefix("sha256:")).read_bytes()
+    name: str = descriptor["digest"].removeprefix("sha256:")
+    data = (layout / "blobs/sha256" / name).read_bytes()
     assert (sha256(data), len(data)) == (descriptor["digest"], descriptor["size"])
     return data
 
@@ -70,7 +71,7 @@ def test_the_layout(npm: World, tmp_path: Path, name: str) -> None:
     assert manifest["config"]["mediaType"] == "application/vnd.oci.image.config.v1+json"
     plain = bundle
     if kind:
-        command = ["zstd", "-dc", tmp_path / name]
+        command = ["zstd", "-dc", str(tmp_path / name)]
         plain = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
     assert config.pop("architecture") in ("amd64", "arm64")
     diff_ids = [sha256(plain)]

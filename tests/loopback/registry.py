@@ -32,6 +32,7 @@ class Registry:
     token_uses: requests that a token is good for. redirect: where blobs are served from in its
     stead. blob: what is answered to a GET of a blob, from its bytes. uploads: what is answered
     to the next uploads, in their stead. located: the start of the addresses to upload to.
+    steals: what somebody else puts under a tag just after us.
     """
 
     auth: str = ""
@@ -45,6 +46,7 @@ class Registry:
     blobs: dict[str, bytes] = field(default_factory=dict)
     manifests: dict[str, bytes] = field(default_factory=dict)
     tags: dict[tuple[str, str], str] = field(default_factory=dict)
+    steals: dict[tuple[str, str], bytes] = field(default_factory=dict)
     scopes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -82,8 +84,9 @@ class Registry:
 
     def _manifest(self, request: Request, repository: str, name: str) -> Reply:
         if request.method == "PUT":
-            digest = _digest(request.body)
-            self.manifests[digest] = request.body
+            manifest = self.steals.get((repository, name), request.body)
+            digest = _digest(manifest)
+            self.manifests[digest] = manifest
             self.tags[repository, name] = digest
             return Reply(status=201)
         digest = self.tags.get((repository, name), name)

@@ -49,6 +49,11 @@ class Reference:
         """The address below which the repository lies, without a slash behind."""
         return f"{self.origin}/v2/{self.repository}"
 
+    @property
+    def is_local(self) -> bool:
+        """Whether the registry is on this machine."""
+        return _is_loopback(self.host)
+
     def at(self, *, tag: str | None = None, digest: str | None = None) -> Reference:
         """The same repository at another tag or digest."""
         return replace(self, tag=tag, digest=digest)

@@ -60,7 +60,9 @@ class Repository:
         self._find_login = find_login
         self._actions = "pull,push" if writing else "pull"
         self._policy = Policy(origins=frozenset({reference.origin}))
-        self._client = connect(Access(), self._policy)
+        # No proxy is asked for what is on this machine, as in Docker.
+        self._proxies = {"http": "", "https": ""} if reference.is_local else {}
+        self._client = connect(Access(proxies=self._proxies), self._policy)
         self._sought: Sought | None = None
 
     async def __aenter__(self) -> Repository:
@@ -227,7 +229,8 @@ class Repository:
                     error.fix = self._how_to_log_in()
                 raise
             header = f"Bearer {token}"
-        access = Access(credentials=(Credential(self.reference.origin, header),))
+        credentials = (Credential(self.reference.origin, header),)
+        access = Access(credentials=credentials, proxies=self._proxies)
         await self._client.__aexit__(None, None, None)
         self._client = await self._connect(access, self._policy).__aenter__()
         return True
