@@ -1,4 +1,4 @@
-"""Deltas, reuse of an older bundle, and diff: as they are typed, over a registry of 200 packages."""
+"""Deltas, reuse of an older bundle, and diff: as typed, over a registry of 200 packages."""
 
 from __future__ import annotations
 
@@ -144,8 +144,8 @@ def test_deltas_can_be_chained(upgrade: Upgrade, cli: Cli, tmp_path: Path) -> No
     assert cli.ok("verify", "chain", "--json").json["id"] == full["id"]
     # The folder of an unpacked bundle is as good a base as its file.
     again = cli.ok("pack", "newest", "--base", "chain", "-o", "nothing.tar.zst", "--json").json
-    with open_bundle(tmp_path / "full.tar.zst") as bundle:
-        assert again["id"] == bundle.id and again["kept"] == len(bundle.manifest.files)
+    with open_bundle(tmp_path / "full.tar.zst") as whole:
+        assert again["id"] == whole.id and again["kept"] == len(whole.manifest.files)
 
 
 def test_a_delta_without_its_base_is_refused(upgrade: Upgrade, cli: Cli, tmp_path: Path) -> None:
@@ -166,6 +166,19 @@ def test_a_delta_without_its_base_is_refused(upgrade: Upgrade, cli: Cli, tmp_pat
     cli.ok("unpack", upgrade.new, "--prefix", "other")
     (tmp_path / "other/vendorpack.env").write_text("damaged")
     assert cli("unpack", upgrade.delta, "--prefix", "other").code == 10
+
+
+def test_native_caches_get_base_and_delta(upgrade: Upgrade, tmp_path: Path) -> None:
+    caches = []
+    for name, command in (
+        ("full", ("unpack", upgrade.new)),
+        ("both", ("unpack", upgrade.delta, "--base", upgrade.old)),
+    ):
+        machine = tmp_path / name
+        (machine / "home").mkdir(parents=True)
+        Cli(machine).ok(*command)
+        caches.append(tree(machine / "home"))
+    assert caches[0] == caches[1] and len(caches[0]) > COUNT
 
 
 def test_a_base_that_was_changed_is_refused(upgrade: Upgrade, cli: Cli, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import importlib.util
 import shutil
@@ -10,20 +11,29 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from tests.cli import Cli
 from tests.npm_world import World, world
+from vendorpack.digest import Digest, Integrity
 from vendorpack.errors import FetchError, UsageError
+from vendorpack.fetch.artifacts import Fetcher
+from vendorpack.model import Artifact, Format, Packed
 from vendorpack.remote.cloud import CloudObjects
 from vendorpack.remote.folder import FolderObjects
 from vendorpack.remote.objects import Objects
-from vendorpack.remote.team import open_objects
+from vendorpack.remote.team import TeamStore, open_objects
+from vendorpack.store import Store
+
+if TYPE_CHECKING:
+    from vendorpack.fetch.http import Client
+    from vendorpack.fetch.part import Download
 
 PACKAGES = {f"p{number}": "1.0.0" for number in range(8)}
 
@@ -120,12 +130,16 @@ def test_objects_are_created_once(
     assert objects.create(name, BytesIO(b"0123456789"))
     assert not objects.create(name, BytesIO(b"other"))
     assert objects.size(name) == 10
+    assert objects.create("empty", BytesIO()) and objects.read("empty", 10) == b""
     assert objects.read(name, 100) == b"0123456789" and objects.read(name, 3, 4) == b"456"
     for limit, data in ((10, b"0123456789"), (4, b"01234")):
         assert objects.save(name, tmp_path / "saved", limit)
         assert (tmp_path / "saved").read_bytes() == data
     if isinstance(objects, FolderObjects):
-        assert sorted(p.name for p in (tmp_path / "team").rglob("*") if p.is_file()) == ["abcd"]
+        assert sorted(p.name for p in (tmp_path / "team").rglob("*") if p.is_file()) == [
+            "abcd",
+            "empty",
+        ]
 
 
 def test_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +173,7 @@ def test_what_one_machine_packed_another_need_not_download(
     assert packed.json["from_team_store"] == 0 and "now in the team store too" in packed.err
 
     npm.server.requests.clear()
-    second = Cli(tmp_path, "store2", {**place.environ, "VENDORPACK_STORE": place.url})
+    second = Cli(tmp_path, "store2", {**place.environ, "VENDORPACK_TEAM_STORE": place.url})
     again = second.ok("pack", project, "-o", "2.tar.zst", "--json")
     assert (again.json["downloaded"], again.json["from_team_store"]) == (0, len(PACKAGES))
     assert npm.server.requests == []
@@ -247,6 +261,49 @@ def test_a_wrong_object_is_refused_and_named(
     assert done.json["downloaded"] == 1 and npm.server.paths == [npm.path("p3", "1.0.0")]
     assert (tmp_path / "1.tar.zst").read_bytes() == (tmp_path / "2.tar.zst").read_bytes()
     assert wrong.read_bytes() == before  # what is there is never changed
+
+
+def test_digests_that_only_a_room_can_compute(tmp_path: Path) -> None:
+    """The room derives the digest from the store's bytes, as it does from the registry's."""
+
+    class Room:
+        def derive(self, artifact: Artifact, algorithm: str, path: Path) -> bytes:
+            assert algorithm == "h9"
+            return path.read_bytes()[::-1]
+
+    async def no_client() -> Client:
+        raise FetchError("no network")
+
+    async def no_git(url: str, part: Path, algorithms: Sequence[str]) -> Download:
+        raise FetchError("no git")
+
+    warnings: list[str] = []
+    here, there = Store(tmp_path / "here"), Store(tmp_path / "there")
+    team = TeamStore(FolderObjects(tmp_path / "team"), lambda *what: warnings.extend(what))
+    integrity = Integrity.of([Digest("h9", b"9876543210")])
+    artifact = Artifact(
+        name="m",
+        version="1",
+        purl="pkg:golang/m@1",
+        url="https://example.com/m",
+        integrity=integrity,
+        where="lock:1",
+    )
+    room = cast("Format", Room())
+    blob = here.keep([b"0123456789"])
+    team.give(integrity, blob, here)
+    fetcher = Fetcher(
+        there, no_client, no_git, nearby=(team,), warn=lambda *what: warnings.extend(what)
+    )
+    assert asyncio.run(fetcher.fetch([artifact], room)) == [Packed(artifact, blob)]
+    assert fetcher.tally.nearby == {team.name: 1} and warnings == []
+    # The index of another digest leads to the same bytes: they are not what is pinned.
+    other = replace(artifact, integrity=Integrity.of([Digest("h9", b"something")]))
+    team.give(other.integrity, blob, here)
+    with pytest.raises(FetchError, match="no network"):
+        asyncio.run(fetcher.fetch([other], room))
+    assert "it is not m 1 as it is pinned; not used" in warnings
+    assert there.find(other.integrity) is None
 
 
 def test_a_wrong_bundle_is_reported_and_not_taken(

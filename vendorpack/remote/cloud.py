@@ -60,8 +60,15 @@ class CloudObjects:
     def read(self, name: str, size: int, offset: int = 0) -> bytes | None:
         """At most `size` bytes of an object; None if there is none."""
         try:
-            got = self._obstore.get(self._store, name, options={"range": (offset, offset + size)})
-            return bytes(got.bytes())[:size]
+            if offset:
+                return bytes(self._obstore.get_range(self._store, name, start=offset, length=size))
+            # No range here: of an empty object there is none.
+            data = bytearray()
+            for chunk in self._obstore.get(self._store, name).stream(min_chunk_size=_CHUNK):
+                data += chunk
+                if len(data) >= size:
+                    break
+            return bytes(data[:size])
         except FileNotFoundError:
             return None
         except self._errors.BaseError as error:
@@ -102,7 +109,7 @@ class CloudObjects:
                 self._obstore.put(self._store, name, content, use_multipart=True)
         except self._errors.AlreadyExistsError:
             return False
-        except self._errors.BaseError as error:
+        except (self._errors.BaseError, FileNotFoundError) as error:  # no such bucket
             raise self._fault(error, name) from None
         return True
 
