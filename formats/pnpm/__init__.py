@@ -7,9 +7,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from vendorpack.formats._shared.npmrc import load_npmrc, load_user_npmrc
 from vendorpack.formats.pnpm import layout as store
@@ -32,6 +34,8 @@ from vendorpack.model import (
     Warning,
     Workshop,
 )
+
+_VERSION: Final = re.compile(rb"^lockfileVersion: *['\"]?(\d{1,4})", re.MULTILINE)
 
 
 class Pnpm(Format):
@@ -73,13 +77,13 @@ class Pnpm(Format):
         )
 
     def fingerprint(self, project: Project, options: Options) -> Mapping[str, Json]:
-        """Targets, development dependencies, the stores asked for, and used scopes' registries."""
+        """Targets, development dependencies, the stores to write, and used scopes' registries."""
         registries = load_registries(project, load_npmrc(project))
         text = project.lock_bytes()
         return {
             "dev": options.dev,
             "targets": [*sorted({str(replace(t, runtimes=())) for t in options.targets})],
-            "stores": [*asked_for(project, options)],
+            "stores": [*_stores(text, asked_for(project, options))],
             "scopes": {
                 scope: registry
                 for scope, registry in sorted(registries.scopes.items())
@@ -130,6 +134,18 @@ class Pnpm(Format):
     def in_use_mark(self, path: str) -> str | None:
         """SQLite's log: what is in it would be replayed over the table that we write."""
         return f"{store.INDEX_DB}-wal" if path.endswith(f"/{store.INDEX_DB}") else None
+
+
+def _stores(lockfile: bytes, asked: tuple[str, ...]) -> tuple[str, ...]:
+    """The stores to write, told from the lockfile's version alone: reading it all takes longer.
+
+    Of a lockfile without a known version, those asked for; `read` will refuse it.
+    """
+    version = _VERSION.search(lockfile)
+    try:
+        return stores_for(int(version[1]), asked) if version else asked
+    except KeyError:
+        return asked
 
 
 def _store_dir(host: Host) -> Path:
