@@ -129,7 +129,7 @@ import os, time
 from vendorpack.shares import run_shares
 
 def work(share, done):
-    print(os.getpid(), flush=True)
+    os.write(1, f"{os.getpid()}\\n".encode())  # one write: lines must not mix
     while True:
         done(1)
         time.sleep(0.01)
@@ -137,9 +137,11 @@ def work(share, done):
 run_shares(work, [1, 2, 3])
 """
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        children = [int(process.stdout.readline()) for _ in range(3)]
-        process.kill()
+        try:
+            assert process.stdout is not None
+            children = [int(process.stdout.readline()) for _ in range(3)]
+        finally:
+            process.kill()
     deadline = time.monotonic() + 20
     while any(running(pid) for pid in children):
         assert time.monotonic() < deadline

@@ -137,6 +137,29 @@ def test_the_same_pack_again_is_the_same(real_cli: Cli, bundles: Path) -> None:
     assert (bundles / "a.tar.zst").read_bytes() == (bundles / "b.tar.zst").read_bytes()
 
 
+@pytest.mark.network
+def test_a_build_lock_keeps_what_sdists_are_built_with(tmp_path: Path) -> None:
+    """Packing again, from an empty store, gives the same bytes; and a comment is kept."""
+    app = copy_project(PROJECTS / "hello-pip", tmp_path / "app")
+    options = ("--target", f"{this_machine()}-py3.11", "--pip-build-lock", "build.toml")
+    lock = app / "build.toml"
+    made = []
+    for number in range(2):
+        cli = Cli(tmp_path, f"store{number}")
+        bundle = tmp_path / f"{number}.tar.zst"
+        pack(cli, app / "requirements.txt", *options, "-o", bundle)
+        made.append((lock.read_bytes(), bundle.read_bytes()))
+        if number == 0:
+            assert "setuptools-scm" in lock.read_text()
+            lock.write_text("# ours\n" + lock.read_text())
+            pack(cli, app / "requirements.txt", *options, "-o", bundle)
+            assert lock.read_text().startswith("# ours\n")
+            made = [(lock.read_bytes(), bundle.read_bytes())]
+    assert made[0] == made[1]
+    key = cli.ok("key", app / "requirements.txt", *options).out.strip()
+    assert cli.ok("show", bundle, "--json").json["key"] == key
+
+
 def test_a_commit(tmp_path: Path) -> None:
     """A git requirement whose build needs a wheel, installed without its remote."""
     client_pip = pip("26")

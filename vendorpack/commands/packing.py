@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from vendorpack import environment, temporary
 from vendorpack.bundle.manifest import Head, LockfileHash
@@ -27,7 +27,8 @@ from vendorpack.commands.storing import store_folder
 from vendorpack.console import Console
 from vendorpack.discover import Found
 from vendorpack.environment import ENV_NAME
-from vendorpack.errors import UsageError, VendorpackError
+from vendorpack.errors import StoreError, UsageError, VendorpackError
+from vendorpack.fetch.artifacts import Tally
 from vendorpack.key import Keyed, compute_key
 from vendorpack.model import Access, Entry, Host, Json, Options
 from vendorpack.pack import (
@@ -50,6 +51,8 @@ from vendorpack.store import Store
 if TYPE_CHECKING:
     from vendorpack.fetch.http import Client
 
+
+T = TypeVar("T")
 
 DEFAULT_MTIME = 315619200
 """1980-01-02 UTC, in seconds. Zip files, which source builds make of what was unpacked, cannot
@@ -122,9 +125,9 @@ def make(
     with open_places(request.reuse, request.team_store, console) as places:
         run = _run(request, console, places)
 
-        def write(gathered: Gathered) -> Written:
-            nonlocal keyed
-            keyed = _record(request, gathered, run, keyed)
+        def write(gathered: Gathered) -> Written | None:
+            if _record(gathered, run):
+                return None
             run.progress.start("packing", None, "files")
             return write_bundle(
                 output,
@@ -140,6 +143,9 @@ def make(
             )
 
         written = with_repair(run, locked, write)
+        if written is None:
+            keyed = compute_key(request.found, request.options)
+            written = _with_records(request, run, write)
         run.progress.finish()
         if places.team is not None and base is None and not uncompressed:
             given = places.team.give_bundle(keyed.key, output, written.id)
@@ -215,9 +221,9 @@ def download(request: Request, console: Console, prefix: Path | None) -> None:
     with open_places(request.reuse, request.team_store, console) as places:
         run = _run(request, console, places)
 
-        def install(gathered: Gathered) -> str:
-            nonlocal keyed
-            keyed = _record(request, gathered, run, keyed)
+        def install(gathered: Gathered) -> str | None:
+            if _record(gathered, run):
+                return None
             run.progress.start("writing", None, "files")
             sections = _sections(gathered, run.store)
             if prefix is None:
@@ -246,6 +252,9 @@ def download(request: Request, console: Console, prefix: Path | None) -> None:
             )
 
         result = with_repair(run, locked, install)
+        if result is None:
+            keyed = compute_key(request.found, request.options)
+            result = _with_records(request, run, install)
         run.progress.finish()
     console.say(
         f"{run.tally.downloaded} downloaded ({human(run.tally.bytes_downloaded)}), "
@@ -292,8 +301,8 @@ def _run(request: Request, console: Console, places: Places) -> Run:
     )
 
 
-def _record(request: Request, gathered: Gathered, run: Run, keyed: Keyed) -> Keyed:
-    """Write the side files that were asked for, and return the key, which they are a part of."""
+def _record(gathered: Gathered, run: Run) -> bool:
+    """Write the side files that were asked for; whether any of them is new or changed."""
     changed = {
         path: content
         for path, content in sorted(side_files(gathered, run.store).items())
@@ -309,7 +318,19 @@ def _record(request: Request, gathered: Gathered, run: Run, keyed: Keyed) -> Key
             temporary.remove(name)
             raise
         run.say(f"{path}: written")
-    return compute_key(request.found, request.options) if changed else keyed
+    return bool(changed)
+
+
+def _with_records(request: Request, run: Run, work: Callable[[Gathered], T | None]) -> T:
+    """Do the work from the side files just written: as the next run will, so to the same bytes."""
+    again = replace(run, tally=Tally())  # all of it is in the store now
+    result = with_repair(again, read_all(request.found, request.options), work)
+    if result is None:
+        raise StoreError(
+            "a file that was just written beside a lockfile has changed",
+            fix="Does another run write it at the same time? Run the command again.",
+        )
+    return result
 
 
 def _existing(
