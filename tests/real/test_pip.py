@@ -143,21 +143,20 @@ def test_a_build_lock_keeps_what_sdists_are_built_with(tmp_path: Path) -> None:
     app = copy_project(PROJECTS / "hello-pip", tmp_path / "app")
     options = ("--target", f"{this_machine()}-py3.11", "--pip-build-lock", "build.toml")
     lock = app / "build.toml"
-    made = []
-    for number in range(2):
-        cli = Cli(tmp_path, f"store{number}")
-        bundle = tmp_path / f"{number}.tar.zst"
-        pack(cli, app / "requirements.txt", *options, "-o", bundle)
-        made.append((lock.read_bytes(), bundle.read_bytes()))
-        if number == 0:
-            assert "setuptools-scm" in lock.read_text()
-            lock.write_text("# ours\n" + lock.read_text())
-            pack(cli, app / "requirements.txt", *options, "-o", bundle)
-            assert lock.read_text().startswith("# ours\n")
-            made = [(lock.read_bytes(), bundle.read_bytes())]
-    assert made[0] == made[1]
-    key = cli.ok("key", app / "requirements.txt", *options).out.strip()
-    assert cli.ok("show", bundle, "--json").json["key"] == key
+    first, second = (Cli(tmp_path, store) for store in ("store1", "store2"))
+    requirements, bundle = app / "requirements.txt", tmp_path / "deps.tar.zst"
+    pack(first, requirements, *options, "-o", bundle)
+    assert "setuptools-scm" in lock.read_text()
+    unchanged = (lock.read_bytes(), bundle.read_bytes())
+    bundle.unlink()
+    pack(second, requirements, *options, "-o", bundle)
+    assert (lock.read_bytes(), bundle.read_bytes()) == unchanged
+    key = second.ok("key", requirements, *options).out.strip()
+    assert second.ok("show", bundle, "--json").json["key"] == key
+
+    lock.write_text("# ours\n" + lock.read_text())
+    pack(second, requirements, *options, "-o", bundle)
+    assert lock.read_text().startswith("# ours\n")
 
 
 def test_a_commit(tmp_path: Path) -> None:
