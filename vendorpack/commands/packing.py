@@ -199,7 +199,7 @@ def plan(request: Request, console: Console) -> None:
     policy = Policy(origins, request.policy.allow_hosts)
     policy.check_hosts(a for item in locked for a in item.lockfile.artifacts)
     records = [
-        {"format": item.room.name, **plan_record(artifact, item.room.name)}
+        plan_record(artifact, item.room.name)
         for item in locked
         for artifact in item.lockfile.artifacts
     ]
