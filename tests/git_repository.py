@@ -1,4 +1,4 @@
-"""Git repositories for tests to fetch from."""
+"""Git repositories for tests to fetch from, in a folder or over HTTP."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+
+from tests.loopback import Reply, Request
 
 SETTINGS = {
     "GIT_CONFIG_GLOBAL": os.devnull,
@@ -48,3 +50,36 @@ class Repository:
         self.git("add", "--all")
         self.git("commit", "-q", "--allow-empty", "-m", "x")
         return self.git("rev-parse", "HEAD")
+
+
+def git_over_http(folder: Path, path: str, request: Request) -> Reply:
+    """What a web server does with git's own CGI program."""
+    done = subprocess.run(
+        ["git", "http-backend"],
+        input=request.body,
+        env={
+            "PATH": os.environ["PATH"],
+            "GIT_PROJECT_ROOT": str(folder),
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_COUNT": "2",
+            "GIT_CONFIG_KEY_0": "uploadpack.allowAnySHA1InWant",
+            "GIT_CONFIG_VALUE_0": "true",
+            "GIT_CONFIG_KEY_1": "safe.directory",
+            "GIT_CONFIG_VALUE_1": "*",
+            "PATH_INFO": f"/{path}",
+            "QUERY_STRING": request.target.partition("?")[2],
+            "REQUEST_METHOD": request.method,
+            "CONTENT_TYPE": request.headers.get("content-type", ""),
+            "CONTENT_LENGTH": str(len(request.body)),
+            "HTTP_CONTENT_ENCODING": request.headers.get("content-encoding", ""),
+            "GIT_PROTOCOL": request.headers.get("git-protocol", ""),
+            "REMOTE_ADDR": "127.0.0.1",
+        },
+        capture_output=True,
+        check=True,
+    )
+    head, _, body = done.stdout.partition(b"\r\n\r\n")
+    headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
+    status = int(headers.pop("Status", "200").split()[0])
+    return Reply(body, status, headers)

@@ -70,6 +70,14 @@ AllowWeak = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME", help="Accept this package with a sha1 or md5 hash only."),
 ]
+GitConfig = Annotated[
+    bool,
+    typer.Option(
+        "--git-config",
+        envvar="VENDORPACK_GIT_CONFIG",
+        help="Let git read your own configuration: credential helpers, insteadOf, ssh commands.",
+    ),
+]
 StoreDir = Annotated[
     Path | None,
     typer.Option(envvar="VENDORPACK_STORE_DIR", help="The local store (default: user's cache)."),

@@ -116,6 +116,8 @@ class Run:
     warn: Callable[[str, str], None]
     tally: Tally = field(default_factory=Tally)
     nearby: tuple[Nearby, ...] = ()
+    git_config: bool = False
+    """Whether git may read the user's own configuration."""
 
 
 def read_all(found: Sequence[Found], options: Options) -> tuple[Locked, ...]:
@@ -155,7 +157,13 @@ async def gather(run: Run, locked: Sequence[Locked]) -> Gathered:
             from vendorpack.fetch.commits import download_commit  # noqa: PLC0415 - seldom needed
 
             return await download_commit(
-                url, part, algorithms=algorithms, access=access, environ=run.environ
+                url,
+                part,
+                algorithms=algorithms,
+                access=access,
+                environ=run.environ,
+                keep_config=run.git_config,
+                plain_http=any(host.startswith("http://") for host in policy.allow_hosts),
             )
 
         fetcher = Fetcher(

@@ -63,8 +63,9 @@ hold an earlier time (in any time zone): with 0 flit's builds fail."""
 class Request:
     """What `pack` and `download` were asked for.
 
-    reuse: an older bundle to take artifacts from. team_store: address of a team's store. base:
-    the bundle that the new one shall be a delta on.
+    git_config: whether git may read the user's configuration. reuse: an older bundle to take
+    artifacts from. team_store: address of a team's store. base: the bundle that the new one shall
+    be a delta on.
     """
 
     found: Sequence[Found]
@@ -73,6 +74,7 @@ class Request:
     store_dir: Path | None
     jobs: int
     host: Host
+    git_config: bool = False
     reuse: Path | None = None
     team_store: str | None = None
     base: Path | None = None
@@ -125,9 +127,7 @@ def make(
     with open_places(request.reuse, request.team_store, console) as places:
         run = _run(request, console, places)
 
-        def write(gathered: Gathered) -> Written | None:
-            if _record(gathered, run):
-                return None
+        def write(keyed: Keyed, gathered: Gathered) -> Written:
             run.progress.start("packing", None, "files")
             return write_bundle(
                 output,
@@ -142,10 +142,7 @@ def make(
                 base=base,
             )
 
-        written = with_repair(run, locked, write)
-        if written is None:
-            keyed = compute_key(request.found, request.options)
-            written = _with_records(request, run, write)
+        keyed, written = _carry_out(request, run, keyed, locked, write)
         run.progress.finish()
         if places.team is not None and base is None and not uncompressed:
             given = places.team.give_bundle(keyed.key, output, written.id)
@@ -221,9 +218,7 @@ def download(request: Request, console: Console, prefix: Path | None) -> None:
     with open_places(request.reuse, request.team_store, console) as places:
         run = _run(request, console, places)
 
-        def install(gathered: Gathered) -> str | None:
-            if _record(gathered, run):
-                return None
+        def install(keyed: Keyed, gathered: Gathered) -> str:
             run.progress.start("writing", None, "files")
             sections = _sections(gathered, run.store)
             if prefix is None:
@@ -251,10 +246,7 @@ def download(request: Request, console: Console, prefix: Path | None) -> None:
                 ),
             )
 
-        result = with_repair(run, locked, install)
-        if result is None:
-            keyed = compute_key(request.found, request.options)
-            result = _with_records(request, run, install)
+        keyed, result = _carry_out(request, run, keyed, locked, install)
         run.progress.finish()
     console.say(
         f"{run.tally.downloaded} downloaded ({human(run.tally.bytes_downloaded)}), "
@@ -298,7 +290,37 @@ def _run(request: Request, console: Console, places: Places) -> Run:
         say=console.say,
         warn=console.warn,
         nearby=places.nearby,
+        git_config=request.git_config,
     )
+
+
+def _carry_out(
+    request: Request,
+    run: Run,
+    keyed: Keyed,
+    locked: Sequence[Locked],
+    work: Callable[[Keyed, Gathered], T],
+) -> tuple[Keyed, T]:
+    """Gather, write the side files that were asked for, and do the work.
+
+    Where that wrote a side file, all is done from it, under its key: as the next run will, so to
+    the same bytes.
+    """
+
+    def attempt(gathered: Gathered) -> T | None:
+        return None if _record(gathered, run) else work(keyed, gathered)
+
+    result = with_repair(run, locked, attempt)
+    if result is None:
+        keyed = compute_key(request.found, request.options)
+        again = replace(run, tally=Tally())  # all of it is in the store now
+        result = with_repair(again, read_all(request.found, request.options), attempt)
+    if result is None:
+        raise StoreError(
+            "a file that was just written beside a lockfile has changed",
+            fix="Does another run write it at the same time? Run the command again.",
+        )
+    return keyed, result
 
 
 def _record(gathered: Gathered, run: Run) -> bool:
@@ -319,18 +341,6 @@ def _record(gathered: Gathered, run: Run) -> bool:
             raise
         run.say(f"{path}: written")
     return bool(changed)
-
-
-def _with_records(request: Request, run: Run, work: Callable[[Gathered], T | None]) -> T:
-    """Do the work from the side files just written: as the next run will, so to the same bytes."""
-    again = replace(run, tally=Tally())  # all of it is in the store now
-    result = with_repair(again, read_all(request.found, request.options), work)
-    if result is None:
-        raise StoreError(
-            "a file that was just written beside a lockfile has changed",
-            fix="Does another run write it at the same time? Run the command again.",
-        )
-    return result
 
 
 def _existing(

@@ -24,20 +24,25 @@ async def download_commit(
     algorithms: Iterable[str],
     access: Access,
     environ: Mapping[str, str],
+    keep_config: bool,
+    plain_http: bool,
 ) -> Download:
     """Fill `part` with the commit's canonical pack. The caller proves that it is the commit.
 
     The policy has judged the address already: plain http is only spoken where that let it
-    through. Raises what `fetch_commit` does.
+    through. keep_config: let git read the user's own configuration. plain_http: whether that may
+    lead to plain http. Raises what `fetch_commit` does.
     """
     address = GitAddress.parse(url)
-    protocols = (*PROTOCOLS, "http") if address.url.startswith("http:") else PROTOCOLS
+    http = address.url.startswith("http:") or (keep_config and plain_http)
+    protocols = (*PROTOCOLS, "http") if http else PROTOCOLS
     await fetch_commit(
         address,
         part,
         environ=environ,
         protocols=protocols,
         authorization=_authorization(address.url, access),
+        keep_config=keep_config,
     )
     return await asyncio.to_thread(_read, part, url, algorithms)
 

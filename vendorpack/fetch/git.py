@@ -63,6 +63,10 @@ _OUT_OF_REACH: Final = re.compile(
     "repository .*not found|not appear to be a git repository|not allowed|connection|timed out",
     re.IGNORECASE,
 )
+_ADVICE: Final = (
+    "Where git needs your own configuration for this host (a credential helper, insteadOf, an ssh "
+    "command), say --git-config."
+)
 _TYPES: Final = {b"commit": 1, b"tree": 2, b"blob": 3}
 _BLOCK: Final = 65535
 
@@ -114,7 +118,7 @@ async def fetch_commit(
     with tempfile.TemporaryDirectory(prefix=out.name + ".", dir=out.parent) as work:
         settings = _environment(environ, Path(work), protocols, keep_config=keep_config)
         settings |= _authorized(url, authorization or userinfo_header)
-        git = _Git(Path(work), settings, seconds, shown)
+        git = _Git(Path(work), settings, seconds, shown, keep_config)
         await _fetch_objects(git, url, address)
         await _write_pack(git, address.commit, out)
 
@@ -195,6 +199,8 @@ class _Git:
     environ: Mapping[str, str]
     seconds: float
     shown: str
+    configured: bool
+    """Whether it reads the user's own configuration."""
 
     @contextlib.asynccontextmanager
     async def start(
@@ -272,6 +278,8 @@ async def _fetch_objects(git: _Git, url: str, address: GitAddress) -> None:
         except FetchError as error:
             failure = error
             if _OUT_OF_REACH.search(error.what):
+                if not git.configured:
+                    error.fix = _ADVICE
                 raise
             continue
         failure = None

@@ -6,13 +6,12 @@ import base64
 import gzip
 import hashlib
 import io
-import os
-import subprocess
 import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.git_repository import git_over_http
 from tests.loopback import Reply, Request, Server
 
 
@@ -128,39 +127,6 @@ def gem_world(folder: Path, sources: Iterable[str] = ("main",)) -> GemWorld:
         return Reply(b"no such source", 404) if source is None else source.answer(path, request)
 
     return GemWorld(Server({}, default=answer), folder, known)
-
-
-def git_over_http(folder: Path, path: str, request: Request) -> Reply:
-    """What a web server does with git's own CGI program."""
-    done = subprocess.run(
-        ["git", "http-backend"],
-        input=request.body,
-        env={
-            "PATH": os.environ["PATH"],
-            "GIT_PROJECT_ROOT": str(folder),
-            "GIT_HTTP_EXPORT_ALL": "1",
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_CONFIG_COUNT": "2",
-            "GIT_CONFIG_KEY_0": "uploadpack.allowAnySHA1InWant",
-            "GIT_CONFIG_VALUE_0": "true",
-            "GIT_CONFIG_KEY_1": "safe.directory",
-            "GIT_CONFIG_VALUE_1": "*",
-            "PATH_INFO": f"/{path}",
-            "QUERY_STRING": request.target.partition("?")[2],
-            "REQUEST_METHOD": request.method,
-            "CONTENT_TYPE": request.headers.get("content-type", ""),
-            "CONTENT_LENGTH": str(len(request.body)),
-            "HTTP_CONTENT_ENCODING": request.headers.get("content-encoding", ""),
-            "GIT_PROTOCOL": request.headers.get("git-protocol", ""),
-            "REMOTE_ADDR": "127.0.0.1",
-        },
-        capture_output=True,
-        check=True,
-    )
-    head, _, body = done.stdout.partition(b"\r\n\r\n")
-    headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
-    status = int(headers.pop("Status", "200").split()[0])
-    return Reply(body, status, headers)
 
 
 def lock_text(
