@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
-from tests.loopback import Reply, Request
+from tests.loopback import Reply, Request, Server
+from tests.real.clients import tool
 
 SETTINGS = {
     "GIT_CONFIG_GLOBAL": os.devnull,
@@ -25,6 +27,7 @@ class Repository:
     """A work tree with its own git configuration and clock."""
 
     def __init__(self, folder: Path, object_format: str = "sha1") -> None:
+        tool("git")
         self.folder = folder
         self.url = f"file://{folder}"
         self.git("init", "-q", "-b", "main", f"--object-format={object_format}", str(folder))
@@ -50,6 +53,17 @@ class Repository:
         self.git("add", "--all")
         self.git("commit", "-q", "--allow-empty", "-m", "x")
         return self.git("rev-parse", "HEAD")
+
+    def publish(self, folder: Path) -> None:
+        """Make a bare copy in a folder that `git_server` serves, or is to serve."""
+        self.git("clone", "-q", "--bare", ".", str(folder / f"{self.folder.name}.git"))
+
+
+@contextmanager
+def git_server(folder: Path) -> Iterator[str]:
+    """The address that serves the bare repositories of a folder, while it lasts."""
+    with Server({}, default=lambda asked: git_over_http(folder, asked.path[1:], asked)) as server:
+        yield server.url
 
 
 def git_over_http(folder: Path, path: str, request: Request) -> Reply:

@@ -10,6 +10,8 @@ def main() -> None:
     """Run the command line. SIGTERM ends a run as Ctrl-C does: cleanly, and resumable."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            raise KeyboardInterrupt  # a script's job in the background, where Ctrl-C is not meant
         signal.raise_signal(signal.SIGINT)
 
     signal.signal(signal.SIGTERM, interrupt)

@@ -43,6 +43,7 @@ from vendorpack.options import (
     StoreDir,
     Target,
     TeamStore,
+    checked_output,
     key_of_this_folder,
     policy_of,
     selected,
@@ -122,6 +123,7 @@ def options_of_all(
 @app.command(context_settings=ROOM_OPTIONS)
 @guarded
 def pack(
+    context: typer.Context,
     paths: Paths = None,
     output: Annotated[
         Path | None,
@@ -181,11 +183,15 @@ def pack(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Download, verify and pack all that the lockfiles pin into one bundle."""
+    """Download and verify all that lockfiles pin, into one bundle."""
     from vendorpack.commands import packing  # noqa: PLC0415
 
+    if output is not None:
+        checked_output(output)
     console = Console(quiet=quiet, as_json=as_json)
-    found, options = selected(paths, target, all_targets, no_dev, group, recursive, format_name)
+    found, options = selected(
+        context, paths, target, all_targets, no_dev, group, recursive, format_name
+    )
     request = packing.Request(
         found=found,
         options=options,
@@ -224,7 +230,10 @@ def push(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Put a bundle into a container registry, as an image that it is the only layer of."""
+    """Put a bundle into a container registry, as an image.
+
+    The bundle is the image's only layer, byte for byte.
+    """
     from vendorpack.commands import registry  # noqa: PLC0415
 
     console = Console(quiet=quiet, as_json=as_json)
@@ -248,10 +257,15 @@ def pull(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Get a bundle from a container registry, and verify it and its key."""
+    """Get a bundle from a container registry, and verify it.
+
+    Where the tag is a key, the bundle must have it.
+    """
     from vendorpack.commands import registry  # noqa: PLC0415
 
     console = Console(quiet=quiet, as_json=as_json)
+    if output is not None:
+        checked_output(output)
     registry.pull(source, output, key_of_this_folder, store_dir, console, this_host())
 
 
@@ -270,7 +284,7 @@ def unpack(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Verify a bundle and put its files where the clients find them."""
+    """Verify a bundle and put its files where clients find them."""
     from vendorpack.commands import using  # noqa: PLC0415
 
     expected = using.Expected(expect_key, tuple(lockfile or ()))
@@ -281,6 +295,7 @@ def unpack(
 @app.command(context_settings=ROOM_OPTIONS)
 @guarded
 def download(
+    context: typer.Context,
     paths: Paths = None,
     prefix: Prefix = None,
     target: Target = None,
@@ -299,10 +314,12 @@ def download(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Download and verify straight into the clients' own caches, without a bundle."""
+    """Download straight into the clients' caches, with no bundle."""
     from vendorpack.commands import packing  # noqa: PLC0415
 
-    found, options = selected(paths, target, all_targets, no_dev, group, recursive, format_name)
+    found, options = selected(
+        context, paths, target, all_targets, no_dev, group, recursive, format_name
+    )
     request = packing.Request(
         found=found,
         options=options,
@@ -319,6 +336,7 @@ def download(
 @app.command(context_settings=ROOM_OPTIONS)
 @guarded
 def key(
+    context: typer.Context,
     paths: Paths = None,
     target: Target = None,
     all_targets: AllTargets = False,
@@ -331,7 +349,9 @@ def key(
     """Print the lockfile hash that names the bundle. Needs no network."""
     from vendorpack.key import compute_key  # noqa: PLC0415
 
-    found, options = selected(paths, target, all_targets, no_dev, group, recursive, format_name)
+    found, options = selected(
+        context, paths, target, all_targets, no_dev, group, recursive, format_name
+    )
     keyed = compute_key(found, options)
     console = Console(as_json=as_json)
     if as_json:
@@ -357,7 +377,7 @@ def verify(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Check every byte of a bundle, or of the folder that one was unpacked to."""
+    """Check every byte of a bundle, or of an unpacked one."""
     from vendorpack.commands import using  # noqa: PLC0415
 
     expected = using.Expected(expect_key, tuple(lockfile or ()))
@@ -367,7 +387,7 @@ def verify(
 @app.command()
 @guarded
 def diff(old: BundleOrFolder, new: BundleOrFolder, as_json: Json = False) -> None:
-    """List the packages that were added, removed or changed between two bundles."""
+    """List packages added, removed or changed between two bundles."""
     from vendorpack.commands import delta  # noqa: PLC0415
 
     delta.diff(old, new, Console(as_json=as_json))
@@ -414,7 +434,7 @@ def run(
     lockfile: ForLockfile = None,
     quiet: Quiet = False,
 ) -> None:
-    """Unpack a bundle to a cache, set the environment and run a command in it."""
+    """Unpack a bundle to a cache and run a command with it."""
     from vendorpack.commands import using  # noqa: PLC0415
 
     expected = using.Expected(expect_key, tuple(lockfile or ()))
@@ -458,6 +478,7 @@ def store_prune(
 @store_app.command("get", context_settings=ROOM_OPTIONS)
 @guarded
 def store_get(
+    context: typer.Context,
     paths: Paths = None,
     team_store: TeamStore = None,
     output: Annotated[
@@ -472,12 +493,19 @@ def store_get(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Get the bundle for these lockfiles from a team's store, and verify it and its key."""
+    """Get the bundle for these lockfiles from a team's store.
+
+    It is verified, and its key too.
+    """
     from vendorpack.commands import sharing  # noqa: PLC0415
     from vendorpack.key import compute_key  # noqa: PLC0415
 
     if team_store is None:
         raise UsageError("store get needs --store URL")
-    found, options = selected(paths, target, all_targets, no_dev, group, recursive, format_name)
+    found, options = selected(
+        context, paths, target, all_targets, no_dev, group, recursive, format_name
+    )
     key = compute_key(found, options).key
-    sharing.store_get(team_store, key, output, Console(quiet=quiet, as_json=as_json))
+    sharing.store_get(
+        team_store, key, checked_output(output), Console(quiet=quiet, as_json=as_json)
+    )

@@ -8,7 +8,7 @@ the project really installs with cannot be guessed.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
@@ -111,11 +111,19 @@ def _room_of(path: Path, format_name: str | None) -> Room:
     for room in candidates:
         if format_name or _has_marker(path, room):
             return room
+    fix = "Say what it is with --format NAME: " + ", ".join(r.name for r in rooms()) + "."
+    beside = [] if format_name else sorted(_known_in(path.parent))
+    if beside:
+        fix = f"Did you mean {' or '.join(beside)}, beside it? If not: {fix[0].lower()}{fix[1:]}"
     raise DiscoveryError(
-        "this is not a lockfile that vendorpack knows by its name",
-        where=str(path),
-        fix="Say what it is with --format NAME: " + ", ".join(r.name for r in rooms()) + ".",
+        "this is not a lockfile that vendorpack knows by its name", where=str(path), fix=fix
     )
+
+
+def _known_in(folder: Path) -> Iterator[str]:
+    for path in folder.iterdir():
+        if any(_names(room, path.name) for room in rooms()):
+            yield path.name
 
 
 def _absolute(path: Path) -> Path:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vendorpack.errors import UsageError
+from vendorpack.errors import StoreError, UsageError
 from vendorpack.model import Host, Options
 
 if TYPE_CHECKING:
@@ -107,6 +107,9 @@ Json = Annotated[bool, typer.Option("--json", help="Write the answer as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")]
 
 
+_OTHER_KINDS = frozenset({".gz", ".tgz", ".bz2", ".xz", ".txz", ".zip", ".7z"})
+
+
 def this_host() -> Host:
     """This machine's configuration. A machine without a home still packs."""
     try:
@@ -118,6 +121,7 @@ def this_host() -> Host:
 
 
 def selected(
+    context: typer.Context | None,
     paths: Sequence[str] | None,
     target: Sequence[str] | None,
     all_targets: bool,
@@ -126,13 +130,17 @@ def selected(
     recursive: bool,
     format_name: str | None,
 ) -> tuple[tuple[Found, ...], Options]:
-    """The lockfiles and the options that decide the content."""
+    """The lockfiles and the options that decide the content.
+
+    context: the command that has them, to say which of its options a misspelt one may be.
+    """
     from vendorpack.discover import discover  # noqa: PLC0415
     from vendorpack.target import parse_target, this_machine  # noqa: PLC0415
 
     if all_targets and target:
         raise UsageError("--all-targets and --target exclude each other")
-    files, extra = split_room_options(paths or ())
+    own = [] if context is None else [name for p in context.command.params for name in p.opts]
+    files, extra = split_room_options(paths or (), own)
     targets = {parse_target(text) for text in target or ()} or {this_machine()}
     options = Options(
         targets=() if all_targets else tuple(sorted(targets)),
@@ -153,12 +161,17 @@ def key_of_this_folder() -> str:
     """The key that `vendorpack key` prints here."""
     from vendorpack.key import compute_key  # noqa: PLC0415
 
-    found, options = selected(None, None, False, False, None, False, None)
+    found, options = selected(None, None, None, False, False, None, False, None)
     return compute_key(found, options).key
 
 
-def split_room_options(tokens: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """Paths, and the options of single formats among them (`--<format>-<name> VALUE`)."""
+def split_room_options(
+    tokens: Sequence[str], own: Sequence[str] = ()
+) -> tuple[list[str], dict[str, str]]:
+    """Paths, and the options of single formats among them (`--<format>-<name> VALUE`).
+
+    own: the options that the command has besides.
+    """
     from vendorpack.formats import load, rooms  # noqa: PLC0415
 
     paths: list[str] = []
@@ -171,15 +184,43 @@ def split_room_options(tokens: Sequence[str]) -> tuple[list[str], dict[str, str]
         name, equals, value = word.removeprefix("--").partition("=")
         owner = next((r.name for r in rooms() if name.startswith(f"{r.name}-")), None)
         if owner is None or name.removeprefix(f"{owner}-") not in load(owner).options:
-            raise UsageError(
-                f"no such option: {word}", fix="A file of that name is written ./-name."
-            )
+            raise UsageError(f"no such option: {word}", fix=_meant(word.partition("=")[0], own))
         if not equals:
             value = next(rest, "")
         if not value:
             raise UsageError(f"option --{name} needs a value")
         extra[name] = value
     return paths, extra
+
+
+def checked_output(path: Path) -> Path:
+    """The file, if a bundle can be written to it as far as its name tells.
+
+    To be asked before anything is downloaded. Raises `UsageError`, `StoreError`.
+    """
+    if path.is_dir():
+        fix = f"Name a file: {path / 'deps.tar.zst'}"
+        raise UsageError("the output is a folder", where=str(path), fix=fix)
+    if path.suffix in _OTHER_KINDS:
+        fix = "Name it .tar.zst, or .tar for one without compression."
+        raise UsageError(f"a bundle is no {path.suffix}", where=str(path), fix=fix)
+    if not path.parent.is_dir():
+        fix = f"mkdir -p {path.parent}"
+        raise StoreError("the output's folder does not exist", where=str(path), fix=fix)
+    return path
+
+
+def _meant(word: str, own: Sequence[str]) -> str:
+    """What to do about an option that there is not."""
+    import difflib  # noqa: PLC0415
+
+    from vendorpack.formats import load, rooms  # noqa: PLC0415
+
+    known = [f"--{room.name}-{name}" for room in rooms() for name in load(room.name).options]
+    near = difflib.get_close_matches(word, [*own, *known])
+    if near:
+        return f"Did you mean {' or '.join(near)}?"
+    return "A file of that name is written ./-name."
 
 
 def policy_of(

@@ -202,7 +202,7 @@ async def gather(run: Run, locked: Sequence[Locked]) -> Gathered:
             while more:
                 policy.check_hosts(more)
                 policy.check_hashes(more)
-                run.progress.start(f"{room.title}: fetching", len(more), "artifacts")
+                run.progress.start(f"{room.title}: fetching", len(more), "artifact")
                 for one in await fetcher.fetch(more, room):
                     have[_identity(one.artifact)] = one
                 run.progress.finish()

@@ -22,7 +22,7 @@ class Progress:
         self._shown = 0.0
 
     def start(self, title: str, total: int | None, unit: str) -> None:
-        """Begin a phase of `total` units ("artifacts", "files"); ends the one before."""
+        """Begin a phase of `total` units ("artifact", "file"); ends the one before."""
         self.finish()
         self._title, self._unit = title, unit
         self._bytes = self._done = 0
@@ -34,7 +34,7 @@ class Progress:
             self._bar = tqdm(
                 total=total,
                 desc=title,
-                unit=f" {unit}",
+                unit=f" {unit}s",
                 file=self._console.err,
                 leave=False,
                 dynamic_ncols=True,
@@ -65,9 +65,15 @@ class Progress:
             self._bar = None
         elif self._done:
             seconds = time.monotonic() - self._started
+            count = counted(self._done, self._unit)
             size = f", {human(self._bytes)}" if self._bytes else ""
-            self._console.say(f"{self._title}: {self._done} {self._unit}{size} in {seconds:.1f} s")
+            self._console.say(f"{self._title}: {count}{size} in {seconds:.1f} s")
         self._title = ""
+
+
+def counted(number: int, noun: str) -> str:
+    """1 file, 2 files."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def human(size: float) -> str:

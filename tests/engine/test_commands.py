@@ -13,6 +13,7 @@ import pytest
 
 from tests.cli import Cli
 from tests.npm_world import World, world
+from tests.real.clients import tool
 
 
 @pytest.fixture
@@ -36,6 +37,7 @@ def tree(folder: Path) -> dict[str, bytes]:
 def test_unpack_is_what_tar_does(bundle: Path, tmp_path: Path) -> None:
     Cli(tmp_path).ok("unpack", bundle, "--prefix", "ours")
     (tmp_path / "tars").mkdir()
+    tool("zstd")
     subprocess.run(["tar", "--zstd", "-xf", bundle, "-C", "tars"], cwd=tmp_path, check=True)
     assert tree(tmp_path / "ours") == tree(tmp_path / "tars")
     for path in (tmp_path / "tars").rglob("*"):
@@ -250,3 +252,31 @@ def test_no_home_at_all(bundle: Path, tmp_path: Path) -> None:
         text=True,
     )
     assert done.returncode == 0 and json.loads(done.stdout)["from_store"] == 2
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "says"),
+    [
+        ("pack project --targt x", 2, "Did you mean --target"),
+        ("key project --pip-biuld-lock x", 2, "--pip-build-lock"),
+        ("key project --nonsense", 2, "no such option: --nonsense"),
+        ("pack project -o out/deps.tar.zst", 9, "mkdir -p out"),
+        ("pack project -o deps.zip", 2, "Name it .tar.zst"),
+        ("pack project -o project", 2, "project/deps.tar.zst"),
+        ("pack project/package.json", 3, "Did you mean package-lock.json, beside it?"),
+    ],
+)
+def test_slips_are_met_with_advice(
+    npm: World, tmp_path: Path, command: str, code: int, says: str
+) -> None:
+    npm.lock(tmp_path / "project", {"a": "1.0.0"})
+    (tmp_path / "project/package.json").touch()
+    done = Cli(tmp_path)(*command.split())
+    assert (done.code, says in done.err) == (code, True), done.err
+    assert not npm.server.requests
+
+
+def test_help_fits_the_screen(tmp_path: Path) -> None:
+    shown = Cli(tmp_path, environ={"COLUMNS": "80"}).ok("--help").out
+    commands = shown.partition("Commands:")[2]
+    assert "pack" in commands and "..." not in commands

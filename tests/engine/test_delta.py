@@ -15,6 +15,7 @@ import pytest
 
 from tests.cli import Cli
 from tests.npm_world import World, world
+from tests.real.clients import tool
 from vendorpack.bundle.manifest import Manifest
 from vendorpack.bundle.reader import open_bundle
 from vendorpack.errors import BundleError
@@ -118,6 +119,7 @@ def test_a_delta_is_small_and_base_plus_delta_is_the_full_bundle(
 def test_tar_alone_gives_a_working_tree(upgrade: Upgrade, cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "plain").mkdir()
     for bundle in (upgrade.old, upgrade.delta):
+        tool("zstd")
         subprocess.run(["tar", "--zstd", "-xf", bundle, "-C", tmp_path / "plain"], check=True)
     verified = cli.ok("verify", "plain", "--json").json
     assert verified["id"] == upgrade.packed["new"]["id"]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.real.clients import tool
 from vendorpack.environment import env_file, join, render, resolve
 from vendorpack.errors import UnsupportedError, UsageError
 from vendorpack.model import Environment, Variable
@@ -68,6 +69,7 @@ def test_sourced_from_anywhere(shell: str, prefix: Path) -> None:
 
 
 def test_git_reads_it(prefix: Path) -> None:
+    tool("git")
     done = subprocess.run(
         ["sh", "-c", '. "$1/vendorpack.env"; git config --get-regexp "^url"', "sh", str(prefix)],
         capture_output=True,

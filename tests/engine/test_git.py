@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.git_repository import Repository
+from tests.real.clients import tool
 from vendorpack.errors import (
     FetchError,
     IntegrityError,
@@ -25,6 +26,11 @@ from vendorpack.formats._shared.git_pack import BLOB, pack_commit_id, read_pack
 
 NOBODY = "0123456789abcdef0123456789abcdef01234567"
 LOCAL = ("file",)
+
+
+@pytest.fixture(autouse=True)
+def git() -> str:
+    return tool("git")
 
 
 @pytest.fixture

@@ -696,8 +696,9 @@ def closed_port() -> int:
 
 
 def test_connection_refused(bench: Bench) -> None:
-    error = bench.fails(f"http://127.0.0.1:{closed_port()}/f")
-    assert "cannot connect to 127.0.0.1: Connect" in error.what
+    port = closed_port()
+    error = bench.fails(f"http://127.0.0.1:{port}/f")
+    assert f"cannot connect to 127.0.0.1:{port}: Connection refused" in error.what
     assert "https_proxy" in (error.fix or "")
     assert len(bench.retries) == QUICK.retries
 

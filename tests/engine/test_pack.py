@@ -14,6 +14,7 @@ import pytest
 
 from tests.cli import Cli
 from tests.npm_world import World, sri, tarball, world
+from tests.real.clients import tool
 
 PACKAGES = {"a": "1.0.0", "b": "2.0.0", "@s/c": "3.0.0", "d": "4.0.0"}
 
@@ -153,15 +154,31 @@ def test_a_damaged_output_is_written_anew(project: Path, tmp_path: Path) -> None
     assert output.read_bytes() == whole
 
 
-@pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("signal_number", "in_background"),
+    [
+        (signal.SIGKILL, False),
+        (signal.SIGTERM, False),
+        (signal.SIGTERM, True),
+        (signal.SIGINT, False),
+    ],
+)
 def test_interrupted_and_resumed(
-    npm: World, project: Path, tmp_path: Path, signal_number: signal.Signals
+    npm: World, project: Path, tmp_path: Path, signal_number: signal.Signals, in_background: bool
 ) -> None:
-    """Three artifacts arrive, the fourth hangs; then the process is ended."""
+    """Three artifacts arrive, the fourth hangs; then the process is ended.
+
+    In the background of a script, a process is started with SIGINT ignored.
+    """
     path = npm.path("d", "4.0.0")
     npm.stalled.add(path)
     cli = Cli(tmp_path)
-    process = cli.start("pack", project)
+    ignored = signal.SIG_IGN if in_background else signal.default_int_handler
+    before = signal.signal(signal.SIGINT, ignored)
+    try:
+        process = cli.start("pack", project)
+    finally:
+        signal.signal(signal.SIGINT, before)
     while len(blobs(tmp_path / "store")) < 3:
         time.sleep(0.02)
         assert process.poll() is None
@@ -244,7 +261,9 @@ def test_no_secret_is_written_anywhere(npm: World, tmp_path: Path) -> None:
     assert printed[-1].code == 7
     for done in printed:
         assert canary not in done.out + done.err
-    subprocess.run(["zstd", "-dqf", "deps.tar.zst", "-o", "deps.tar"], cwd=tmp_path, check=True)
+    subprocess.run(
+        [tool("zstd"), "-dqf", "deps.tar.zst", "-o", "deps.tar"], cwd=tmp_path, check=True
+    )
     assert data in (tmp_path / "deps.tar").read_bytes()
     for path in (tmp_path / "deps.tar", *(tmp_path / "store").rglob("*")):
         assert not path.is_file() or canary.encode() not in path.read_bytes()

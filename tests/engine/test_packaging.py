@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.real.clients import tool
 from vendorpack.formats import BUILTIN
 
 CHECKOUT = Path(__file__).parents[2]
@@ -66,7 +67,7 @@ def test_only_what_belongs_there_is_at_the_top() -> None:
     if not (CHECKOUT / ".git").exists():
         pytest.skip("not a git checkout")
     listed = subprocess.run(
-        ["git", "ls-files"], cwd=CHECKOUT, capture_output=True, text=True, check=True
+        [tool("git"), "ls-files"], cwd=CHECKOUT, capture_output=True, text=True, check=True
     )
     tops = {line.partition("/")[0] for line in listed.stdout.splitlines()}
     assert tops <= {

@@ -45,7 +45,7 @@ from vendorpack.pack import (
     with_repair,
 )
 from vendorpack.policy import Policy
-from vendorpack.progress import Progress, human
+from vendorpack.progress import Progress, counted, human
 from vendorpack.store import Store
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def make(
         run = _run(request, console, places)
 
         def write(keyed: Keyed, gathered: Gathered) -> Written:
-            run.progress.start("packing", None, "files")
+            run.progress.start("packing", None, "file")
             return write_bundle(
                 output,
                 _head(keyed, gathered),
@@ -152,7 +152,7 @@ def make(
     return Made(
         written.id,
         keyed.key,
-        f"{human(written.size)}, {written.files} files{_delta_on(base, written)}; "
+        f"{human(written.size)}, {counted(written.files, 'file')}{_delta_on(base, written)}; "
         f"{tally.downloaded} downloaded ({human(tally.bytes_downloaded)}), "
         f"{tally.reused} from the store{places.describe(tally)}"
         f"{'; now in the team store too' if given else ''}; {time.monotonic() - started:.1f} s",
@@ -205,7 +205,7 @@ def plan(request: Request, console: Console) -> None:
         return
     for record in records:
         console.answer(f"{record['name']} {record['version']}  {record['url'] or '(to be asked)'}")
-    console.say(f"{len(records)} artifacts; key {keyed.key}")
+    console.say(f"{counted(len(records), 'artifact')}; key {keyed.key}")
 
 
 def download(request: Request, console: Console, prefix: Path | None) -> None:
@@ -219,7 +219,7 @@ def download(request: Request, console: Console, prefix: Path | None) -> None:
         run = _run(request, console, places)
 
         def install(keyed: Keyed, gathered: Gathered) -> str:
-            run.progress.start("writing", None, "files")
+            run.progress.start("writing", None, "file")
             sections = _sections(gathered, run.store)
             if prefix is None:
                 return describe_merged(
@@ -308,7 +308,12 @@ def _carry_out(
     """
 
     def attempt(gathered: Gathered) -> T | None:
-        return None if _record(gathered, run) else work(keyed, gathered)
+        if _record(gathered, run):
+            return None
+        if not gathered.artifacts:
+            lockfiles = ", ".join(str(item.project.lockfile) for item in locked)
+            run.warn("nothing to download is named here", lockfiles)
+        return work(keyed, gathered)
 
     result = with_repair(run, locked, attempt)
     if result is None:

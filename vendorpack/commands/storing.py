@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vendorpack.console import Console
 from vendorpack.model import Host
-from vendorpack.progress import human
+from vendorpack.progress import counted, human
 from vendorpack.store import Store, default_folder
 
 
@@ -22,7 +22,7 @@ def store_size(folder: Path, console: Console) -> None:
     if console.as_json:
         console.answer_json({"path": str(folder), "artifacts": usage.blobs, "size": usage.size})
     else:
-        console.answer(f"{usage.blobs} artifacts, {human(usage.size)} in {folder}")
+        console.answer(f"{counted(usage.blobs, 'artifact')}, {human(usage.size)} in {folder}")
 
 
 def store_prune(folder: Path, unused_days: int, console: Console) -> None:
@@ -31,4 +31,4 @@ def store_prune(folder: Path, unused_days: int, console: Console) -> None:
     if console.as_json:
         console.answer_json({"removed": removed.blobs, "size": removed.size})
     else:
-        console.answer(f"removed {removed.blobs} artifacts, {human(removed.size)}")
+        console.answer(f"removed {counted(removed.blobs, 'artifact')}, {human(removed.size)}")

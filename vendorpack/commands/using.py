@@ -28,7 +28,7 @@ from vendorpack.errors import BundleError, KeyMismatchError, UsageError
 from vendorpack.formats import load
 from vendorpack.key import hash_lockfile
 from vendorpack.model import Environment, Host
-from vendorpack.progress import Progress, human
+from vendorpack.progress import Progress, counted, human
 from vendorpack.store import cache_folder
 
 
@@ -90,7 +90,7 @@ def unpack(
                 fix="Name the file of its base with --base, or the folder it is in with --prefix.",
             )
         base_bundle = None if base is None else stack.enter_context(open_bundle(base))
-        progress.start("unpacking", None, "files")
+        progress.start("unpacking", None, "file")
         if prefix is not None:
             result = describe_unpacked(
                 prefix,
@@ -167,9 +167,13 @@ def verify(path: Path, expected: Expected, console: Console) -> None:
             f"{len(manifest.files) - len(delta.files)} are in bundle {delta.base}"
         )
     else:
-        console.say(f"{path}: {len(manifest.files)} files, {human(manifest.size())}: all as packed")
+        console.say(f"{path}: {_extent(manifest)}: all as packed")
     console.answer(f"id {bundle_id}")
     console.answer(f"key {manifest.head.key}")
+
+
+def _extent(manifest: Manifest) -> str:
+    return f"{counted(len(manifest.files), 'file')}, {human(manifest.size())}"
 
 
 def show(path: Path, files: bool, console: Console) -> None:
@@ -193,7 +197,7 @@ def show(path: Path, files: bool, console: Console) -> None:
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=False))
         console.answer("  ".join([*cells, row[-1]]).rstrip())
-    console.answer(f"{len(rows)} artifacts, {len(manifest.files)} files, {human(manifest.size())}")
+    console.answer(f"{counted(len(rows), 'artifact')}, {_extent(manifest)}")
     if files:
         for file in manifest.files:
             console.answer(f"{file.mode:o} {file.size:>12,} {file.path}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import os
 import socket
 import ssl
 from datetime import UTC, datetime
@@ -75,7 +76,7 @@ def of_error(error: Exception, address: Address, proxy: Proxy | None) -> Fault:
         return _of_certificate(error.certificate_error, where)
     if isinstance(error, ssl.SSLCertVerificationError):
         return _of_certificate(error, where)
-    host = address.host if proxy is None else f"the proxy {proxy.url}"
+    host = address.origin.partition("://")[2] if proxy is None else f"the proxy {proxy.url}"
     hint = f"Check the network and the proxy settings ({_PROXY_VARIABLES})."
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         temporary = getattr(error.os_error, "errno", None) == socket.EAI_AGAIN
@@ -85,7 +86,8 @@ def of_error(error: Exception, address: Address, proxy: Proxy | None) -> Fault:
         reason = f"no connection to {host} in time"
         return Fault(reason, where=where, fix=hint, again=True)
     if isinstance(error, aiohttp.ClientConnectorError):
-        detail = error.os_error.strerror or "TLS handshake failed"
+        number = error.os_error.errno or 0  # its text names every address that was tried
+        detail = os.strerror(number) if number > 0 else "TLS handshake failed"
         reason = f"cannot connect to {host}: {detail}"
         return Fault(reason, where=where, fix=hint, again=True)
     if isinstance(error, TimeoutError):
