@@ -82,13 +82,22 @@ def describe_merged(result: MergeResult) -> str:
     return str(result)
 
 
-def say_next(console: Console, prefix: Path | None, formats: Sequence[str]) -> None:
-    """Say what to type now."""
+def say_next(
+    console: Console, prefix: Path | None, formats: Sequence[str], bundle: Path | None = None
+) -> None:
+    """Say what to type now.
+
+    prefix: where the tree is, if not in the clients' own caches. bundle: what it came from.
+    """
+    if console.quiet:
+        return  # before rooms are imported for it
     commands = " or ".join(load(name).command for name in formats)
     if prefix is not None:
         console.say(f"next: . {prefix / ENV_NAME} && {commands}")
+    elif bundle is not None:
+        console.say(f"next: {commands} (with the variables that `vendorpack env {bundle}` prints)")
     else:
-        console.say(f"next: {commands} (vendorpack env BUNDLE prints the variables that help)")
+        console.say(f"next: {commands}")
 
 
 def cores() -> int:

@@ -116,7 +116,7 @@ def unpack(
             )
         progress.finish()
         console.say(result)
-        say_next(console, prefix, sorted(head.layouts))
+        say_next(console, prefix, sorted(head.layouts), path)
         if console.as_json:
             console.answer_json(
                 {
