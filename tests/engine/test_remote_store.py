@@ -56,7 +56,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
     """The environment that reaches a loopback S3."""
     for module in ("obstore", "moto", "flask", "flask_cors"):
         if importlib.util.find_spec(module) is None:
-            pytest.skip(f"{module} is not installed: pip install 'vendorpack[store,test]'")
+            pytest.skip(f"{module} is not installed: pip install -e '.[test]'")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -157,7 +157,7 @@ def test_without_obstore_it_says_what_to_install(
     monkeypatch.setitem(sys.modules, "obstore", None)
     with pytest.raises(UsageError) as caught:
         CloudObjects("s3://key:secret@bucket/x")
-    assert caught.value.fix == "pip install 'vendorpack[store]'"
+    assert caught.value.fix == "pip install obstore (the extra `store` brings it)"
     assert "secret" not in str(caught.value)
 
 

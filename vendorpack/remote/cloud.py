@@ -38,7 +38,7 @@ class CloudObjects:
             raise UsageError(
                 "a store in a bucket needs the package obstore",
                 where=self.url,
-                fix="pip install 'vendorpack[store]'",
+                fix="pip install obstore (the extra `store` brings it)",
             ) from None
         self._errors: Any = importlib.import_module("obstore.exceptions")
         try:
