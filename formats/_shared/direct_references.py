@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 from urllib.parse import SplitResult, parse_qsl, urlsplit, urlunsplit
 
@@ -119,6 +120,13 @@ def git_project(
         built_for=tuple(targets),
         subdirectory=subdirectory,
     )
+
+
+def submodule(parent: GitProject, path: str, url: str, commit: str) -> GitProject:
+    """The artifact for a submodule of a commit. Raises as `git_project`."""
+    where = f"{parent.where} ({parent.name}, submodule {path})"
+    made = git_project(parent.name, url, commit, targets=(), where=where, why=parent.why)
+    return replace(made, is_submodule=True)
 
 
 def split_vcs(text: str, where: str) -> tuple[str, str, str, str]:

@@ -79,12 +79,14 @@ class GitProject(Artifact):
 
     remote: the repository's address as the client gives it to git.
     built_for, subdirectory: see `Distribution`.
+    is_submodule: whether it only comes with another commit, and is no project itself.
     """
 
     remote: str
     commit: str
     built_for: tuple[Target, ...] = ()
     subdirectory: str = ""
+    is_submodule: bool = False
 
 
 async def locate(

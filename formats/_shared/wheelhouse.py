@@ -6,7 +6,7 @@
     pip/cache/http-v2/…                         responses for addresses that pip asks for itself:
                                                 direct URLs, every file of a pylock.toml
     pip/cache/http/…                            the same for pip before 23.3, if asked for
-    pip/git/<repository>-<hash>/                bare repositories of locked commits
+    pip/git/<repository>-<hash>/                bare repositories of locked commits and submodules
 
 `PIP_FIND_LINKS` points at the flat folder and `PIP_NO_INDEX` shuts the network out; both also
 hold in the environments that pip builds sdists in. Seen with pip 23.2.1 and 26.3 and pipenv
@@ -31,12 +31,16 @@ from vendorpack.formats._shared.distributions import (
 )
 from vendorpack.formats._shared.git_repo import bare_repository, commit_of
 from vendorpack.formats._shared.pip_config import pip_cache_dir, user_cache_dir
+from vendorpack.formats._shared.submodule_sources import ALLOWED_PROTOCOLS
 from vendorpack.model import Entry, Environment, Host, Packed, Variable, Workshop
 
 FOLDER: Final = "pip"
 _WHEELHOUSE: Final = f"{FOLDER}/wheelhouse"
 _CACHE: Final = f"{FOLDER}/cache"
 _GIT: Final = f"{FOLDER}/git"
+_NO_RECURSION: Final = Variable("GIT_CONFIG_PARAMETERS", "'fetch.recurseSubmodules=false'")
+"""As `git -c` hands it on. pip 23.2 fetches a commit that it has got already; git would then look
+for changed submodules in the commit's parents, which are not here. pip updates them itself."""
 _CONTENT_TYPE: Final = "application/octet-stream"
 """pip looks into an archive to see what it is."""
 
@@ -76,7 +80,10 @@ def environment(packed: Sequence[Packed]) -> Environment:
         variables.append(Variable("PIP_FIND_LINKS", _WHEELHOUSE, is_path=True))
     if places & {CACHE, OLD_CACHE}:
         variables.append(Variable("PIP_CACHE_DIR", _CACHE, is_path=True))
-    remotes = {one.artifact.remote for one in packed if isinstance(one.artifact, GitProject)}
+    commits = [one.artifact for one in packed if isinstance(one.artifact, GitProject)]
+    if any(commit.is_submodule for commit in commits):
+        variables += [ALLOWED_PROTOCOLS, _NO_RECURSION]
+    remotes = {commit.remote for commit in commits}
     return Environment(
         tuple(sorted(variables)),
         tuple((remote, repository_folder(remote)) for remote in sorted(remotes)),

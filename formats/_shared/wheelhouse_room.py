@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from vendorpack.errors import UsageError
-from vendorpack.formats._shared import build_deps, wheelhouse
+from vendorpack.formats._shared import build_deps, direct_references, wheelhouse
 from vendorpack.formats._shared.build_choices import OPTIONS as BUILD_OPTIONS
 from vendorpack.formats._shared.build_choices import BuildChoices, build_choices
 from vendorpack.formats._shared.build_deps import BuildPlan, Source
@@ -27,6 +27,7 @@ from vendorpack.formats._shared.distributions import (
 from vendorpack.formats._shared.git_repo import DIGEST, derive_commit
 from vendorpack.formats._shared.markers import RUNTIME, with_python
 from vendorpack.formats._shared.pypi_index import normalize, purl
+from vendorpack.formats._shared.submodule_sources import new_submodules
 from vendorpack.formats._shared.wheels import Binary
 from vendorpack.model import (
     Access,
@@ -162,28 +163,11 @@ class WheelhouseFormat(Format):
     async def expand(
         self, lockfile: Lockfile, packed: Sequence[Packed], workshop: Workshop, index: Index
     ) -> Sequence[Artifact]:
-        """The wheels that the packed sources are built with."""
+        """The wheels that the packed sources are built with, and submodules."""
         assert isinstance(lockfile, PythonLock)
-        if lockfile.plan is None or any(build_deps.WHY in one.artifact.why for one in packed):
-            return ()  # built with wheels, which need no building: nothing new comes to light
-        wheels = await build_deps.find_build_wheels(
-            sources_of(lockfile, packed), lockfile.plan, workshop, index
-        )
-        return [
-            Distribution(
-                name=wheel.name,
-                version=wheel.version,
-                purl=purl(wheel.name, wheel.version),
-                url=wheel.url,
-                integrity=wheel.integrity,
-                size=wheel.size,
-                trust=wheel.trust,
-                why=wheel.why,
-                where=wheel.where,
-                filename=wheel.filename,
-            )
-            for wheel in wheels
-        ]
+        wheels = await _build_wheels(lockfile, packed, workshop, index)
+        submodules = new_submodules(packed, _commit, direct_references.submodule, workshop)
+        return [*wheels, *submodules]
 
     def side_files(
         self, project: Project, lockfile: Lockfile, packed: Sequence[Packed], workshop: Workshop
@@ -226,6 +210,36 @@ class WheelhouseFormat(Format):
     def native_roots(self, host: Host) -> Mapping[str, Path]:
         """A folder among the user's caches, and pip's own cache."""
         return wheelhouse.native_roots(host)
+
+
+async def _build_wheels(
+    lockfile: PythonLock, packed: Sequence[Packed], workshop: Workshop, index: Index
+) -> Sequence[Distribution]:
+    """What sources are built with; nothing if that was asked before."""
+    if lockfile.plan is None or any(build_deps.WHY in one.artifact.why for one in packed):
+        return ()
+    wheels = await build_deps.find_build_wheels(
+        sources_of(lockfile, packed), lockfile.plan, workshop, index
+    )
+    return [
+        Distribution(
+            name=wheel.name,
+            version=wheel.version,
+            purl=purl(wheel.name, wheel.version),
+            url=wheel.url,
+            integrity=wheel.integrity,
+            size=wheel.size,
+            trust=wheel.trust,
+            why=wheel.why,
+            where=wheel.where,
+            filename=wheel.filename,
+        )
+        for wheel in wheels
+    ]
+
+
+def _commit(artifact: Artifact) -> tuple[GitProject, str] | None:
+    return (artifact, artifact.remote) if isinstance(artifact, GitProject) else None
 
 
 def sources_of(lockfile: PythonLock, packed: Sequence[Packed]) -> list[Source]:

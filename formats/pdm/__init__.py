@@ -4,8 +4,10 @@
 made from the lock beside the wheelhouse::
 
     pip/requirements-pdm.txt
+    pip/requirements-pdm-git.txt        commits, if there are any
 
-Several pdm.lock in one bundle share that file. `lockfile` reads the text;
+Commits have a file of their own because pip takes none together with hashes. Several pdm.lock
+in one bundle share the files. `lockfile` reads the text;
 `vendorpack.formats._shared.wheelhouse_room` does the rest. Seen with locks of PDM 2.29.
 """
 
@@ -22,6 +24,11 @@ from vendorpack.formats.pdm.lockfile import artifacts_of, indexes_of, parse_pdm_
 from vendorpack.model import Entry, Json, Lockfile, Options, Packed, Project, Warning, Workshop
 
 REQUIREMENTS = f"{FOLDER}/requirements-pdm.txt"
+GIT_REQUIREMENTS = f"{FOLDER}/requirements-pdm-git.txt"
+
+
+def _install(requirements: str) -> str:
+    return f'pip install -r "$VENDORPACK_PREFIX/{requirements}"'
 
 
 class Pdm(WheelhouseFormat):
@@ -29,8 +36,8 @@ class Pdm(WheelhouseFormat):
 
     name = "pdm"
     title = "PDM (experimental)"
-    layout_version = 1
-    command = f'pip install -r "$VENDORPACK_PREFIX/{REQUIREMENTS}"'
+    layout_version = 2
+    command = _install(REQUIREMENTS)
 
     def read(self, project: Project, options: Options) -> Lockfile:
         """Read pdm.lock; see `Format.read`."""
@@ -40,8 +47,11 @@ class Pdm(WheelhouseFormat):
         artifacts, warnings = artifacts_of(
             parse_pdm_lock(project), indexes, options, choices, project
         )
+        commands = f"`{self.command}`"
+        if any(isinstance(artifact, GitProject) for artifact in artifacts):
+            commands += f", then `{_install(GIT_REQUIREMENTS)}`"
         experimental = Warning(
-            f"pdm.lock is served to pip, not to pdm: install with `{self.command}`",
+            f"pdm.lock is served to pip, not to pdm: install with {commands}",
             project.where(),
         )
         return self.locked(
@@ -62,20 +72,20 @@ class Pdm(WheelhouseFormat):
         return decides | self.fingerprint_of(project, choices, indexes)
 
     def layout(self, packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
-        """The wheelhouse, and the requirements file that says what to install from it."""
+        """The wheelhouse, and the requirements files that say what to install from it."""
+        commits = git_requirements(packed)
+        if commits:
+            yield Entry(GIT_REQUIREMENTS, commits)
         yield Entry(REQUIREMENTS, requirements(packed))
         yield from super().layout(packed, workshop)
 
 
 def requirements(packed: Sequence[Packed]) -> bytes:
-    """A requirements file of all that is packed but build dependencies, hashes and all."""
+    """A requirements file of all that is packed but build dependencies and commits; with hashes."""
     hashes: dict[str, set[str]] = {}
     for one in packed:
         artifact = one.artifact
-        if isinstance(artifact, GitProject):
-            place = f"#subdirectory={artifact.subdirectory}" if artifact.subdirectory else ""
-            hashes[f"{artifact.name} @ git+{artifact.remote}@{artifact.commit}{place}"] = set()
-        elif isinstance(artifact, Distribution) and WHY not in artifact.why:
+        if isinstance(artifact, Distribution) and WHY not in artifact.why:
             indexed = WHEELHOUSE in artifact.places
             pin = f"=={artifact.version}" if indexed else f" @ {artifact.url}"
             marker = f" ; {artifact.marker}" if artifact.marker else ""
@@ -86,6 +96,18 @@ def requirements(packed: Sequence[Packed]) -> bytes:
         for line in sorted(hashes)
     ]
     return "".join(f"{line}\n" for line in lines).encode()
+
+
+def git_requirements(packed: Sequence[Packed]) -> bytes:
+    """A requirements file of the packed commits; empty if there are none."""
+    projects = [one.artifact for one in packed if isinstance(one.artifact, GitProject)]
+    lines = {
+        f"{p.name} @ git+{p.remote}@{p.commit}"
+        + (f"#subdirectory={p.subdirectory}" if p.subdirectory else "")
+        for p in projects
+        if not p.is_submodule
+    }
+    return "".join(f"{line}\n" for line in sorted(lines)).encode()
 
 
 FORMAT = Pdm()

@@ -20,7 +20,7 @@ class Pip(WheelhouseFormat):
 
     name = "pip"
     title = "pip"
-    layout_version = 1
+    layout_version = 2
     command = "pip install -r requirements.txt"
 
     def read(self, project: Project, options: Options) -> Lockfile:

@@ -20,7 +20,7 @@ class Pipenv(WheelhouseFormat):
 
     name = "pipenv"
     title = "pipenv"
-    layout_version = 1
+    layout_version = 2
     command = "pipenv sync"
 
     def read(self, project: Project, options: Options) -> Lockfile:

@@ -7,7 +7,7 @@
      "develop": {…}, "<category>": {…}}
 
 A package may instead be a `file` (an address), a `git` repository with its `ref`, or a local
-`path`.
+`path`. Of one with `no_binary` pipenv takes no wheel.
 """
 
 from __future__ import annotations
@@ -182,7 +182,7 @@ def _artifact(
         why=why,
         indexes=(index,) if index is not None else lock.indexes,
         targets=targets,
-        binary=choices.binary(),
+        binary=choices.binary(none=[pin.name] if pin.entry.get("no_binary") else []),
     )
 
 

@@ -1,8 +1,8 @@
 """Poetry 1.8 to 2.5: poetry.lock (1.0 to 2.1) and the cache `poetry install` works from.
 
-`lockfile` reads the text, `settings` pyproject.toml and the credentials, `choose` finds what
-the targets need, `sources` the files on the index and what sources are built with, `layout`
-draws and writes the cache.
+`lockfile` reads the text, `settings` pyproject.toml, poetry.toml and the credentials, `choose`
+finds what the targets need, `sources` the files on the index and what sources are built with,
+`layout` draws and writes the cache.
 """
 
 from __future__ import annotations
@@ -79,6 +79,8 @@ class Poetry(Format):
             "optional-groups": [*settings.optional_groups],
             "roots": roots,
             "repositories": [[r.name, r.url] for r in settings.repositories],
+            "no-binary": [*sorted(settings.binary.none)],
+            "only-binary": [*sorted(settings.binary.only)],
             **build_choices(self.name, options).fingerprint(project),
         }
 

@@ -97,7 +97,7 @@ def choose(
         if not labels:
             continue
         why = () if MAIN in labels else tuple(sorted(labels))
-        artifact, said = _artifact(package, tuple(needed), options, why)
+        artifact, said = _artifact(package, tuple(needed), options, settings.binary, why)
         warnings += said
         if artifact is not None:
             artifacts.append(artifact)
@@ -219,7 +219,11 @@ def _may_hold(marker: str, target: Target, where: str) -> bool:
 
 
 def _artifact(
-    package: Package, targets: tuple[Target, ...], options: Options, why: tuple[str, ...]
+    package: Package,
+    targets: tuple[Target, ...],
+    options: Options,
+    binary: wheels.Binary,
+    why: tuple[str, ...],
 ) -> tuple[Artifact | None, Sequence[Warning]]:
     source = package.source
     if source.is_local:
@@ -231,7 +235,13 @@ def _artifact(
     named = [filename for filename, _ in package.files]
     missing: list[Target] = []
     if options.targets:
-        _, missing_targets = wheels.choose(named, targets, filename=str)
+        _, missing_targets = wheels.choose(
+            named,
+            targets,
+            filename=str,
+            wheels=binary.allows_wheels(package.name),
+            sdists=binary.allows_sdists(package.name),
+        )
         missing = list(missing_targets) if named else []
         targets = tuple(t for t in targets if t not in missing)
     said = [
@@ -240,10 +250,12 @@ def _artifact(
     ]
     if options.targets and not targets:
         return None, said
-    return _release(package, targets, why), said
+    return _release(package, targets, binary, why), said
 
 
-def _release(package: Package, targets: tuple[Target, ...], why: tuple[str, ...]) -> PoetryRelease:
+def _release(
+    package: Package, targets: tuple[Target, ...], binary: wheels.Binary, why: tuple[str, ...]
+) -> PoetryRelease:
     source = package.source
     origin = repository(source.reference, source.url) if source.kind else PYPI
     return PoetryRelease(
@@ -256,6 +268,7 @@ def _release(package: Package, targets: tuple[Target, ...], why: tuple[str, ...]
         why=why,
         indexes=(origin.base,),
         targets=targets,
+        binary=binary,
         filenames=package.files,
         repository=origin,
     )

@@ -7,6 +7,9 @@ From `pyproject.toml` beside the lockfile, if it is there:
 - the project's own dependencies, where the lockfile (before 2.1) has no markers and the
   groups have to be found by walking.
 
+From `poetry.toml` beside it, which travels with the project: `installer.no-binary` and
+`installer.only-binary`. What Poetry is told elsewhere of these is a matter of one machine.
+
 Credentials are `POETRY_HTTP_BASIC_<NAME>_USERNAME` and `…_PASSWORD`, then `[http-basic.<name>]`
 in `auth.toml` of Poetry's configuration folder, then userinfo in a source's address.
 """
@@ -29,6 +32,7 @@ from vendorpack.formats._shared.pypi_index import (
     without_userinfo,
 )
 from vendorpack.formats._shared.toml_text import Table, load_toml
+from vendorpack.formats._shared.wheels import EITHER, Binary
 from vendorpack.formats.poetry.lockfile import MAIN, PoetryLock
 from vendorpack.model import Access, Credential, Host, Project
 from vendorpack.redact import redact_url
@@ -39,6 +43,7 @@ _DEV: Final = "dev"
 _NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _REPOSITORY: Final = re.compile(r"(?!\.)[^/\\\x00-\x1f\x7f]{1,200}")
 _NOT_IN_VARIABLE: Final = re.compile(r"[^A-Z0-9]")
+_SWITCH: Final = {"true": [":all:"], "1": [":all:"], "false": [":none:"], "0": [":none:"]}
 _FOLDERS: Final = {
     "linux": (".cache/pypoetry", ".config/pypoetry"),
     "macos": ("Library/Caches/pypoetry", "Library/Application Support/pypoetry"),
@@ -75,11 +80,13 @@ class Settings:
     roots: group to the (normalised) names it asks for itself; None without a pyproject.toml.
     optional_groups: groups that are not installed unasked.
     repositories: indexes that build requirements are looked up on, in order.
+    binary: whose wheels, or sdists, are not taken.
     """
 
     roots: Mapping[str, tuple[str, ...]] | None = None
     optional_groups: tuple[str, ...] = ()
     repositories: tuple[Repository, ...] = (PYPI,)
+    binary: Binary = EITHER
     _credentials: tuple[Credential, ...] = field(default=(), repr=False)
 
     def access(self, lock: PoetryLock) -> Access:
@@ -93,10 +100,11 @@ class Settings:
 
 def load_settings(project: Project) -> Settings:
     """Read what lies beside the lockfile. Raises `LockfileError`."""
+    binary = _binary(project)
     path = str(project.lockfile.parent / "pyproject.toml")
     data = project.read("pyproject.toml")
     if data is None:
-        return Settings()
+        return Settings(binary=binary)
     document = load_toml(data, path)
     poetry = _table(_table(document, "tool"), "poetry")
     sources = list(_sources(poetry, path))
@@ -107,6 +115,7 @@ def load_settings(project: Project) -> Settings:
             sorted(name for name in groups if _table(groups, name).get("optional") is True)
         ),
         repositories=_searched(sources),
+        binary=binary,
         _credentials=tuple(_credentials(sources, project.host)),
     )
 
@@ -129,6 +138,31 @@ def _folder(host: Host, which: int, xdg: str, windows: str) -> Path:
     if host.os == "linux" and host.environ.get(xdg):
         return Path(host.environ[xdg], default.partition("/")[2])
     return host.home / default
+
+
+# -- wheels or sdists ----------------------------------------------------------------------
+
+
+def _binary(project: Project) -> Binary:
+    """What `poetry.toml` says of it."""
+    data = project.read("poetry.toml")
+    if data is None:
+        return EITHER
+    path = str(project.lockfile.parent / "poetry.toml")
+    installer = _table(load_toml(data, path), "installer")
+    return Binary(
+        only=frozenset(_policy(installer.get("only-binary"))),
+        none=frozenset(_policy(installer.get("no-binary"))),
+    )
+
+
+def _policy(value: Any) -> Iterator[str]:
+    """Normalised names and `:all:`, of a list or, as an older Poetry writes it, of a text."""
+    if isinstance(value, str):
+        value = _SWITCH.get(value.lower()) or value.split(",")
+    for name in value if isinstance(value, list) else []:
+        if isinstance(name, str) and name.strip():
+            yield name.strip() if name.strip().startswith(":") else normalize(name.strip())
 
 
 # -- sources -------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from vendorpack.formats._shared.build_lock import render_build_lock
 from vendorpack.formats._shared.distributions import choose_files
 from vendorpack.formats._shared.git_repo import commit_of
 from vendorpack.formats._shared.pypi_index import pages, purl
-from vendorpack.formats._shared.submodule_sources import submodule_sources
+from vendorpack.formats._shared.submodule_sources import new_submodules
 from vendorpack.formats.poetry.choose import PoetryCommit, PoetryFile, PoetryRelease, submodule
 from vendorpack.formats.poetry.layout import is_source
 from vendorpack.formats.poetry.settings import Repository
@@ -94,14 +94,11 @@ async def build_wheels(
 
 def submodules(packed: Sequence[Packed], workshop: Workshop) -> Iterator[PoetryCommit]:
     """The submodules of the packed commits that are not packed yet."""
-    known = {one.artifact.url for one in packed}
-    for one in packed:
-        if isinstance(one.artifact, PoetryCommit):
-            for path, url, commit in submodule_sources(one, one.artifact.remote, workshop):
-                artifact = submodule(one.artifact, path, url, commit)
-                if artifact.url not in known:
-                    known.add(artifact.url)
-                    yield artifact
+    return new_submodules(packed, _commit, submodule, workshop)
+
+
+def _commit(artifact: Artifact) -> tuple[PoetryCommit, str] | None:
+    return (artifact, artifact.remote) if isinstance(artifact, PoetryCommit) else None
 
 
 def side_files(

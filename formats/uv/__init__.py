@@ -14,7 +14,7 @@ from vendorpack.formats._shared.build_choices import OPTIONS, build_choices, unn
 from vendorpack.formats._shared.git_repo import derive_commit
 from vendorpack.formats._shared.markers import with_python
 from vendorpack.formats._shared.pypi_index import DEFAULT_INDEX
-from vendorpack.formats._shared.submodule_sources import ALLOWED_PROTOCOLS, submodule_sources
+from vendorpack.formats._shared.submodule_sources import ALLOWED_PROTOCOLS, new_submodules
 from vendorpack.formats.uv import layout as cache_tree
 from vendorpack.formats.uv.builds import (
     BuildRequirement,
@@ -92,7 +92,7 @@ class Uv(Format):
         """The wheels that sources and the project itself are built with, and submodules."""
         assert isinstance(lockfile, UvLockfile)
         wheels = await build_requirements(lockfile, packed, workshop, index)
-        return [*wheels, *_submodules(packed, workshop)]
+        return [*wheels, *new_submodules(packed, _commit, submodule, workshop)]
 
     def side_files(
         self, project: Project, lockfile: Lockfile, packed: Sequence[Packed], workshop: Workshop
@@ -127,16 +127,10 @@ class Uv(Format):
         return {cache_tree.CACHE: cache_root(host)}
 
 
-def _submodules(packed: Sequence[Packed], workshop: Workshop) -> Iterator[UvArtifact]:
-    """Those that are not packed yet."""
-    known = {one.artifact.url for one in packed}
-    for one in packed:
-        if isinstance(one.artifact, UvArtifact) and not one.artifact.filename:
-            for path, url, commit in submodule_sources(one, one.artifact.asked, workshop):
-                artifact = submodule(one.artifact, path, url, commit)
-                if artifact.url not in known:
-                    known.add(artifact.url)
-                    yield artifact
+def _commit(artifact: Artifact) -> tuple[UvArtifact, str] | None:
+    if isinstance(artifact, UvArtifact) and not artifact.filename:
+        return artifact, artifact.asked
+    return None
 
 
 def _with_python(options: Options) -> Options:

@@ -44,9 +44,9 @@ def target_of(pip: Path) -> str:
     return f"{this_machine()}-py{python.stdout.strip()}"
 
 
-def environment(here: Machine, pip: Path) -> Path:
+def environment(here: Machine, pip: Path, folder: Path | None = None) -> Path:
     """An empty virtual environment's Python."""
-    folder = here.folder / "venv"
+    folder = folder or here.folder / "venv"
     here.offline(pip.parent / "python", "-m", "venv", "--without-pip", folder, cwd=here.folder)
     return folder / "bin" / "python"
 

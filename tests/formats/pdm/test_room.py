@@ -10,10 +10,11 @@ from tests.formats.pip.world import FILES, World
 from tests.formats.uv.files import LINUX, WINDOWS, options, project, sha256, wheel
 from tests.memory import MemoryWorkshop
 from vendorpack.errors import IntegrityError, LockfileError, UnsupportedError, VendorpackError
-from vendorpack.formats._shared.distributions import Distribution, Release
+from vendorpack.formats._shared import direct_references
+from vendorpack.formats._shared.distributions import Distribution, GitProject, Release
 from vendorpack.formats._shared.pypi_index import DEFAULT_INDEX
-from vendorpack.formats.pdm import FORMAT
-from vendorpack.model import Lockfile, Options
+from vendorpack.formats.pdm import FORMAT, git_requirements, requirements
+from vendorpack.model import Lockfile, Options, Packed
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 NAME = "foo-1.0-py3-none-any.whl"
@@ -112,6 +113,17 @@ files = [{{file = "direct-1.0-py3-none-any.whl", hash = "sha256:{sha256(b"direct
         f"pip/wheelhouse/{NAME}",
         "pip/wheelhouse/test-2-py3-none-any.whl",
     ]
+
+
+def test_commits_have_a_requirements_file_of_their_own(tmp_path: Path) -> None:
+    """pip refuses them in one with hashes."""
+    lockfile = read(tmp_path, LOCK + GIT, options(LINUX))
+    git = [a for a in lockfile.artifacts if isinstance(a, GitProject)]
+    assert "requirements-pdm-git.txt" in lockfile.warnings[0].what
+    below = direct_references.submodule(git[0], "sub", "https://git.example/sub.git", "1" * 40)
+    packed = [Packed(artifact, MemoryWorkshop().add(b"")) for artifact in (*git, below)]
+    assert git_requirements(packed).decode() == f"v @ git+https://git.example/v.git@{COMMIT}\n"
+    assert requirements(packed) == b""
 
 
 def test_another_file_under_a_locked_name(tmp_path: Path) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
 
 from tests.formats.pip.world import FILES, World, pinned
 from tests.formats.uv.files import LINUX, WINDOWS, options, project, sdist, sha256, wheel
+from tests.git_repository import Repository
 from tests.memory import MemoryWorkshop
 from vendorpack.errors import (
     FetchError,
@@ -18,8 +21,10 @@ from vendorpack.errors import (
     UsageError,
     VendorpackError,
 )
+from vendorpack.fetch.git import GitAddress, fetch_commit
 from vendorpack.formats._shared.distributions import Distribution, GitProject
 from vendorpack.formats._shared.pypi_index import DEFAULT_INDEX
+from vendorpack.formats._shared.submodule_sources import ALLOWED_PROTOCOLS
 from vendorpack.formats.pip import FORMAT
 from vendorpack.model import Credential, Lockfile, Options, Trust
 
@@ -202,6 +207,38 @@ def test_git(tmp_path: Path) -> None:
         with pytest.raises(UnsupportedError) as caught:
             read(tmp_path, f"foo @ {address}", options(LINUX))
         assert "pass@" not in str(caught.value)
+
+
+def test_submodules(tmp_path: Path) -> None:
+    """They are packed and served, and are no projects: nothing is built in them."""
+    inner, outer = Repository(tmp_path / "inner.git"), Repository(tmp_path / "outer.git")
+    inner_commit = inner.commit({"pyproject.toml": b"[build-system]\nrequires = ['missing']\n"})
+    outer.commit({"pyproject.toml": b"[build-system]\nrequires = []\nbuild-backend = 'back'\n"})
+    outer.git("submodule", "add", "-q", inner.url, "sub")
+    modules = outer.folder / ".gitmodules"
+    modules.write_text(modules.read_text().replace(inner.url, "../inner.git"))
+    commit = outer.commit({})
+    world = World({})
+    for repository, oid in ((inner, inner_commit), (outer, commit)):
+        pack = tmp_path / oid
+        address = GitAddress(repository.url, oid)
+        asyncio.run(fetch_commit(address, pack, environ=os.environ, protocols=["file"]))
+        url = f"https://git.example/{repository.folder.name}"
+        world.urls[f"git+{url}#{oid}"] = pack.read_bytes()
+    text = f"outer @ git+https://git.example/outer.git@{commit}\n"
+    locked = project(tmp_path, "requirements.txt", {"requirements.txt": text})
+    workshop = MemoryWorkshop()
+    _, packed = world.packed(FORMAT, locked, options(LINUX), workshop)
+    assert [one.artifact.url for one in packed] == sorted(world.urls)
+    environment = FORMAT.environment(packed)
+    assert [url for url, _ in environment.git_sources] == [
+        "https://git.example/inner.git",
+        "https://git.example/outer.git",
+    ]
+    assert ALLOWED_PROTOCOLS in environment.variables
+    assert "GIT_CONFIG_PARAMETERS" in [variable.name for variable in environment.variables]
+    folders = {entry.path.split("/")[2] for entry in FORMAT.layout(packed, workshop)}
+    assert {folder.rpartition("-")[0] for folder in folders} == {"inner", "outer"}
 
 
 def test_local_requirements_are_named(tmp_path: Path) -> None:

@@ -71,6 +71,18 @@ def test_categories_markers_and_indexes(tmp_path: Path) -> None:
         read(tmp_path, document, options(WINDOWS))
 
 
+def test_packages_without_wheels(tmp_path: Path) -> None:
+    document = lock(
+        foo={"hashes": [HASH], "version": "==1.0", "no_binary": True},
+        bar={"hashes": [HASH], "version": "==1.0"},
+    )
+    found = read(tmp_path, document, options(LINUX, dev=False)).artifacts
+    assert [(a.name, a.binary.allows_wheels(a.name)) for a in found if isinstance(a, Release)] == [
+        ("foo", False),
+        ("bar", True),
+    ]
+
+
 def test_other_sources_than_an_index(tmp_path: Path) -> None:
     document = lock(
         direct={"file": "https://x.example/direct-1.0.zip", "hashes": [HASH]},

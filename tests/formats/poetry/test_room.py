@@ -207,6 +207,36 @@ def test_lockfiles_without_markers(
     assert names(read(tmp_path, OLD, chosen, pyproject)) == expected
 
 
+@pytest.mark.parametrize(
+    ("installer", "expected"),
+    [
+        ("", ["a-1.0-py3-none-any.whl", "b-2.0-py3-none-any.whl", "s-1.0.tar.gz"]),
+        ('no-binary = ["a"]', ["a-1.0.tar.gz", "b-2.0-py3-none-any.whl", "s-1.0.tar.gz"]),
+        ('no-binary = "B, A"', ["a-1.0.tar.gz", "s-1.0.tar.gz"]),
+        ('no-binary = "true"', ["a-1.0.tar.gz", "s-1.0.tar.gz"]),
+        ('no-binary = "false"', ["a-1.0-py3-none-any.whl", "b-2.0-py3-none-any.whl",
+                                 "s-1.0.tar.gz"]),
+        ('no-binary = [":all:"]\nonly-binary = ["b"]', ["a-1.0.tar.gz", "b-2.0-py3-none-any.whl",
+                                                       "s-1.0.tar.gz"]),
+        ('only-binary = ["s"]', ["a-1.0-py3-none-any.whl", "b-2.0-py3-none-any.whl"]),
+        ("no-binary = true", ["a-1.0-py3-none-any.whl", "b-2.0-py3-none-any.whl", "s-1.0.tar.gz"]),
+    ],
+)  # fmt: skip
+def test_wheels_or_sdists_as_the_project_says(
+    tmp_path: Path, installer: str, expected: list[str]
+) -> None:
+    files = {"poetry.lock": LOCK, "poetry.toml": f"[installer]\n{installer}\n"}
+    lockfile = FORMAT.read(project(tmp_path, "poetry.lock", files), options(LINUX))
+    found = located(lockfile, options(LINUX), index()).artifacts
+    assert [a.filename for a in found if isinstance(a, PoetryFile)] == expected
+    skipped = {"a", "b", "s"} - {a.name for a in found}
+    assert [w.what for w in lockfile.warnings] == [
+        f"{artifact} has no file for {LINUX}"
+        for artifact in ("b 2.0", "s 1.0")
+        if artifact[0] in skipped
+    ]
+
+
 def test_the_oldest_lockfiles(tmp_path: Path) -> None:
     """1.1: files in a table of their own, a category in place of groups."""
     lock = """
@@ -413,8 +443,8 @@ def test_access(tmp_path: Path) -> None:
 
 
 def test_the_fingerprint_has_what_decides(tmp_path: Path) -> None:
-    def fingerprint(name: str, chosen: Options, pyproject: str = "") -> object:
-        files = {"poetry.lock": LOCK, "pyproject.toml": pyproject}
+    def fingerprint(name: str, chosen: Options, pyproject: str = "", local: str = "") -> object:
+        files = {"poetry.lock": LOCK, "pyproject.toml": pyproject, "poetry.toml": local}
         return FORMAT.fingerprint(project(tmp_path / name, "poetry.lock", files), chosen)
 
     plain = fingerprint("1", options(LINUX))
@@ -425,6 +455,7 @@ def test_the_fingerprint_has_what_decides(tmp_path: Path) -> None:
         fingerprint("5", options(LINUX, groups=["fast"])),
         fingerprint("6", options(LINUX), OPTIONAL_DOCS),
         fingerprint("7", options(LINUX), SOURCES),
+        fingerprint("8", options(LINUX), local='installer.no-binary = ["a"]'),
     ]
 
 
