@@ -53,6 +53,7 @@ def test_this_machine() -> None:
         ("https://u:p@h.example/a?sig=abc&x=1#f", "https://h.example/a?sig=***&x=***#f"),
         ("https://token@h.example/", "https://h.example/"),
         ("https://h.example/a", "https://h.example/a"),
+        ("http://h.example:8080", "http://h.example:8080"),
         ("https://[bad", "<not a URL>"),
         ("https://u:bad/pass@h.example/a", "<not a URL>"),
     ],
@@ -61,6 +62,7 @@ def test_redact(url: str, shown: str) -> None:
     assert redact_url(url) == shown
     if "bad" not in url:
         assert redact_text(f"at '{url}': no") == f"at '{shown}': no"
+        assert redact_text(f"See {url}.") == f"See {shown}."
 
 
 @given(st.text())

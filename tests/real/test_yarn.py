@@ -37,6 +37,11 @@ def machine(folder: Path) -> Machine:
     return Machine(folder, [client("node") / "bin"])
 
 
+def empty_cache(folder: Path) -> dict[str, str]:
+    """As root Yarn 1 has one cache for all users, whatever HOME is."""
+    return {"YARN_CACHE_FOLDER": str(folder / "yarn-cache")}
+
+
 def unpacked(cli: Cli, project: Path, bundles: Path, folder: Path, *options: str) -> Path:
     pack(cli, project, *options, "-o", bundles / "deps.tar.zst")
     return extract(bundles / "deps.tar.zst", folder / "deps")
@@ -77,7 +82,7 @@ def test_a_small_project(
     before = {p: p.read_bytes() for p in project.rglob("*") if p.is_file()}
     prefix = unpacked(real_cli, project, bundles, tmp_path)
     target = machine(tmp_path)
-    target.offline(node, script, *install, cwd=project, prefix=prefix)
+    target.offline(node, script, *install, cwd=project, prefix=prefix, env=empty_cache(tmp_path))
     assert {p: p.read_bytes() for p in before} == before  # nothing of the user's is edited
     runs(target, node, project)
 
@@ -115,18 +120,33 @@ def test_a_mirror_that_the_project_names(real_cli: Cli, bundles: Path, tmp_path:
     (project / ".yarnrc").write_text('yarn-offline-mirror "./no-mirror"\n')
     prefix = unpacked(real_cli, project, bundles, tmp_path)
     target = machine(tmp_path)
-    target.offline(node, script, *CLASSIC, cwd=project, prefix=prefix)
+    target.offline(node, script, *CLASSIC, cwd=project, prefix=prefix, env=empty_cache(tmp_path))
     runs(target, node, project)
 
 
-def test_a_missing_package_is_noticed(real_cli: Cli, bundles: Path, tmp_path: Path) -> None:
-    """The tests above can fail: without one zip Yarn wants the network."""
-    node, script = yarn("yarn-4")
-    project = copy_project(PROJECTS / "hello-yarn-4", tmp_path / "project")
+@pytest.mark.parametrize(
+    ("version", "install", "file"),
+    [
+        ("yarn-1", CLASSIC, "yarn-classic/kleur-*.tgz"),
+        ("yarn-4", BERRY, "yarn-berry/cache/kleur-npm-*.zip"),
+    ],
+)
+def test_a_missing_package_is_noticed(
+    version: str,
+    install: tuple[str, ...],
+    file: str,
+    real_cli: Cli,
+    bundles: Path,
+    tmp_path: Path,
+) -> None:
+    """The tests above can fail: without one file Yarn wants the network."""
+    node, script = yarn(version)
+    project = copy_project(PROJECTS / f"hello-{version}", tmp_path / "project")
     prefix = unpacked(real_cli, project, bundles, tmp_path)
-    (missing,) = (prefix / "yarn-berry/cache").glob("kleur-npm-*.zip")
+    (missing,) = prefix.glob(file)
     missing.unlink()
-    done = machine(tmp_path).attempt(node, script, *BERRY, cwd=project, prefix=prefix)
+    env = empty_cache(tmp_path)
+    done = machine(tmp_path).attempt(node, script, *install, cwd=project, prefix=prefix, env=env)
     assert done.code != 0
     assert "kleur" in done.out
 
@@ -155,5 +175,6 @@ def test_excalidraw(real_cli: Cli, bundles: Path, tmp_path: Path) -> None:
     prefix = unpacked(real_cli, project, bundles, tmp_path)
     target = machine(tmp_path)
     options = ("--ignore-scripts", "--ignore-engines")
-    target.offline(node, script, *CLASSIC, *options, cwd=project, prefix=prefix)
+    env = empty_cache(tmp_path)
+    target.offline(node, script, *CLASSIC, *options, cwd=project, prefix=prefix, env=env)
     target.offline(node, "node_modules/typescript/bin/tsc", "--version", cwd=project)
