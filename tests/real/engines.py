@@ -1,17 +1,27 @@
 """Container engines and a registry, started by the tests from Debian's packages and ended by them.
 
 Each has its data in a folder of its own: nothing of the machine's own engine is seen or changed.
+
+Other engines than the machine's run the same tests with VENDORPACK_ENGINES:
+
+    VENDORPACK_ENGINES=/opt/docker-28 pytest tests/real/test_containers.py
+
+names a folder whose programs (`dockerd`, `docker`, `docker-buildx`, `containerd`, `buildah`, …)
+win over those of PATH; what it lacks comes from there. Such a folder is a static release of
+Docker with docker-buildx put in, or links to programs of a later Debian's packages, unpacked with
+`dpkg -x`: Docker 26 and 28 of Debian 13 and 14 run on Debian 12 with its runc. What needs a later C
+library, as buildah does, may be a script that runs the program in another root; /tmp must be the
+same there.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import socket
 import subprocess
-import sys
-import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,11 +29,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.real.clients import client, miss, tool
+from tests.real.clients import miss, tool
 
-BASE = "localhost/base:1"
 _TIME = 300
-_APPLETS = ("cat", "cp", "dirname", "env", "ls", "mkdir", "readlink", "rm", "sh", "tar", "test")
+_OTHERS = os.environ.get("VENDORPACK_ENGINES")
+_ENGINES = Path(_OTHERS).absolute() if _OTHERS else None
+_PATH = f"{_ENGINES}:{os.environ['PATH']}" if _ENGINES else os.environ["PATH"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +52,7 @@ def run(
     with open(stdin or os.devnull, "rb") as source:
         done = subprocess.run(
             [str(word) for word in command],
-            env={"PATH": os.environ["PATH"], **(env or {})},
+            env={"PATH": _PATH, **(env or {})},
             stdin=source,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -59,58 +70,6 @@ def ok(*command: str | Path, env: dict[str, str] | None = None, stdin: Path | No
     return done.out
 
 
-# -- the base image ------------------------------------------------------------------------
-
-
-def write_base(tar: Path) -> None:
-    """A root with busybox, Node.js, npm, this very Python and pip: no more than images have."""
-    root = tar.with_suffix("")
-    node = (client("node") / "bin/node").resolve()
-    busybox = Path(tool("busybox")).resolve()
-    for folder in ("bin", "usr/bin", "usr/lib/node_modules", "etc", "proc", "sys", "dev", "root"):
-        (root / folder).mkdir(parents=True)
-    shutil.copy(node, root / "usr/bin/node")
-    shutil.copy(busybox, root / "bin/busybox")
-    for name in _APPLETS:
-        (root / "bin" / name).symlink_to("busybox")
-    for library in re.findall(r"(/\S+) \(0x", run("ldd", node, busybox, *_put_python(root)).out):
-        place = root / library.lstrip("/")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(library, place)
-    npm = client("npm-11") / "node_modules/npm"
-    shutil.copytree(npm, root / "usr/lib/node_modules/npm", symlinks=True)
-    for name in ("npm", "npx"):
-        script = f"/usr/lib/node_modules/npm/bin/{name}-cli.js"
-        (root / "usr/bin" / name).write_text(f'#!/bin/sh\nexec node {script} "$@"\n')
-        (root / "usr/bin" / name).chmod(0o755)
-    (root / "tmp").mkdir()
-    (root / "tmp").chmod(0o1777)
-    ok("tar", "--owner=0", "--group=0", "-C", root, "-cf", tar, ".")
-    shutil.rmtree(root)
-
-
-def _put_python(root: Path) -> list[Path]:
-    """Copy this Python to where it lies here, and pip. Returns what needs libraries."""
-    python = Path(sys.executable).resolve()
-    library = Path(sysconfig.get_path("stdlib"))
-    place = root / str(python).lstrip("/")
-    place.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(python, place)
-    unwanted = ("__pycache__", "test", "site-packages", "dist-packages", "config-*", "EXTERNALLY*")
-    there = root / str(library).lstrip("/")
-    shutil.copytree(library, there, ignore=shutil.ignore_patterns(*unwanted))
-    (pip,) = (client("pip-26") / "lib").glob("python3*/site-packages/pip")
-    shutil.copytree(pip, root / "usr/share/pip/pip")
-    scripts = {
-        "python": f'exec {python} "$@"',
-        "pip": f'PYTHONPATH=/usr/share/pip exec {python} -m pip "$@"',
-    }
-    for name, line in scripts.items():
-        (root / "usr/bin" / name).write_text(f"#!/bin/sh\n{line}\n")
-        (root / "usr/bin" / name).chmod(0o755)
-    return [python, *sorted(library.glob("lib-dynload/*.so"))]
-
-
 # -- the engines ---------------------------------------------------------------------------
 
 
@@ -120,21 +79,35 @@ class Docker:
 
     socket: Path
     version: tuple[int, ...]
+    buildkit: bool = True
 
-    def __call__(
-        self, *args: str | Path, stdin: Path | None = None, buildkit: bool = True
-    ) -> Built:
+    def __call__(self, *args: str | Path, stdin: Path | None = None) -> Built:
         """Run docker's client."""
-        env = {"HOME": str(self.socket.parent), "DOCKER_BUILDKIT": str(int(buildkit))}
+        env = {"HOME": str(self.socket.parent), "DOCKER_BUILDKIT": str(int(self.buildkit))}
         return run(_docker(), "-H", f"unix://{self.socket}", *args, env=env, stdin=stdin)
 
-    def build(self, context: Path, args: Sequence[str] = (), *, buildkit: bool = True) -> Built:
+    def has(self, image: str) -> bool:
+        """Whether the image is there."""
+        return self("image", "inspect", image).code == 0
+
+    def add_base(self, image: str, root: Path) -> None:
+        """An image whose only layer is the tar `root`."""
+        done = self("import", "-", image, stdin=root)
+        assert done.code == 0, done.out
+
+    def forget(self, image: str) -> None:
+        """Drop a pulled image, and all that builds have kept of it."""
+        self("image", "rm", "--force", image)
+        done = self("builder", "prune", "--all", "--force")
+        assert done.code == 0, done.out
+
+    def build(self, context: Path, args: Sequence[str] = ()) -> Built:
         """Build `context` without a network."""
         options = ("--network=none", "--no-cache", "-t", context.name)
-        return self("build", *options, *args, context, buildkit=buildkit)
+        return self("build", *options, *args, context)
 
     def start(self, image: str, *command: str) -> str:
-        """What the command prints in a container."""
+        """What the command prints in a container; the image's own by default."""
         limits = ("--network", "none", "--ulimit", "nofile=20000")
         done = self("run", "--rm", *limits, image, *command)
         assert done.code == 0, done.out
@@ -144,7 +117,7 @@ class Docker:
 @contextmanager
 def dockerd() -> Iterator[Docker]:
     """Docker's daemon, for as long as the context lasts."""
-    program, docker = tool("dockerd"), _docker()
+    program, docker = _program("dockerd"), _docker()
     _need_root("dockerd")
     # A socket's path has at most 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="vp-docker-"))
@@ -163,6 +136,9 @@ def dockerd() -> Iterator[Docker]:
     command = [program, *(f"{name}={value}" for name, value in options.items())]
     asking = (docker, "-H", f"unix://{where}", "version", "-f", "{{.Server.Version}}")
     env = {"HOME": str(folder)}
+    if _ENGINES and (_ENGINES / "docker-buildx").exists():
+        (folder / ".docker/cli-plugins").mkdir(parents=True)
+        (folder / ".docker/cli-plugins/docker-buildx").symlink_to(_ENGINES / "docker-buildx")
     with _daemon(command, folder, lambda: run(*asking, env=env).code == 0):
         version = tuple(map(int, re.findall(r"\d+", ok(*asking, env=env))[:3]))
         yield Docker(where, version)
@@ -179,19 +155,36 @@ class Buildah:
         roots = ("--root", self.folder / "root", "--runroot", self.folder / "run")
         driver = ("--storage-driver", "overlay", "--registries-conf", self.folder / "none.conf")
         env = {"HOME": str(self.folder)}
-        return run(tool("buildah"), *roots, *driver, *args, env=env)
+        return run(_program("buildah"), *roots, *driver, *args, env=env)
+
+    def has(self, image: str) -> bool:
+        """Whether the image is there."""
+        return self("inspect", "--type=image", image).code == 0
+
+    def add_base(self, image: str, root: Path) -> None:
+        """An image whose only layer is the tar `root`."""
+        for command in (
+            ("from", "--name=base", "scratch"),
+            ("add", "base", root, "/"),
+            ("commit", "--rm", *self._trust(), "base", image),
+        ):
+            done = self(*command)
+            assert done.code == 0, done.out
 
     def build(self, context: Path, args: Sequence[str] = ()) -> Built:
         """Build `context`, whose steps have no network."""
         options = ("--network=none", "--tls-verify=false", "--pull=ifmissing", *self._trust())
         return self("bud", *options, *_ISOLATION, "-t", context.name, *args, context)
 
-    def start(self, image: str, *command: str) -> str:
-        """What the command prints in a container."""
+    def start(self, image: str) -> str:
+        """What the image's command prints."""
+        config = json.loads(self("inspect", "--type=image", image).out)
+        command = config["OCIv1"]["config"]["Cmd"]
         made = self("from", *self._trust(), "--pull=never", image)
         assert made.code == 0, made.out
         name = made.out.split()[-1]
         done = self("run", *_ISOLATION, "--network=none", name, "--", *command)
+        self("rm", name)
         assert done.code == 0, done.out
         return done.out
 
@@ -205,8 +198,8 @@ _ISOLATION = ("--isolation", "oci", "--runtime", "runc")
 @contextmanager
 def buildah() -> Iterator[Buildah]:
     """buildah, which has no daemon."""
-    tool("buildah")
-    tool("runc")
+    _program("buildah")
+    _program("runc")
     _need_root("buildah")
     folder = Path(tempfile.mkdtemp(prefix="vp-buildah-"))
     (folder / "none.conf").touch()
@@ -260,7 +253,12 @@ def _daemon(command: Sequence[str], folder: Path, up: Callable[[], bool]) -> Ite
     """A process and its folder, both gone at the end; its last words where it does not come up."""
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            command,
+            env={**os.environ, "PATH": _PATH},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
     try:
         deadline = time.monotonic() + 60
@@ -280,10 +278,15 @@ def _daemon(command: Sequence[str], folder: Path, up: Callable[[], bool]) -> Ite
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _program(name: str) -> str:
+    if _ENGINES and not _ENGINES.is_dir():
+        miss(f"VENDORPACK_ENGINES is {_ENGINES}, which is no folder")
+    return shutil.which(name, path=_PATH) or tool(name)
+
+
 def _docker() -> str:
     # Where several are installed, the one beside Debian's daemon speaks BuildKit by itself.
-    debian = Path("/usr/bin/docker")
-    return str(debian) if debian.exists() else tool("docker")
+    return shutil.which("docker", path=str(_ENGINES or "/usr/bin")) or tool("docker")
 
 
 def _need_root(what: str) -> None:

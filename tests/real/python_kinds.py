@@ -3,7 +3,7 @@
 `projects/five-kinds` has what the clients themselves locked, `projects/five-kinds-submodules`
 the same of a commit with a submodule; but for one thing: their repositories lie at
 `http://git.example`, in whose place comes the loopback's address. Commits' ids are always the
-same. `table` says what came of it, for `docs/python.md`.
+same. `table` says what came of it, for the README.
 """
 
 from __future__ import annotations

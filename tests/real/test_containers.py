@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
-import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,51 +13,58 @@ from pathlib import Path
 import pytest
 
 from tests.cli import CHECKOUT, Cli
-from tests.real.clients import PROJECTS, pack
+from tests.real.clients import PROJECTS, copy_project, pack
 from tests.real.engines import (
-    BASE,
     Buildah,
+    Built,
     DebianRegistry,
     Docker,
     buildah,
     docker_registry,
     dockerd,
-    write_base,
 )
+from tests.real.roots import ROOTS, write_root
 
 pytestmark = [pytest.mark.real, pytest.mark.network]
 
 PAGE = CHECKOUT / "docs/containers.md"
-RUN = ("node", "out.mjs")
-PRINTED = "...installed offline\n"
-REQUIREMENTS = """\
-six==1.17.0 --hash=sha256:4721f391ed90541fddacab5acf947aa0d3dc7d27b2e1e8eda2be8970586c3274
-pluggy==1.5.0 --hash=sha256:44e1ad92c8ca002de6377e165f3e0f1be63266ab4d554740532335b9d75ea669
-"""
 
 
 @dataclass(frozen=True)
-class Bundles:
-    """hello-npm packed in every form, and the base image's root."""
+class Project:
+    """A project of tests/real/projects, and what its image is to print."""
 
-    folder: Path
-    key: str
-    image: str
-    """Digest of the image with the compressed bundle."""
+    name: str
+    lockfile: str
+    prints: str
 
-    def context(self, recipe: str, into: Path, *files: str, rename: str | None = None) -> Path:
-        """A build context: the project, the page's Dockerfile and some of the bundles."""
-        for name in ("package.json", "package-lock.json", "index.ts"):
-            into.mkdir(exist_ok=True)
-            shutil.copy(PROJECTS / "hello-npm" / name, into)
-        for name in files:
-            (into / name).hardlink_to(self.folder / name)
-        text = dockerfile(recipe).replace("node:22-slim", BASE).replace("python:3.13-slim", BASE)
-        if rename is not None:
-            assert "deps.tar" in text
-            text = text.replace("deps.tar", rename)
-        (into / "Dockerfile").write_text(text)
-        return into
+
+NPM = Project("hello-npm", "package-lock.json", "...installed offline\n")
+CLIENTS = {
+    "npm": NPM,
+    "pip": Project("hello-requirements", "requirements.txt", "1.17.0 1.5.0\n"),
+    "go": Project("hello-go", "go.sum", "hello en\n"),
+    "cargo": Project("hello-cargo", "Cargo.lock", '{"greeting":"hello"}\n'),
+}
+WAYS = ("add", "mount", "image-copy", "image-mount")
+ENGINES = {"docker": WAYS, "classic": ("add", "image-copy"), "podman_like": WAYS}
+"""The ways that each engine can; `classic` is Docker's builder before BuildKit."""
+BUILDS = [
+    *(
+        (client, engine, way)
+        for client in ("npm", "pip", "go")
+        for engine, ways in ENGINES.items()
+        for way in ways
+    ),
+    # It compiles for long: every engine and every way once.
+    ("cargo", "docker", "mount"),
+    ("cargo", "docker", "image-mount"),
+    ("cargo", "classic", "add"),
+    ("cargo", "podman_like", "image-copy"),
+]
+
+
+# -- the page ------------------------------------------------------------------------------
 
 
 def dockerfile(recipe: str) -> str:
@@ -68,16 +76,80 @@ def dockerfile(recipe: str) -> str:
     return text
 
 
+_MOUNTED = re.compile(
+    r"ARG DEPS\nFROM \$\{DEPS\} AS deps\n\n"
+    r"FROM (?P<image>[^\n]+)\n"
+    r"(?P<files>.+)"
+    r"RUN --mount=type=bind,from=deps,target=/opt/deps(?:,rw)? \\\n"
+    r"    \. /opt/deps/vendorpack\.env && (?P<command>[^\n]+)\n"
+    r"(?P<rest>.+)",
+    re.DOTALL,
+)
+
+
+def recipe(way: str, client: str) -> str:
+    """A way's Dockerfile, which the page has for npm, with another client's four parts."""
+    if way == "image-mount":
+        return dockerfile(way if client == "npm" else client)
+    text = dockerfile(way)
+    npm, other = (_MOUNTED.fullmatch(recipe("image-mount", name)) for name in ("npm", client))
+    assert npm is not None and other is not None
+    for part in npm.groupdict():
+        assert text.count(npm[part]) == 1, (way, part)
+        text = text.replace(npm[part], other[part])
+    return text
+
+
+# -- engines, base images and bundles ------------------------------------------------------
+
+
 @pytest.fixture(scope="module")
-def bundles(real_cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> Bundles:
-    folder = tmp_path_factory.mktemp("containers")
-    project = PROJECTS / "hello-npm"
-    pack(real_cli, project, "-o", folder / "deps.tar", "--oci", folder / "plain-image.tar")
-    options = ("-o", folder / "deps.tar.zst", "--oci", folder / "image", "--json")
-    answer = pack(real_cli, project, *options).json
-    pack(real_cli, project, "--oci", folder / "image.tar")
-    write_base(folder / "root.tar")
-    return Bundles(folder, answer["key"], answer["oci"]["digest"])
+def docker() -> Iterator[Docker]:
+    with dockerd() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def classic(docker: Docker) -> Docker:
+    return dataclasses.replace(docker, buildkit=False)
+
+
+@pytest.fixture(scope="module")
+def podman_like() -> Iterator[Buildah]:
+    with buildah() as ready:
+        yield ready
+
+
+def give_bases(engine: Docker | Buildah, text: str) -> None:
+    """See to it that the engine has the base images of a Dockerfile."""
+    for image in re.findall(r"^FROM (\S+)", text, re.MULTILINE):
+        if image in ROOTS and not engine.has(image):
+            # Not in a folder of pytest, which would keep it: some are large.
+            with tempfile.TemporaryDirectory(prefix="vp-root-") as folder:
+                write_root(image, Path(folder, "root.tar"))
+                engine.add_base(image, Path(folder, "root.tar"))
+
+
+@dataclass(frozen=True)
+class Plain:
+    """Every client's bundle as a plain tar, which all engines take, packed when first needed."""
+
+    folder: Path
+    registry: str
+    cli: Cli
+
+    def file(self, client: str) -> Path:
+        """The bundle."""
+        project, file = CLIENTS[client], self.folder / client / "deps.tar"
+        if not file.exists():
+            file.parent.mkdir()
+            pack(self.cli, PROJECTS / project.name / project.lockfile, "-o", file)
+        return file
+
+    def image(self, client: str) -> str:
+        """A reference to it in the registry."""
+        target = f"{self.registry}/plain/{client}"
+        return tag(self.cli.ok("push", self.file(client), target).out)
 
 
 @pytest.fixture(scope="module")
@@ -87,170 +159,177 @@ def registry() -> Iterator[DebianRegistry]:
 
 
 @pytest.fixture(scope="module")
-def pushed(registry: DebianRegistry, bundles: Bundles, real_cli: Cli) -> dict[str, str]:
-    """References to the pushed bundle, as vendorpack prints them."""
-    found = {}
-    for name in ("deps.tar.zst", "deps.tar"):
-        target = f"{registry.host}/team/{'zstd' if name.endswith('zst') else 'plain'}"
-        found[name] = real_cli.ok("push", bundles.folder / name, target).out.strip()
-    return found
+def plain(
+    real_cli: Cli, registry: DebianRegistry, tmp_path_factory: pytest.TempPathFactory
+) -> Plain:
+    return Plain(tmp_path_factory.mktemp("plain"), registry.host, real_cli)
+
+
+@dataclass(frozen=True)
+class Bundles:
+    """hello-npm in the other forms."""
+
+    folder: Path
+    key: str
+    digest: str
+    """Of the image with the compressed bundle."""
 
 
 @pytest.fixture(scope="module")
-def docker(bundles: Bundles) -> Iterator[Docker]:
-    with dockerd() as running:
-        done = running("import", "-", BASE, stdin=bundles.folder / "root.tar")
-        assert done.code == 0, done.out
-        yield running
+def bundles(real_cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> Bundles:
+    folder = tmp_path_factory.mktemp("containers")
+    project = PROJECTS / NPM.name
+    pack(real_cli, project, "-o", folder / "deps.tar", "--oci", folder / "plain-image.tar")
+    options = ("-o", folder / "deps.tar.zst", "--oci", folder / "image", "--json")
+    answer = pack(real_cli, project, *options).json
+    return Bundles(folder, answer["key"], answer["oci"]["digest"])
 
 
 @pytest.fixture(scope="module")
-def podman_like(bundles: Bundles, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Buildah]:
-    with buildah() as ready:
-        context = tmp_path_factory.mktemp("base")
-        (context / "root.tar").hardlink_to(bundles.folder / "root.tar")
-        (context / "Dockerfile").write_text("FROM scratch\nADD root.tar /\n")
-        done = ready.build(context)
+def compressed(registry: DebianRegistry, bundles: Bundles, real_cli: Cli) -> str:
+    """A reference to hello-npm's compressed bundle."""
+    target = f"{registry.host}/zstd/npm"
+    return tag(real_cli.ok("push", bundles.folder / "deps.tar.zst", target).out)
+
+
+def tag(pushed: str) -> str:
+    """`HOST/REPOSITORY:KEY` of what `vendorpack push` prints."""
+    return pushed.partition("@")[0]
+
+
+def attempt(
+    engine: Docker | Buildah,
+    text: str,
+    into: Path,
+    deps: Path | str,
+    project: Project = NPM,
+) -> Built:
+    """Build a project with a Dockerfile, as the image `into.name`. deps: a file or an image."""
+    give_bases(engine, text)
+    copy_project(PROJECTS / project.name, into)
+    (into / "Dockerfile").write_text(text)
+    if isinstance(deps, str):
+        return engine.build(into, ("--build-arg", f"DEPS={deps}"))
+    (into / deps.name).hardlink_to(deps)
+    return engine.build(into)
+
+
+def build(
+    engine: Docker | Buildah,
+    text: str,
+    into: Path,
+    deps: Path | str,
+    project: Project = NPM,
+) -> None:
+    """As `attempt`; and a container of the image prints the right thing."""
+    done = attempt(engine, text, into, deps, project)
+    assert done.code == 0, done.out
+    assert engine.start(into.name) == project.prints
+
+
+# -- what every engine can -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("client", "engine", "way"), BUILDS)
+def test_every_client_by_every_way(
+    client: str,
+    engine: str,
+    way: str,
+    plain: Plain,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> None:
+    builder: Docker | Buildah = request.getfixturevalue(engine)
+    deps = plain.image(client) if way.startswith("image") else plain.file(client)
+    into = tmp_path / f"{client}-{way}"
+    build(builder, recipe(way, client), into, deps, CLIENTS[client])
+
+
+@pytest.mark.parametrize("engine", ["docker", "podman_like"])
+def test_a_later_build_sees_nothing_of_what_was_written_to_a_mounted_image(
+    plain: Plain, tmp_path: Path, engine: str, request: pytest.FixtureRequest
+) -> None:
+    builder: Docker | Buildah = request.getfixturevalue(engine)
+    head, mount, _ = dockerfile("image-mount").partition("RUN --mount=")
+    assert mount
+    mount += "type=bind,from=deps,target=/opt/deps"
+    steps = {
+        "writes": f"{mount},rw cp package.json /opt/deps/written",
+        "looks": f"{mount} test -e /opt/deps/vendorpack.env -a ! -e /opt/deps/written",
+    }
+    for name, step in steps.items():
+        done = attempt(builder, f"{head}{step}\n", tmp_path / name, plain.image("npm"))
         assert done.code == 0, done.out
-        assert ready("tag", context.name, BASE).code == 0
-        yield ready
 
 
 # -- Docker --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("buildkit", [True, False])
-def test_docker_adds_a_tar(
-    bundles: Bundles, docker: Docker, tmp_path: Path, buildkit: bool
-) -> None:
-    context = bundles.context("add", tmp_path / "add", "deps.tar")
-    done = docker.build(context, buildkit=buildkit)
-    assert done.code == 0, done.out
-    assert docker.start("add", *RUN) == PRINTED
-
-
-def test_docker_mounts_a_tar(bundles: Bundles, docker: Docker, tmp_path: Path) -> None:
-    context = bundles.context("mount", tmp_path / "mount", "deps.tar")
-    done = docker.build(context)
-    assert done.code == 0, done.out
-    assert docker.start("mount", *RUN) == PRINTED
-    listing = docker("run", "--rm", "--network=none", "mount", "ls", "/opt").out
-    assert "deps" not in listing  # it is in no layer
+def test_a_mounted_tar_is_in_no_layer(plain: Plain, docker: Docker, tmp_path: Path) -> None:
+    build(docker, dockerfile("mount"), tmp_path / "mount", plain.file("npm"))
+    assert "deps" not in docker.start("mount", "ls", "/opt")
 
 
 @pytest.mark.parametrize(
-    ("recipe", "buildkit"), [("image-copy", True), ("image-copy", False), ("image-mount", True)]
+    ("engine", "way"),
+    [("docker", "image-copy"), ("docker", "image-mount"), ("classic", "image-copy")],
 )
-@pytest.mark.parametrize("bundle", ["deps.tar.zst", "deps.tar"])
-def test_docker_takes_the_pushed_image(
-    bundles: Bundles,
-    docker: Docker,
-    pushed: dict[str, str],
+def test_docker_takes_a_compressed_image(
+    compressed: str,
+    plain: Plain,
     tmp_path: Path,
-    recipe: str,
-    buildkit: bool,
-    bundle: str,
+    engine: str,
+    way: str,
+    request: pytest.FixtureRequest,
 ) -> None:
-    """A daemon older than 23 knows no zstd; the plain tar it takes as well."""
-    old = docker.version < (23,)
+    """A daemon older than 23 knows no zstd."""
+    docker: Docker = request.getfixturevalue(engine)
     # A layer is known by what it is uncompressed: the plain one must not be there already.
-    assert docker("system", "prune", "--all", "--force").code == 0
-    image = docker("import", "-", BASE, stdin=bundles.folder / "root.tar")
-    assert image.code == 0, image.out
-    context = bundles.context(recipe, tmp_path / recipe)
-    args = ("--build-arg", f"DEPS={pushed[bundle].partition('@')[0]}")
-    done = docker.build(context, args, buildkit=buildkit)
-    if old and bundle.endswith(".zst"):
-        assert done.code != 0 and "invalid tar header" in done.out
+    for image in (compressed, plain.image("npm")):
+        docker.forget(image)
+    if docker.version >= (23,):
+        build(docker, dockerfile(way), tmp_path / way, compressed)
         return
-    assert done.code == 0, done.out
-    assert docker.start(recipe, *RUN) == PRINTED
+    done = attempt(docker, dockerfile(way), tmp_path / way, compressed)
+    assert done.code != 0 and "invalid tar header" in done.out
 
 
 def test_docker_loads_the_tar_of_an_image(bundles: Bundles, docker: Docker, tmp_path: Path) -> None:
     """Without a registry: from a file that was carried over."""
     done = docker("load", "-i", bundles.folder / "plain-image.tar")
     assert done.code == 0 and f"deps:{bundles.key}" in done.out
-    context = bundles.context("image-mount", tmp_path / "loaded")
-    done = docker.build(context, ("--build-arg", f"DEPS=deps:{bundles.key}"))
-    assert done.code == 0, done.out
-    assert docker.start("loaded", *RUN) == PRINTED
+    build(docker, dockerfile("image-mount"), tmp_path / "loaded", f"deps:{bundles.key}")
 
 
 def test_old_docker_does_not_extract_zstd(bundles: Bundles, docker: Docker, tmp_path: Path) -> None:
     """Why the page says `ADD deps.tar`."""
     if docker.version >= (23,):
         pytest.skip("this Docker does, or races: see the page")
-    context = bundles.context("add", tmp_path / "zstd", "deps.tar.zst", rename="deps.tar.zst")
-    done = docker.build(context)
+    text = dockerfile("add").replace("deps.tar", "deps.tar.zst")
+    done = attempt(docker, text, tmp_path / "zstd", bundles.folder / "deps.tar.zst")
     assert done.code != 0 and "vendorpack.env" in done.out
 
 
 # -- buildah (and podman, which builds with it) --------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("recipe", "bundle"), [("add", "deps.tar"), ("add", "deps.tar.zst"), ("mount", "deps.tar")]
-)
-def test_buildah_takes_a_file(
-    bundles: Bundles, podman_like: Buildah, tmp_path: Path, recipe: str, bundle: str
-) -> None:
-    context = bundles.context(recipe, tmp_path / recipe, bundle, rename=bundle)
-    done = podman_like.build(context)
-    assert done.code == 0, done.out
-    assert podman_like.start(recipe, *RUN) == PRINTED
+def test_buildah_extracts_zstd(bundles: Bundles, podman_like: Buildah, tmp_path: Path) -> None:
+    text = dockerfile("add").replace("deps.tar", "deps.tar.zst")
+    build(podman_like, text, tmp_path / "zstd", bundles.folder / "deps.tar.zst")
 
 
-@pytest.mark.parametrize("recipe", ["image-copy", "image-mount"])
+@pytest.mark.parametrize("way", ["image-copy", "image-mount"])
 @pytest.mark.parametrize("place", ["registry", "layout"])
-def test_buildah_takes_an_image(
+def test_buildah_takes_a_compressed_image(
     bundles: Bundles,
+    compressed: str,
     podman_like: Buildah,
-    pushed: dict[str, str],
     tmp_path: Path,
-    recipe: str,
+    way: str,
     place: str,
 ) -> None:
-    deps = pushed["deps.tar.zst"].partition("@")[0]
-    if place == "layout":
-        deps = f"oci:{bundles.folder}/image:{bundles.key}"
-    context = bundles.context(recipe, tmp_path / recipe)
-    done = podman_like.build(context, ("--build-arg", f"DEPS={deps}"))
-    assert done.code == 0, done.out
-    assert podman_like.start(recipe, *RUN) == PRINTED
-
-
-# -- pip ---------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def wheels(
-    registry: DebianRegistry, real_cli: Cli, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, str]:
-    """A requirements file, and the reference to its bundle (a plain tar, for any Docker)."""
-    folder = tmp_path_factory.mktemp("wheels")
-    (folder / "requirements.txt").write_text(REQUIREMENTS)
-    pack(real_cli, folder, "-o", folder / "deps.tar")
-    pushed = real_cli.ok("push", folder / "deps.tar", f"{registry.host}/team/wheels").out
-    return folder / "requirements.txt", pushed.partition("@")[0]
-
-
-@pytest.mark.parametrize("engine", ["docker", "podman_like"])
-def test_pip(
-    wheels: tuple[Path, str],
-    bundles: Bundles,
-    tmp_path: Path,
-    engine: str,
-    request: pytest.FixtureRequest,
-) -> None:
-    builder: Docker | Buildah = request.getfixturevalue(engine)
-    requirements, deps = wheels
-    context = bundles.context("pip", tmp_path / "pip")
-    shutil.copy(requirements, context)
-    done = builder.build(context, ("--build-arg", f"DEPS={deps}"))
-    assert done.code == 0, done.out
-    script = "import pluggy, six; print(six.__version__, pluggy.__version__)"
-    assert builder.start("pip", "python", "-c", script) == "1.17.0 1.5.0\n"
+    deps = compressed if place == "registry" else f"oci:{bundles.folder}/image"
+    build(podman_like, dockerfile(way), tmp_path / way, deps)
 
 
 # -- a real registry -----------------------------------------------------------------------
@@ -264,11 +343,11 @@ def test_a_real_registry(
     running = [real_cli.start("push", bundle, target) for _ in range(2)]
     outputs = {process.communicate(timeout=60)[0].strip() for process in running}
     assert [process.returncode for process in running] == [0, 0]
-    assert outputs == {f"{target}:{bundles.key}@{bundles.image}"}
+    assert outputs == {f"{target}:{bundles.key}@{bundles.digest}"}
     again = real_cli.ok("push", bundle, target, "--json").json
-    assert not again["pushed"] and again["digest"] == bundles.image
+    assert not again["pushed"] and again["digest"] == bundles.digest
     got = tmp_path / "got.tar.zst"
-    for name in (f":{bundles.key}", f"@{bundles.image}"):
+    for name in (f":{bundles.key}", f"@{bundles.digest}"):
         real_cli.ok("pull", f"{target}{name}", "-o", got)
         assert got.read_bytes() == bundle.read_bytes()
         got.unlink()
