@@ -26,8 +26,8 @@ ENTRY_POINT_GROUP = "vendorpack.formats"
 class Room:
     """How a format is recognised before its code is imported.
 
-    lockfiles: file-name patterns (fnmatch); where several lie in one folder the first wins,
-        as it does for the client.
+    lockfiles: file-name patterns (fnmatch); where several lie in one folder the first wins.
+    precedence: whether that is so for the client too, and needs no mention.
     family: clients that install into the same project; two lockfiles of one family in one
         folder are ambiguous unless they are named.
     marker: how a line of the lockfile begins, where a file name is shared by two rooms.
@@ -37,6 +37,7 @@ class Room:
     module: str
     family: str
     lockfiles: tuple[str, ...]
+    precedence: bool = False
     marker: str = ""
 
 
@@ -46,6 +47,7 @@ BUILTIN = (
         module="vendorpack.formats.npm",
         family="javascript",
         lockfiles=("npm-shrinkwrap.json", "package-lock.json"),
+        precedence=True,
     ),
     Room(
         name="pnpm",
@@ -108,12 +110,14 @@ BUILTIN = (
         module="vendorpack.formats.gomod",
         family="gomod",
         lockfiles=("go.work", "go.sum"),
+        precedence=True,
     ),
     Room(
         name="bundler",
         module="vendorpack.formats.bundler",
         family="bundler",
         lockfiles=("gems.locked", "Gemfile.lock"),
+        precedence=True,
     ),
 )
 

@@ -25,10 +25,14 @@ _SNIFF: Final = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A lockfile and the room that reads it."""
+    """A lockfile and the room that reads it.
+
+    passed_over: names of others beside it that the room could have read as well.
+    """
 
     room: Room
     project: Project
+    passed_over: tuple[str, ...] = ()
 
 
 def discover(
@@ -41,11 +45,13 @@ def discover(
     name says nothing. Raises `DiscoveryError`.
     """
     named: dict[Path, Room] = {}
+    passed_over: dict[Path, tuple[str, ...]] = {}
     for path in paths:
         if path.is_dir():
             for folder in _folders(path) if recursive else (path,):
-                for file, room in _in_folder(folder).items():
+                for file, room, others in _in_folder(folder):
                     named[file] = room
+                    passed_over[file] = others
             if not recursive and not any(file.parent == path.resolve() for file in named):
                 raise _nothing(path)
         elif path.exists():
@@ -56,7 +62,13 @@ def discover(
         raise _nothing(paths[0] if paths else Path())
     root = Path(os.path.commonpath([file.parent for file in named]))
     found = [
-        Found(room, Project(root, PurePosixPath(file.relative_to(root).as_posix()), host))
+        Found(
+            room,
+            Project(root, PurePosixPath(file.relative_to(root).as_posix()), host),
+            tuple(
+                other for other in passed_over.get(file, ()) if file.with_name(other) not in named
+            ),
+        )
         for file, room in named.items()
     ]
     return tuple(sorted(found, key=lambda f: str(f.project.lockfile)))
@@ -70,36 +82,38 @@ def _folders(top: Path) -> list[Path]:
     return folders
 
 
-def _in_folder(folder: Path) -> dict[Path, Room]:
-    """At most one lockfile a family: the first pattern of a room wins, two rooms are refused."""
+def _in_folder(folder: Path) -> Iterator[tuple[Path, Room, tuple[str, ...]]]:
+    """At most one lockfile a family: the first pattern of a room wins, two rooms are refused.
+
+    With each the names that were passed over.
+    """
     try:
         names = sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
     except OSError as error:
         raise DiscoveryError(
             f"cannot list the folder: {error.strerror}", where=str(folder)
         ) from None
-    chosen: dict[str, tuple[Path, Room]] = {}
+    chosen: dict[str, Path] = {}
     for room in rooms():
-        path = next(
-            (
-                folder / name
-                for pattern in room.lockfiles
-                for name in names
-                if fnmatchcase(name, pattern) and _has_marker(folder / name, room)
-            ),
-            None,
+        candidates = dict.fromkeys(
+            name
+            for pattern in room.lockfiles
+            for name in names
+            if fnmatchcase(name, pattern) and _has_marker(folder / name, room)
         )
-        if path is None:
+        if not candidates:
             continue
+        first, *others = candidates
+        path = folder / first
         if room.family in chosen:
-            other, _ = chosen[room.family]
+            other = chosen[room.family]
             raise DiscoveryError(
                 f"two lockfiles for one project: {other.name} and {path.name}",
                 where=str(folder),
                 fix=f"Name the one that the project installs with, such as {other}.",
             )
-        chosen[room.family] = (path, room)
-    return {_absolute(path): room for path, room in chosen.values()}
+        chosen[room.family] = path
+        yield _absolute(path), room, () if room.precedence else tuple(others)
 
 
 def _room_of(path: Path, format_name: str | None) -> Room:

@@ -49,6 +49,16 @@ def test_the_first_of_a_format_wins_as_it_does_for_the_client(tmp_path: Path) ->
     assert names(tmp_path) == ["npm:npm-shrinkwrap.json"]
 
 
+def test_others_of_a_format_are_mentioned(tmp_path: Path) -> None:
+    for name in ("requirements.txt", "requirements-dev.txt", "package-lock.json"):
+        (tmp_path / name).touch()
+    (tmp_path / "npm-shrinkwrap.json").touch()  # which npm, too, takes for the other one
+    found = discover([tmp_path], recursive=False, host=HOST)
+    assert [one.passed_over for one in found] == [(), ("requirements-dev.txt",)]
+    both = [tmp_path, tmp_path / "requirements-dev.txt"]
+    assert [one.passed_over for one in discover(both, recursive=False, host=HOST)] == [(), (), ()]
+
+
 def test_two_clients_for_one_project_are_refused(tmp_path: Path) -> None:
     lock(tmp_path)
     (tmp_path / "yarn.lock").write_text("# yarn lockfile v1\n")

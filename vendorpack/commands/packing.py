@@ -123,7 +123,7 @@ def make(
     if got is not None:
         return got
     locked = read_all(request.found, request.options)
-    _warn_of(console, locked)
+    _warn_of(console, request.found, locked)
     with open_places(request.reuse, request.team_store, console) as places:
         run = _run(request, console, places)
 
@@ -191,7 +191,7 @@ def plan(request: Request, console: Console) -> None:
     """Say what would be downloaded, as far as the lockfiles alone tell."""
     keyed = compute_key(request.found, request.options)
     locked = read_all(request.found, request.options)
-    _warn_of(console, locked)
+    _warn_of(console, request.found, locked)
     origins = request.policy.origins | access_of(locked).origins
     policy = Policy(origins, request.policy.allow_hosts)
     policy.check_hosts(a for item in locked for a in item.lockfile.artifacts)
@@ -214,7 +214,7 @@ def download(request: Request, console: Console, prefix: Path | None) -> None:
 
     locked = read_all(request.found, request.options)
     keyed = compute_key(request.found, request.options)
-    _warn_of(console, locked)
+    _warn_of(console, request.found, locked)
     with open_places(request.reuse, request.team_store, console) as places:
         run = _run(request, console, places)
 
@@ -393,7 +393,11 @@ def _sections(gathered: Gathered, store: Store) -> Iterator[Section]:
         yield Section(room.name, room.opens_artifacts, entries)
 
 
-def _warn_of(console: Console, locked: Iterable[Locked]) -> None:
+def _warn_of(console: Console, found: Iterable[Found], locked: Iterable[Locked]) -> None:
+    for one in found:
+        if one.passed_over:
+            others = " and ".join(one.passed_over)
+            console.warn(f"read, and not {others} beside it", str(one.project.lockfile))
     for item in locked:
         for warning in item.lockfile.warnings:
             console.warn(warning.what, warning.where)
