@@ -1,7 +1,7 @@
 """Roots of base images, made from programs of this machine: no public image is pulled.
 
-Each has no more than the official image of its name, so that a Dockerfile builds on it as it
-stands.
+Each is called as an official image is and has no more than that (but for Go's compiled standard
+library, which saves time), so that a Dockerfile builds on it as it stands.
 """
 
 from __future__ import annotations
@@ -62,10 +62,9 @@ class _Root:
 
     def libraries(self, of: Iterable[str | Path]) -> None:
         """The shared libraries of programs and modules, where they lie here."""
-        ldd = subprocess.run(
-            ["ldd", *of], capture_output=True, text=True
-        )  # static ones: exit code 1
-        for library in re.findall(r"(/\S+) \(0x", ldd.stdout):
+        # One that is linked statically makes ldd fail, and needs none.
+        listed = subprocess.run(["ldd", *of], capture_output=True, text=True).stdout
+        for library in re.findall(r"(/\S+) \(0x", listed):
             place = Path(os.path.normpath(library))
             if not self.at(place).exists():
                 shutil.copy(library, self.at(place))
