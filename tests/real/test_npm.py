@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -178,3 +179,29 @@ def test_a_large_project(
     assert "added 990 packages" in out
     version = target.offline(node, "node_modules/webpack/bin/webpack.js", "--version", cwd=project)
     assert "webpack" in version.lower()
+
+
+def test_a_delta_of_a_large_project(
+    warehouse: tuple[Path, Path], real_cli: Cli, tmp_path: Path
+) -> None:
+    """An upgrade that brings one package in twenty: what crosses is small, and gives the same."""
+    source, full = warehouse
+    old = copy_project(source, tmp_path / "old") / "package-lock.json"
+    lock = json.loads(old.read_text())
+    known = [name for name in lock["packages"] if name]
+    for name in known[::20]:
+        del lock["packages"][name]
+    old.write_text(json.dumps(lock))
+    base, delta = tmp_path / "base.tar.zst", tmp_path / "delta.tar.zst"
+    pack(real_cli, old, "-o", base)
+    made = pack(real_cli, source, "--base", base, "-o", delta, "--json").json
+    assert made["downloaded"] == 0
+    assert made["id"] == real_cli.ok("verify", full, "--json").json["id"]
+    assert delta.stat().st_size < full.stat().st_size / 8
+    prefixes = {name: tmp_path / name for name in ("together", "at once")}
+    real_cli.ok("unpack", base, "--prefix", prefixes["together"])
+    real_cli.ok("unpack", delta, "--prefix", prefixes["together"])
+    real_cli.ok("unpack", full, "--prefix", prefixes["at once"])
+    subprocess.run(["diff", "-r", *prefixes.values()], check=True)
+    for name in prefixes:
+        assert real_cli.ok("verify", prefixes[name], "--json").json["id"] == made["id"]
