@@ -154,13 +154,7 @@ def artifacts_of(
         if choices.targets and not targets:
             continue
         if "path" in package:
-            warnings.append(
-                Warning(
-                    f"{name} is local: it is not packed, nor what it is built with (see the "
-                    "option extra-build-requires)",
-                    where,
-                )
-            )
+            warnings.append(direct_references.local_project(name, where))
             continue
         for artifact in _artifacts(name, package, where, marker, targets, indexes, choices):
             # A package and its extras are tables of their own, with the same files.

@@ -228,8 +228,4 @@ def _unpinned(parsed: _Parsed) -> LockfileError:
 
 
 def _local(line: Line) -> Warning:
-    return Warning(
-        f"{redact_text(line.text)} is local: it is not packed, nor what it is built with (see "
-        "the option extra-build-requires)",
-        line.where,
-    )
+    return direct_references.local_project(redact_text(line.text), line.where)

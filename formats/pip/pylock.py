@@ -189,8 +189,4 @@ def _digests(hashes: Mapping[str, Any], where: str) -> list[Digest]:
 
 def _local(package: Package, where: str) -> Warning:
     path = package.directory.path if package.directory is not None else ""
-    return Warning(
-        f"{package.name} lies in the folder {path!r}: it is not packed, nor what it is built "
-        "with (see the option extra-build-requires)",
-        where,
-    )
+    return direct_references.local_project(f"{package.name} (folder {path!r})", where)

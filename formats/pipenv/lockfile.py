@@ -125,13 +125,7 @@ def artifacts_of(
         if pin.category not in wanted or (choices.targets and not targets):
             continue
         if "path" in pin.entry or pin.text("file").startswith("."):
-            warnings.append(
-                Warning(
-                    f"{pin.name} is local: it is not packed, nor what it is built with (see "
-                    "the option extra-build-requires)",
-                    pin.where,
-                )
-            )
+            warnings.append(direct_references.local_project(pin.name, pin.where))
             continue
         found.append(_artifact(pin, lock, choices, targets))
     return tuple(_once(found)), tuple(warnings)

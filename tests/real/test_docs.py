@@ -24,8 +24,10 @@ from tests.formats.bundler.gem_world import gem_world
 from tests.real import test_bundler, test_cargo
 from tests.real.clients import PROJECTS, Machine, client, copy_project, tool
 from tests.real.docs import Block, Kit, Page, Terminal
-from tests.real.engines import buildah, docker_registry, dockerd, ok
+from tests.real.engines import buildah, docker_registry, dockerd
+from tests.real.python_kinds import settings
 from tests.real.roots import write_root
+from tests.real.test_pip import environment, target_of
 from vendorpack.target import this_machine
 
 pytestmark = [pytest.mark.real, pytest.mark.network]
@@ -49,11 +51,11 @@ class Scene:
     recipe: str = ""
 
 
+PYTHON_TARGET = "linux-x86_64-gnu-py3.12"
 SUBSTITUTED = {
     "registry.example/": "the address of a registry on the loopback",
     "sha256:…": "the digest of the image that was just pushed",
-    "linux-x86_64-gnu-py3.12": "this machine, and the Python that pip has here",
-    "--push ": "the same and -o deps.tar: for a Docker before 23, as the page says at its top",
+    PYTHON_TARGET: "this machine, and the Python that the client has here",
 }
 """All that is typed otherwise than it is written, and what is typed for it."""
 
@@ -88,8 +90,23 @@ SCENES: Mapping[tuple[str, str], Scene] = {
     ("docs/bundler.md", "Bundler"): Scene(
         "", ("gems",), after="bundle exec ruby -e 'require %(chain1)'"
     ),
-    ("docs/python.md", "pip, uv, Poetry, Pipenv, PDM"): Scene(
-        "hello-pip", ("pip",), after="python -c 'import six, simplejson'"
+    ("docs/pip.md", "pip"): Scene(
+        "hello-pip", ("pip",), after="python -c 'import idna, six, simplejson'"
+    ),
+    ("docs/pip.md", "pylock.toml"): Scene(
+        "hello-pip", ("pip",), after="python -c 'import docopt, idna, six'"
+    ),
+    ("docs/pip.md", "PDM"): Scene(
+        "hello-pdm", ("pip",), after="python -c 'import docopt, idna, iniconfig, requests'"
+    ),
+    ("docs/uv.md", "uv"): Scene(
+        "hello-uv", ("uv",), after=".venv/bin/python -c 'import click, docopt, hello, pytest'"
+    ),
+    ("docs/poetry.md", "Poetry"): Scene(
+        "hello-poetry", ("poetry",), after=".venv/bin/python -c 'import click, docopt, pytest'"
+    ),
+    ("docs/pipenv.md", "Pipenv"): Scene(
+        "hello-pipenv", ("pipenv",), after=".venv/bin/python -c 'import docopt, idna, requests'"
     ),
     ("docs/air-gap.md", "The first time"): Scene(
         "hello-npm", ("npm", "ssh"), before=SIGNER, after=INSTALLED
@@ -181,19 +198,38 @@ def python(tmp_path: Path) -> Kit:
     return Kit([venv / "bin"])
 
 
+def python_client(program: Path, folder: Path) -> Kit:
+    """The client alone, without the Python that lies beside it, and `.venv` in the project."""
+    folder.mkdir()
+    (folder / program.name).symlink_to(program)
+    words = {PYTHON_TARGET: target_of(program)}
+    return Kit([folder, Path(sys.base_prefix, "bin")], settings(program), words)
+
+
 @pytest.fixture
 def pip(tmp_path: Path) -> Kit:
     """pip 26, which installs into an empty virtual environment."""
     folder = tmp_path / "venv"
-    python = client("pip-26") / "bin/python"
-    subprocess.run([python, "-m", "venv", "--without-pip", folder], check=True)
-    (folder / "bin/pip").write_text(
-        f'#!/bin/sh\nexec {python} -m pip --python {folder}/bin/python "$@"\n'
-    )
+    program = client("pip-26") / "bin/pip"
+    python = environment(Machine(tmp_path), program, folder)
+    (folder / "bin/pip").write_text(f'#!/bin/sh\nexec {program} --python {python} "$@"\n')
     (folder / "bin/pip").chmod(0o755)
-    ask = "import sys; print('%d.%d' % sys.version_info[:2])"
-    version = ok(python, "-c", ask).strip()
-    return Kit([folder / "bin"], words={"linux-x86_64-gnu-py3.12": f"{this_machine()}-py{version}"})
+    return Kit([folder / "bin"], words={PYTHON_TARGET: target_of(program)})
+
+
+@pytest.fixture
+def uv(tmp_path: Path) -> Kit:
+    return python_client(client("uv-0.13") / "bin/uv", tmp_path / "uv")
+
+
+@pytest.fixture
+def poetry(tmp_path: Path) -> Kit:
+    return python_client(client("poetry-2.5") / "bin/poetry", tmp_path / "poetry")
+
+
+@pytest.fixture
+def pipenv(tmp_path: Path) -> Kit:
+    return python_client(client("pipenv") / "bin/pipenv", tmp_path / "pipenv")
 
 
 @pytest.fixture
@@ -249,9 +285,8 @@ def docker(node: Path) -> Iterator[Kit]:
     with dockerd() as running:
         running.add_base(NODE, node)
         env = {"DOCKER_HOST": f"unix://{running.socket}", "DOCKER_BUILDKIT": "1"}
-        old = {"--push ": "--push -o deps.tar "} if running.version < (23,) else {}
         # The client beside the daemon, where there are several.
-        yield Kit([Path("/usr/bin")], env, old)
+        yield Kit([Path("/usr/bin")], env)
 
 
 @pytest.fixture(scope="module")
