@@ -9,9 +9,9 @@ Two steps, as clients install: what `[build-system]` names, then what the backen
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, TypeVar
 
 from packaging.utils import parse_wheel_filename
 
@@ -19,9 +19,11 @@ from vendorpack.digest import Digest, Integrity
 from vendorpack.errors import LockfileError, UnsupportedError, VendorpackError
 from vendorpack.formats._shared.build_lock import BuildLock, LockedSource, LockedWheel
 from vendorpack.formats._shared.build_system import read_build_system
-from vendorpack.formats._shared.pypi_index import IndexFile
+from vendorpack.formats._shared.pypi_index import IndexFile, purl
 from vendorpack.formats._shared.resolver import Catalogue, parse_requirements, resolve
 from vendorpack.model import Artifact, Blob, Index, Target, Trust, Workshop
+
+Made = TypeVar("Made", bound=Artifact)
 
 WHY: Final = "build"
 """Says of an artifact that sources are built with it."""
@@ -77,6 +79,22 @@ class BuildWheel:
     trust: Trust
     why: tuple[str, ...]
     where: str
+
+    def artifact(self, make: Callable[..., Made], **more: object) -> Made:
+        """The wheel as a room's own artifact, which has a `filename`. more: other fields of it."""
+        return make(
+            name=self.name,
+            version=self.version,
+            purl=purl(self.name, self.version),
+            url=self.url,
+            integrity=self.integrity,
+            size=self.size,
+            trust=self.trust,
+            why=self.why,
+            where=self.where,
+            filename=self.filename,
+            **more,
+        )
 
 
 async def find_build_wheels(

@@ -26,7 +26,7 @@ from vendorpack.formats._shared.distributions import (
 )
 from vendorpack.formats._shared.git_repo import DIGEST, derive_commit
 from vendorpack.formats._shared.markers import RUNTIME, with_python
-from vendorpack.formats._shared.pypi_index import normalize, purl
+from vendorpack.formats._shared.pypi_index import normalize
 from vendorpack.formats._shared.submodule_sources import new_submodules
 from vendorpack.formats._shared.wheels import Binary
 from vendorpack.model import (
@@ -221,21 +221,7 @@ async def _build_wheels(
     wheels = await build_deps.find_build_wheels(
         sources_of(lockfile, packed), lockfile.plan, workshop, index
     )
-    return [
-        Distribution(
-            name=wheel.name,
-            version=wheel.version,
-            purl=purl(wheel.name, wheel.version),
-            url=wheel.url,
-            integrity=wheel.integrity,
-            size=wheel.size,
-            trust=wheel.trust,
-            why=wheel.why,
-            where=wheel.where,
-            filename=wheel.filename,
-        )
-        for wheel in wheels
-    ]
+    return [wheel.artifact(Distribution) for wheel in wheels]
 
 
 def _commit(artifact: Artifact) -> tuple[GitProject, str] | None:

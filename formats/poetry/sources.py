@@ -16,7 +16,7 @@ from vendorpack.formats._shared.build_deps import (
 from vendorpack.formats._shared.build_lock import render_build_lock
 from vendorpack.formats._shared.distributions import choose_files
 from vendorpack.formats._shared.git_repo import commit_of
-from vendorpack.formats._shared.pypi_index import pages, purl
+from vendorpack.formats._shared.pypi_index import pages
 from vendorpack.formats._shared.submodule_sources import new_submodules
 from vendorpack.formats.poetry.choose import PoetryCommit, PoetryFile, PoetryRelease, submodule
 from vendorpack.formats.poetry.layout import is_source
@@ -154,17 +154,4 @@ async def _origins(
 
 
 def _file(wheel: BuildWheel, repositories: tuple[Repository, ...]) -> PoetryFile:
-    return PoetryFile(
-        name=wheel.name,
-        version=wheel.version,
-        purl=purl(wheel.name, wheel.version),
-        url=wheel.url,
-        integrity=wheel.integrity,
-        size=wheel.size,
-        trust=wheel.trust,
-        where=wheel.where,
-        why=wheel.why,
-        filename=wheel.filename,
-        repositories=repositories,
-        builds=True,
-    )
+    return wheel.artifact(PoetryFile, repositories=repositories, builds=True)

@@ -121,19 +121,7 @@ async def build_requirements(
         _sources(lockfile, packed), lockfile.plan, workshop, index
     )
     found: dict[str, Artifact] = {
-        wheel.filename: BuildRequirement(
-            name=wheel.name,
-            version=wheel.version,
-            purl=purl(wheel.name, wheel.version),
-            url=wheel.url,
-            integrity=wheel.integrity,
-            size=wheel.size,
-            trust=wheel.trust,
-            why=wheel.why,
-            where=wheel.where,
-            filename=wheel.filename,
-        )
-        for wheel in wheels
+        wheel.filename: wheel.artifact(BuildRequirement) for wheel in wheels
     }
     catalogue = Catalogue(index, lockfile.plan.indexes)
     for local in lockfile.local:

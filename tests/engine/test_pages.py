@@ -11,8 +11,8 @@ import typer
 
 from tests.cli import CHECKOUT
 from tests.real import test_bundler, test_npm, test_pip, test_pnpm, test_poetry, test_uv, test_yarn
-from tests.real.docs import PAGES, Page
-from tests.real.test_docs import SCENES, recipe
+from tests.real.docs import PAGES, Page, dockerfile
+from tests.real.test_docs import SCENES
 from vendorpack.cli import app
 from vendorpack.errors import VendorpackError
 from vendorpack.formats import load
@@ -90,7 +90,7 @@ def test_who_runs_the_marked_blocks() -> None:
 
 def test_the_dockerfile_of_the_readme_is_a_recipe() -> None:
     (block,) = [b for b in Page.read("README.md").blocks if b.language == "dockerfile"]
-    assert set(block.text.splitlines()) <= set(recipe("add").splitlines())
+    assert set(block.text.splitlines()) <= set(dockerfile("add").splitlines())
 
 
 # -- names ---------------------------------------------------------------------------------

@@ -91,6 +91,13 @@ def _inside(lines: Iterator[tuple[int, str]], fence: str, where: str) -> Iterato
     raise AssertionError(f"{where}: the block has no end")
 
 
+def dockerfile(recipe: str) -> str:
+    """The one of docs/containers.md below `<!-- recipe: NAME -->`."""
+    blocks = Page.read("docs/containers.md").blocks
+    (text,) = (block.text for block in blocks if block.mark == f"recipe: {recipe}")
+    return text
+
+
 # -- where it is typed ---------------------------------------------------------------------
 
 

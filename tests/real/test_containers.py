@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli import CHECKOUT, Cli
+from tests.cli import Cli
 from tests.real.clients import PROJECTS, copy_project, pack
+from tests.real.docs import dockerfile
 from tests.real.engines import (
     Buildah,
     Built,
@@ -26,8 +27,6 @@ from tests.real.engines import (
 from tests.real.roots import ROOTS, write_root
 
 pytestmark = [pytest.mark.real, pytest.mark.network]
-
-PAGE = CHECKOUT / "docs/containers.md"
 
 
 @dataclass(frozen=True)
@@ -65,15 +64,6 @@ BUILDS = [
 
 
 # -- the page ------------------------------------------------------------------------------
-
-
-def dockerfile(recipe: str) -> str:
-    """The page's Dockerfile below `<!-- recipe: NAME -->`."""
-    pattern = rf"<!-- recipe: {recipe} -->\n```dockerfile\n(.*?)```"
-    found = re.findall(pattern, PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(found) == 1, recipe
-    text: str = found[0]
-    return text
 
 
 _MOUNTED = re.compile(

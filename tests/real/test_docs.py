@@ -23,7 +23,7 @@ from tests.engine.test_remote_store import s3
 from tests.formats.bundler.gem_world import gem_world
 from tests.real import test_bundler, test_cargo
 from tests.real.clients import PROJECTS, Machine, client, copy_project, tool
-from tests.real.docs import Block, Kit, Page, Terminal
+from tests.real.docs import Block, Kit, Page, Terminal, dockerfile
 from tests.real.engines import buildah, docker_registry, dockerd
 from tests.real.python_kinds import settings
 from tests.real.roots import write_root
@@ -330,7 +330,7 @@ def test_what_the_page_says(
     source = next((kit.project for kit in kits if kit.project), PROJECTS / scene.project)
     project = copy_project(source, tmp_path / "project")
     if scene.recipe:
-        (project / "Dockerfile").write_text(recipe(scene.recipe))
+        (project / "Dockerfile").write_text(dockerfile(scene.recipe))
     for block in Page.read(page).blocks:
         if block.mark.startswith("file: "):
             (project / block.mark.removeprefix("file: ")).write_text(block.text)
@@ -344,12 +344,6 @@ def test_what_the_page_says(
 def runs_here(block: Block) -> bool:
     """Whether it is typed into a scene's terminal."""
     return block.language == "sh" and not block.mark.startswith(("not run:", "ci:"))
-
-
-def recipe(name: str) -> str:
-    """A Dockerfile of docs/containers.md."""
-    (block,) = [b for b in Page.read("docs/containers.md").blocks if b.mark == f"recipe: {name}"]
-    return block.text
 
 
 # -- a session -----------------------------------------------------------------------------
