@@ -17,7 +17,7 @@ import pytest
 from tests.cli import Cli, Done
 from tests.engine.bundle_samples import HEAD, write_sample
 from tests.loopback import Authority, Registry, Reply, Server
-from tests.loopback.registry import BASIC, IDENTITY, USER
+from tests.loopback.registry import BASIC, IDENTITY, USER, refusal
 from tests.npm_world import World, sri, tarball, world
 from vendorpack.commands import registry as commands
 from vendorpack.console import Console
@@ -294,10 +294,36 @@ def test_an_upload_that_fails(bench: Bench) -> None:
         assert registry.blobs[registry.layer] == bench.bundle
         registry.blobs.clear()
         registry.tags.clear()
-        registry.uploads = [Reply(b'{"errors": [{"code": "DENIED"}]}', 403)]
+        registry.uploads = [refusal(403, "DENIED")]
         done = bench.push(registry)
         assert done.code == 7 and "403 DENIED" in done.err
         assert registry.tags == {}
+
+
+def test_an_image_is_refused_while_somebody_else_pushes_it(bench: Bench) -> None:
+    """Docker's registry does not know a blob in the moment in which another upload links it."""
+    moment = refusal(400, "DIGEST_INVALID", "MANIFEST_BLOB_UNKNOWN")
+    registry = Registry(images=[moment, moment])
+    with registry.server:
+        assert bench.push(registry).code == 0
+        assert bench.pull(registry).code == 0
+        assert bench.got() == bench.bundle
+
+
+@pytest.mark.parametrize(
+    ("codes", "times", "advice"),
+    [(["BLOB_UNKNOWN"], 6, "push again"), (["MANIFEST_INVALID"], 1, "")],
+)
+def test_an_image_that_the_registry_does_not_take(
+    bench: Bench, codes: list[str], times: int, advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("random.uniform", lambda low, high: low)  # what is waited between attempts
+    registry = Registry(images=[refusal(404, *codes)] * 9)
+    with registry.server:
+        done = bench.push(registry)
+        assert done.code == 7 and f"404 {codes[0]}" in done.err and advice in done.err
+        assert "canary" not in done.err
+        assert len(registry.images) == 9 - times and registry.tags == {}
 
 
 def test_blobs_from_elsewhere(bench: Bench) -> None:

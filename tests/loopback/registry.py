@@ -31,8 +31,8 @@ class Registry:
 
     token_uses: requests that a token is good for. redirect: where blobs are served from in its
     stead. blob: what is answered to a GET of a blob, from its bytes. uploads: what is answered
-    to the next uploads, in their stead. located: the start of the addresses to upload to.
-    steals: what somebody else puts under a tag just after us.
+    to the next uploads, in their stead; images: to the next images. located: the start of the
+    addresses to upload to. steals: what somebody else puts under a tag just after us.
     """
 
     auth: str = ""
@@ -43,6 +43,7 @@ class Registry:
     located: str = ""
     blob: list[Reply] = field(default_factory=list)
     uploads: list[Reply] = field(default_factory=list)
+    images: list[Reply] = field(default_factory=list)
     blobs: dict[str, bytes] = field(default_factory=dict)
     manifests: dict[str, bytes] = field(default_factory=dict)
     tags: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -84,6 +85,8 @@ class Registry:
 
     def _manifest(self, request: Request, repository: str, name: str) -> Reply:
         if request.method == "PUT":
+            if self.images:
+                return self.images.pop(0)
             manifest = self.steals.get((repository, name), request.body)
             digest = _digest(manifest)
             self.manifests[digest] = manifest
@@ -92,7 +95,7 @@ class Registry:
         digest = self.tags.get((repository, name), name)
         data = self.manifests.get(digest)
         if data is None:
-            return _error(404, "MANIFEST_UNKNOWN")
+            return refusal(404, "MANIFEST_UNKNOWN")
         return Reply(data, headers={"Content-Type": json.loads(data)["mediaType"]})
 
     def _upload(self, request: Request) -> Reply:
@@ -104,13 +107,13 @@ class Registry:
             return self.uploads.pop(0)
         digest = parse_qs(urlsplit(request.target).query)["digest"][0]
         if digest != _digest(request.body):
-            return _error(400, "DIGEST_INVALID")
+            return refusal(400, "DIGEST_INVALID")
         self.blobs[digest] = request.body
         return Reply(status=201)
 
     def _blob(self, request: Request, digest: str) -> Reply:
         if digest not in self.blobs:
-            return _error(404, "BLOB_UNKNOWN")
+            return refusal(404, "BLOB_UNKNOWN")
         if request.method == "GET" and self.blob:
             return self.blob.pop(0)
         if request.method == "GET" and self.redirect:
@@ -122,7 +125,7 @@ class Registry:
         if not self.auth or (self.auth == "basic" and sent == BASIC):
             return None
         if self.auth == "basic":
-            return _error(401, "UNAUTHORIZED", 'Basic realm="registry"')
+            return refusal(401, "UNAUTHORIZED", challenge='Basic realm="registry"')
         token = sent.removeprefix("Bearer ")
         scope, left = self._issued.get(token, ("", 0))
         granted, _, actions = scope.removeprefix("repository:").rpartition(":")
@@ -130,7 +133,9 @@ class Registry:
             self._issued[token] = (scope, left - 1)
             return None
         realm = self.realm or f"{self.server.url}/token"
-        return _error(401, "UNAUTHORIZED", f'Bearer realm="{realm}",service="registry.example"')
+        return refusal(
+            401, "UNAUTHORIZED", challenge=f'Bearer realm="{realm}",service="registry.example"'
+        )
 
     def _token(self, request: Request) -> Reply:
         query = parse_qs(request.body.decode() or urlsplit(request.target).query)
@@ -140,9 +145,9 @@ class Registry:
         if request.method == "POST":
             known = query["refresh_token"] == [IDENTITY]
         if query["service"] != ["registry.example"]:
-            return _error(400, "BAD_SERVICE")
+            return refusal(400, "BAD_SERVICE")
         if not known and not (self.public and scope.endswith(":pull")):
-            return _error(401, "UNAUTHORIZED")
+            return refusal(401, "UNAUTHORIZED")
         token = f"canary-token-{len(self._issued)}"
         self._issued[token] = (scope, self.token_uses)
         name = "access_token" if request.method == "POST" else "token"
@@ -153,7 +158,8 @@ def _digest(data: bytes) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
-def _error(status: int, code: str, challenge: str = "") -> Reply:
+def refusal(status: int, *codes: str, challenge: str = "") -> Reply:
+    """What a registry answers when it does not do what it was asked for."""
     headers = {"WWW-Authenticate": challenge} if challenge else {}
-    body = {"errors": [{"code": code, "message": "canary-message"}]}
+    body = {"errors": [{"code": code, "message": "canary-message"} for code in codes]}
     return Reply(json.dumps(body).encode(), status, headers)

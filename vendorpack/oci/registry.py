@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Final, TypeVar
 
 from vendorpack.errors import FetchError
+from vendorpack.fetch.faults import Fault
 from vendorpack.fetch.http import Download, Response, Upload
 from vendorpack.model import Access, Credential
 from vendorpack.oci.image import INDEX_TYPE, MANIFEST_TYPE, MAX_MANIFEST, Descriptor, digest_of
@@ -28,6 +29,8 @@ T = TypeVar("T")
 
 _CHUNK: Final = 256 << 10
 _CODE = re.compile(r"[A-Z_]{1,40}")
+_MAX_CODES: Final = 4
+_BLOB_UNKNOWN: Final = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"})
 _ANY_MANIFEST: Final = f"{MANIFEST_TYPE}, {INDEX_TYPE}, */*;q=0.1"
 
 
@@ -96,10 +99,33 @@ class Repository:
         return response.body
 
     async def put_manifest(self, name: str, manifest: bytes) -> None:
-        """Store a manifest, and point a tag at it if `name` is one."""
+        """Store a manifest, and point a tag at it if `name` is one.
+
+        Docker's own registry (2.8) writes the file by which a repository has a blob anew for
+        each upload of the blob, and does not know the blob while that file is empty. So while
+        somebody else pushes the same, a manifest may be refused a moment after its blobs were
+        seen: it is sent again.
+        """
         url = f"{self.reference.base}/manifests/{name}"
         upload = Upload(len(manifest), _bytes(manifest), MANIFEST_TYPE)
-        await self._ask("PUT", url, accepted=[200, 201, 202], upload=upload)
+
+        async def attempt() -> Response:
+            response = await self._exchange(
+                "PUT", url, accepted=[200, 201, 202, 400, 404], upload=upload
+            )
+            if response.status < 400:
+                return response
+            codes = _error_codes(response.body)
+            unknown = not _BLOB_UNKNOWN.isdisjoint(codes)
+            raise Fault(
+                f"the registry refuses the image: {_answer(response)}",
+                where=redact_url(response.url),
+                fix="It has lost a part that it had before: push again." if unknown else None,
+                status=response.status,
+                again=unknown,
+            )
+
+        await self._persist(url, "", attempt)
 
     async def has_blob(self, digest: str) -> bool:
         """Whether the repository has a blob."""
@@ -236,9 +262,8 @@ class Repository:
         return True
 
     def _refused(self, response: Response) -> FetchError:
-        code = _error_code(response.body)
         return FetchError(
-            f"the registry refuses: {response.status}" + (f" {code}" if code else ""),
+            f"the registry refuses: {_answer(response)}",
             where=redact_url(response.url),
             fix=self._how_to_log_in(),
             status=response.status,
@@ -249,13 +274,18 @@ class Repository:
         return f"{sought}\nLog in with `docker login {self.reference.host}` or the like."
 
 
-def _error_code(body: bytes) -> str | None:
-    """The code of a registry's error, such as DENIED; what it says beyond that is its own."""
+def _answer(response: Response) -> str:
+    """The status and the codes of an answer, such as `403 DENIED`."""
+    return " ".join([str(response.status), *_error_codes(response.body)])
+
+
+def _error_codes(body: bytes) -> list[str]:
+    """The codes of a registry's errors; what it says beyond them is its own."""
     try:
-        code = json.loads(body)["errors"][0]["code"]
-    except (ValueError, RecursionError, KeyError, IndexError, TypeError):
-        return None
-    return code if isinstance(code, str) and _CODE.fullmatch(code) else None
+        codes = [error["code"] for error in json.loads(body)["errors"][:_MAX_CODES]]
+    except (ValueError, RecursionError, KeyError, TypeError):
+        return []
+    return [code for code in codes if isinstance(code, str) and _CODE.fullmatch(code)]
 
 
 def _bytes(data: bytes) -> Callable[[], AsyncIterator[bytes]]:
