@@ -396,7 +396,8 @@ class Format(abc.ABC):
     ) -> Sequence[Artifact]:
         """Further artifacts that reading the fetched ones brought to light, already located.
 
-        Called again with everything packed so far until it returns nothing new.
+        Called at least once, and again with everything packed so far until it returns nothing
+        new.
         """
         return ()
 

@@ -199,21 +199,24 @@ async def gather(run: Run, locked: Sequence[Locked]) -> Gathered:
             have: dict[Artifact, Packed] = {}
             more = _merged(a for lockfile in lockfiles for a in lockfile.artifacts)
             workshop = _Workshop(run.store)
-            while more:
-                policy.check_hosts(more)
-                policy.check_hashes(more)
-                run.progress.start(f"{room.title}: fetching", len(more), "artifact")
-                for one in await fetcher.fetch(more, room):
-                    have[_identity(one.artifact)] = one
-                run.progress.finish()
+            while True:
+                if more:
+                    policy.check_hosts(more)
+                    policy.check_hashes(more)
+                    run.progress.start(f"{room.title}: fetching", len(more), "artifact")
+                    for one in await fetcher.fetch(more, room):
+                        have[_identity(one.artifact)] = one
+                    run.progress.finish()
                 packed[name] = tuple(sorted(have.values(), key=_order))
+                # A lockfile that names nothing may still be of a project that is built.
                 found = [
                     artifact
                     for lockfile in lockfiles
                     for artifact in await room.expand(lockfile, packed[name], workshop, index)
                 ]
                 more = [a for a in _merged(found) if _identity(a) not in have]
-            packed.setdefault(name, ())
+                if not more:
+                    break
     return Gathered(packed, rooms, tuple(located))
 
 

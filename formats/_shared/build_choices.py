@@ -6,13 +6,14 @@ The same names, and the same meaning, in each room: `<format>-build-deps` and so
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from vendorpack.errors import UsageError
 from vendorpack.formats._shared.build_deps import BuildPlan
 from vendorpack.formats._shared.build_lock import BuildLock, parse_build_lock
+from vendorpack.formats._shared.local_projects import LocalProject, fingerprint, local_projects
 from vendorpack.formats._shared.markers import RUNTIME, with_python
 from vendorpack.model import Json, Options, Project, Target, Warning
 from vendorpack.target import this_machine, this_python
@@ -22,6 +23,7 @@ OPTIONS: Final[Mapping[str, str]] = {
     "extra-build-requires": "Requirements that builds ask for beside the ones written down, "
     "parted by white space",
     "build-lock": "File beside the lockfile that records what sdists are built with",
+    "build-projects": "Folders of your own projects that are built there too, parted by commas",
 }
 
 
@@ -30,15 +32,25 @@ class BuildChoices:
     """The options, read.
 
     targets: what sources are built on: this machine if no target was named.
-    lock_file: relative to the lockfile's folder.
+    lock_file: relative to the lockfile's folder, as `projects` are.
+    switch: the option that leaves build requirements out.
     """
 
     wanted: bool
     targets: tuple[Target, ...]
+    switch: str
     extra: tuple[str, ...] = ()
     lock_file: str | None = None
+    projects: tuple[str, ...] = ()
 
-    def fingerprint(self, project: Project) -> dict[str, Json]:
+    def local(self, project: Project, folders: Iterable[str]) -> tuple[LocalProject, ...]:
+        """The local projects that are built, of `folders` and of those that the user named.
+
+        Raises `UsageError`, `LockfileError`.
+        """
+        return local_projects(project, folders, self.projects) if self.wanted else ()
+
+    def fingerprint(self, project: Project, local: Sequence[LocalProject]) -> dict[str, Json]:
         """What decides the content."""
         data = project.read(self.lock_file) if self.lock_file else None
         folded = None if data is None else data.replace(b"\r\n", b"\n")
@@ -47,9 +59,12 @@ class BuildChoices:
             "build-targets": [*sorted(map(str, self.targets))],
             "extra-build-requires": [*self.extra],
             "build-lock": None if folded is None else hashlib.sha256(folded).hexdigest(),
+            "local-builds": fingerprint(local),
         }
 
-    def plan(self, project: Project, indexes: tuple[str, ...]) -> BuildPlan | None:
+    def plan(
+        self, project: Project, indexes: tuple[str, ...], constraints: tuple[str, ...] = ()
+    ) -> BuildPlan | None:
         """How to look for build requirements; None if they are left out.
 
         Raises `LockfileError` for a build lock that cannot be read.
@@ -59,7 +74,14 @@ class BuildChoices:
         data = project.read(self.lock_file) if self.lock_file else None
         shown = str(project.lockfile.parent / (self.lock_file or ""))
         lock = BuildLock() if data is None else parse_build_lock(data, shown)
-        return BuildPlan(indexes=indexes, extra=self.extra, lock=lock, lock_path=shown)
+        return BuildPlan(
+            indexes=indexes,
+            extra=self.extra,
+            constraints=constraints,
+            lock=lock,
+            lock_path=shown,
+            way_out=f"If it need not be built there, pass {self.switch} no.",
+        )
 
 
 def build_choices(name: str, options: Options) -> BuildChoices:
@@ -68,11 +90,14 @@ def build_choices(name: str, options: Options) -> BuildChoices:
     if switch not in ("yes", "no"):
         raise UsageError(f"{name}-build-deps is yes or no, not {switch!r}")
     targets = tuple(dict.fromkeys(map(with_python, options.targets)))
+    projects = options.extra.get(f"{name}-build-projects", "")
     return BuildChoices(
         wanted=switch == "yes",
         targets=targets or (with_python(this_machine()),),
+        switch=f"--{name}-build-deps",
         extra=tuple(options.extra.get(f"{name}-extra-build-requires", "").split()),
         lock_file=options.extra.get(f"{name}-build-lock") or None,
+        projects=tuple(filter(None, map(str.strip, projects.split(",")))),
     )
 
 

@@ -9,19 +9,22 @@ Two steps, as clients install: what `[build-system]` names, then what the backen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from packaging.utils import parse_wheel_filename
 
 from vendorpack.digest import Digest, Integrity
 from vendorpack.errors import LockfileError, UnsupportedError, VendorpackError
 from vendorpack.formats._shared.build_lock import BuildLock, LockedSource, LockedWheel
-from vendorpack.formats._shared.build_system import read_build_system
+from vendorpack.formats._shared.build_system import BuildSystem, read_build_system
 from vendorpack.formats._shared.pypi_index import IndexFile, purl
-from vendorpack.formats._shared.resolver import Catalogue, parse_requirements, resolve
+from vendorpack.formats._shared.resolver import Candidate, Catalogue, parse_requirements, resolve
 from vendorpack.model import Artifact, Blob, Index, Target, Trust, Workshop
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 Made = TypeVar("Made", bound=Artifact)
 
@@ -30,21 +33,61 @@ WHY: Final = "build"
 _WHY_FOR: Final = "build of "
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """Something that has to be built.
 
-    pin: hex of the sdist's sha256, or of the commit.
-    filename: tells the kind of archive; empty for a git commit.
+    name, version, pin: how a build lock knows it. The pin is the hex of the sdist's sha256, or of
+        the commit. A project in a folder has that for a name, and neither of the others.
+    system: what it asks for.
+    where: its place in the lockfile.
     targets: those that build it.
     """
 
-    artifact: Artifact
-    blob: Blob
-    filename: str
+    name: str
+    version: str
     pin: str
+    system: BuildSystem
+    where: str
     targets: tuple[Target, ...]
-    subdirectory: str = ""
+
+    @property
+    def label(self) -> str:
+        """What it is called in a build lock and in messages."""
+        return f"{self.name} {self.version}".rstrip()
+
+
+def packed_source(
+    artifact: Artifact,
+    blob: Blob,
+    workshop: Workshop,
+    *,
+    filename: str,
+    pin: str,
+    targets: tuple[Target, ...],
+    subdirectory: str = "",
+) -> Source:
+    """A packed artifact that has to be built.
+
+    filename: tells the kind of archive; empty for a git commit.
+    Raises `UnsupportedError` for an archive or a `pyproject.toml` that no client could use.
+    """
+    system = read_build_system(
+        blob,
+        workshop,
+        filename=filename,
+        id_size=len(pin) // 2,
+        subdirectory=subdirectory,
+        label=str(artifact),
+    )
+    return Source(
+        name=artifact.name,
+        version=artifact.version,
+        pin=pin,
+        system=system,
+        where=artifact.where,
+        targets=targets,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +96,18 @@ class BuildPlan:
 
     indexes: where from; the first that has a project answers for it.
     extra: requirements that backends ask for and nothing written down tells.
+    constraints: requirements that whatever is found of these names has to keep to.
     lock: what an earlier pack recorded.
     lock_path: how errors name that file.
+    way_out: what to do if nothing is built there, for errors.
     """
 
     indexes: tuple[str, ...]
     extra: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()
     lock: BuildLock = field(default_factory=BuildLock)
     lock_path: str = ""
+    way_out: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +145,7 @@ class BuildWheel:
 
 
 async def find_build_wheels(
-    sources: Sequence[Source], plan: BuildPlan, workshop: Workshop, index: Index
+    sources: Sequence[Source], plan: BuildPlan, index: Index
 ) -> tuple[BuildWheel, ...]:
     """The wheels that the sources need, each once, by file name.
 
@@ -108,18 +155,17 @@ async def find_build_wheels(
     answers: dict[tuple[tuple[str, ...], Target], tuple[IndexFile, ...]] = {}
     found: dict[tuple[str, str], BuildWheel] = {}
     for source in sources:
-        steps = _steps(source, plan, workshop)
         locked = None
         if {str(target) for target in source.targets} <= {*plan.lock.targets}:
-            locked = plan.lock.wheels_for(_locked_source(source, steps))
+            locked = plan.lock.wheels_for(_locked_source(source, plan))
         if locked is not None:
             wheels = [_from_lock(wheel, source, plan.lock_path) for wheel in locked]
         else:
             wheels = []
             for target in source.targets:
-                for step in steps:
+                for step in _steps(source, plan):
                     if (step, target) not in answers:
-                        answers[step, target] = await _answer(step, target, source, catalogue)
+                        answers[step, target] = await _answer(step, target, source, plan, catalogue)
                     wheels += [_from_index(file, source) for file in answers[step, target]]
         for wheel in wheels:
             key = (wheel.filename, wheel.url)
@@ -133,13 +179,12 @@ def describe_builds(
     wheels: Iterable[tuple[str, Artifact, Blob]],
     targets: Sequence[Target],
     plan: BuildPlan,
-    workshop: Workshop,
 ) -> BuildLock:
     """What a side lock records of a finished pack.
 
     wheels: (file name, artifact, blob) of everything packed; build wheels are told by `why`.
     """
-    locked = {_locked_source(source, _steps(source, plan, workshop)) for source in sources}
+    locked = {_locked_source(source, plan) for source in sources}
     built: dict[str, LockedWheel] = {}
     if {str(target) for target in targets} <= {*plan.lock.targets}:
         # A wheel that the project itself locks too may have lost the word that it builds.
@@ -156,37 +201,48 @@ def _values(built: Mapping[str, LockedWheel]) -> tuple[LockedWheel, ...]:
     return tuple(built[filename] for filename in sorted(built))
 
 
-def _steps(source: Source, plan: BuildPlan, workshop: Workshop) -> tuple[tuple[str, ...], ...]:
-    system = read_build_system(
-        source.blob,
-        workshop,
-        filename=source.filename,
-        id_size=len(source.pin) // 2,
-        subdirectory=source.subdirectory,
-        label=str(source.artifact),
-    )
-    steps = (system.requires, (*system.dynamic, *plan.extra))
+def _steps(source: Source, plan: BuildPlan) -> tuple[tuple[str, ...], ...]:
+    steps = (source.system.requires, (*source.system.dynamic, *plan.extra))
     return tuple(step for step in steps if step)
 
 
-def _locked_source(source: Source, steps: Sequence[Sequence[str]]) -> LockedSource:
-    requires = tuple(requirement for step in steps for requirement in step)
-    return LockedSource(source.artifact.name, source.artifact.version, source.pin, requires)
+def _locked_source(source: Source, plan: BuildPlan) -> LockedSource:
+    requires = [requirement for step in _steps(source, plan) for requirement in step]
+    asked = (*requires, *plan.constraints)
+    return LockedSource(source.name, source.version, source.pin, asked)
 
 
 async def _answer(
-    step: Sequence[str], target: Target, source: Source, catalogue: Catalogue
+    step: Sequence[str], target: Target, source: Source, plan: BuildPlan, catalogue: Catalogue
 ) -> tuple[IndexFile, ...]:
+    label = f"{source.label}: build requirements"
     try:
-        requirements = parse_requirements(step, f"{source.artifact}: build requirements")
-        candidates = await resolve(requirements, target, catalogue)
+        wanted = [*parse_requirements(step, label)]
+        limits = {r.name: r for r in parse_requirements(plan.constraints, label)}
+        while True:
+            candidates = await resolve(wanted, target, catalogue)
+            broken = list(_broken(candidates, limits))
+            if not broken:
+                return tuple(file for candidate in candidates for file in candidate.files)
+            wanted += broken
     except LockfileError as error:
-        raise UnsupportedError(error.what, where=error.where, fix=error.fix) from None
+        fix = error.fix or plan.way_out
+        raise UnsupportedError(error.what, where=error.where, fix=fix) from None
     except VendorpackError as error:
-        where = f"{source.artifact.where}: {source.artifact}"
+        where = f"{source.where}: {source.label}"
         error.where = f"{where}\n{error.where}" if error.where else where
+        error.fix = error.fix or plan.way_out
         raise
-    return tuple(file for candidate in candidates for file in candidate.files)
+
+
+def _broken(
+    candidates: Sequence[Candidate], limits: Mapping[str, Requirement]
+) -> Iterator[Requirement]:
+    """The constraints that the candidates break."""
+    for candidate in candidates:
+        limit = limits.get(candidate.name)
+        if limit is not None and not limit.specifier.contains(candidate.version, prereleases=True):
+            yield limit
 
 
 def _from_index(file: IndexFile, source: Source) -> BuildWheel:
@@ -203,7 +259,6 @@ def _wheel(
     source: Source, filename: str, url: str, integrity: Integrity, size: int | None, trust: Trust
 ) -> BuildWheel:
     name, version, _, _ = parse_wheel_filename(filename)
-    label = f"{source.artifact.name} {source.artifact.version}".rstrip()
     return BuildWheel(
         name=name,
         version=str(version),
@@ -212,6 +267,6 @@ def _wheel(
         integrity=integrity,
         size=size,
         trust=trust,
-        why=(WHY, _WHY_FOR + label),
-        where=source.artifact.where,
+        why=(WHY, _WHY_FOR + source.label),
+        where=source.where,
     )

@@ -70,7 +70,14 @@ def read_build_system(
 
     def make(data: bytes) -> bytes:
         files = _archive_files(data, filename, label) if filename else _commit_files(data, id_size)
-        found = build_system_of(_below(files, subdirectory), label)
+        try:
+            found = build_system_of(_below(files, subdirectory), f"{label}: {_PYPROJECT}")
+        except LockfileError as error:
+            raise UnsupportedError(
+                f"{label} cannot be built: {error.what}",
+                where=error.where,
+                fix="It was published like this; lock another version.",
+            ) from None
         return json.dumps([found.requires, found.dynamic]).encode()
 
     kind = next((s for s in (".zip", ".tar.bz2", ".tar.xz") if filename.endswith(s)), ".tar")
@@ -79,30 +86,22 @@ def read_build_system(
     return BuildSystem(tuple(requires), tuple(dynamic))
 
 
-def build_system_of(files: Files, label: str) -> BuildSystem:
-    """What the project whose files these are needs. Raises `UnsupportedError`."""
+def build_system_of(files: Files, path: str) -> BuildSystem:
+    """What the project whose files these are needs. path: how errors name its `pyproject.toml`.
+
+    Raises `LockfileError` for one that no client could use.
+    """
     setup_requires = _setup_requires(files[_SETUP_CFG]) if _SETUP_CFG in files else ()
     legacy = BuildSystem(LEGACY_REQUIRES, setup_requires)
     if _PYPROJECT not in files:
         return legacy
-    try:
-        document = load_toml(files[_PYPROJECT], f"{label}: {_PYPROJECT}")
-    except LockfileError as error:
-        raise UnsupportedError(
-            f"{label} cannot be built: {error.what}",
-            where=error.where,
-            fix="It was published like this; lock another version.",
-        ) from None
+    document = load_toml(files[_PYPROJECT], path)
     table = document.get("build-system")
     if table is None:
         return legacy
     requires = table.get("requires") if isinstance(table, dict) else None
     if not _is_text_list(requires):
-        raise UnsupportedError(
-            f"{label} cannot be built: its [build-system] has no list of requirements",
-            where=f"{label}: {_PYPROJECT}",
-            fix="It was published like this; lock another version.",
-        )
+        raise LockfileError("its [build-system] has no list of requirements", where=path)
     backend = table.get("build-backend")
     root = backend.partition(":")[0].partition(".")[0] if isinstance(backend, str) else "setuptools"
     dynamic = list(_BACKENDS.get(root, ()))

@@ -24,7 +24,7 @@ from vendorpack.formats._shared.pypi_index import (
     without_userinfo,
 )
 from vendorpack.formats._shared.wheels import is_wheel, release_of
-from vendorpack.model import Target, Warning
+from vendorpack.model import Target
 from vendorpack.redact import redact_url
 
 VCS: Final = ("git+", "hg+", "svn+", "bzr+")
@@ -119,15 +119,6 @@ def git_project(
         commit=commit,
         built_for=tuple(targets),
         subdirectory=subdirectory,
-    )
-
-
-def local_project(shown: str, where: str) -> Warning:
-    """What is to be known of a project that lies in a folder."""
-    return Warning(
-        f"{shown} is local: it is not packed, nor what it is built with; lock that too if it is "
-        "to be built offline",
-        where,
     )
 
 

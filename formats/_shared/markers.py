@@ -33,6 +33,8 @@ RUNTIME: Final = "py"
 LAST_PATCH: Final = 99
 """Stands for a minor version's last patch release."""
 
+_EXTRA: Final = re.compile(r"\bextra\s*[!=]=\s*(?:'[^']*'|\"[^\"]*\")")
+_TRUE: Final = "python_version >= '3'"
 _VERSION: Final = re.compile(r"3\.(\d+)(?:\.(\d+))?(t?)")
 # os: os_name, sys_platform, platform_system, platform_release
 _SYSTEMS: Final = {
@@ -128,6 +130,19 @@ def holds(marker: Marker | None, target: Target, extras: Iterable[str] = ()) -> 
         )
     except (UndefinedComparison, UndefinedEnvironmentName, ValueError) as error:
         raise LockfileError(f"the marker {str(marker)!r} cannot be judged: {error}") from None
+
+
+def may_hold(marker: str, target: Target, where: str) -> bool:
+    """Whether a marker holds on the target if all that it says of extras is taken as true.
+
+    Markers have `and` and `or` but no `not`, so this can only let more in. Raises `LockfileError`.
+    """
+    return not marker or _judged(marker, target, where)
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _judged(marker: str, target: Target, where: str) -> bool:
+    return holds(parse_marker(_EXTRA.sub(_TRUE, marker), where), target)
 
 
 def targets_of(

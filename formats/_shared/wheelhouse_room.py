@@ -12,10 +12,15 @@ from pathlib import Path
 from typing import Final
 
 from vendorpack.errors import UsageError
-from vendorpack.formats._shared import build_deps, direct_references, wheelhouse
+from vendorpack.formats._shared import (
+    build_deps,
+    direct_references,
+    local_projects,
+    wheelhouse,
+)
 from vendorpack.formats._shared.build_choices import OPTIONS as BUILD_OPTIONS
 from vendorpack.formats._shared.build_choices import BuildChoices, build_choices
-from vendorpack.formats._shared.build_deps import BuildPlan, Source
+from vendorpack.formats._shared.build_deps import BuildPlan, Source, packed_source
 from vendorpack.formats._shared.build_lock import render_build_lock
 from vendorpack.formats._shared.distributions import (
     CACHE,
@@ -25,6 +30,7 @@ from vendorpack.formats._shared.distributions import (
     locate,
 )
 from vendorpack.formats._shared.git_repo import DIGEST, derive_commit
+from vendorpack.formats._shared.local_projects import LocalProject
 from vendorpack.formats._shared.markers import RUNTIME, with_python
 from vendorpack.formats._shared.pypi_index import normalize
 from vendorpack.formats._shared.submodule_sources import new_submodules
@@ -62,10 +68,12 @@ class PythonLock(Lockfile):
 
     build: how the user steers that.
     plan: None if build dependencies are left out.
+    local: projects in folders that are built too.
     """
 
     build: BuildChoices
     plan: BuildPlan | None
+    local: tuple[LocalProject, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +118,14 @@ class WheelhouseFormat(Format):
             build=build_choices(self.name, options),
         )
 
+    def folders(self, project: Project) -> Iterable[str]:
+        """Where the projects lie that the lock names by their folder."""
+        return local_projects.folders_in(project.lock_bytes())
+
+    def local(self, project: Project, choices: Choices) -> tuple[LocalProject, ...]:
+        """The projects in folders that are built too."""
+        return choices.build.local(project, self.folders(project))
+
     def fingerprint_of(
         self, project: Project, choices: Choices, indexes: Sequence[str]
     ) -> dict[str, Json]:
@@ -120,7 +136,7 @@ class WheelhouseFormat(Format):
             "only-binary": [*sorted(choices.only_binary)],
             "no-binary": [*sorted(choices.no_binary)],
             "old-cache": choices.old_cache,
-            **choices.build.fingerprint(project),
+            **choices.build.fingerprint(project, self.local(project, choices)),
         }
 
     def locked(
@@ -129,6 +145,7 @@ class WheelhouseFormat(Format):
         options: Options,
         choices: Choices,
         indexes: tuple[str, ...],
+        local: tuple[LocalProject, ...],
         artifacts: Sequence[Artifact],
         access: Access,
         warnings: Sequence[Warning],
@@ -152,6 +169,7 @@ class WheelhouseFormat(Format):
             access=access,
             warnings=tuple(dict.fromkeys(warnings)),
             build=choices.build,
+            local=local,
             plan=choices.build.plan(project, indexes),
         )
 
@@ -181,7 +199,7 @@ class WheelhouseFormat(Format):
         if lockfile.plan is None or path is None:
             return {}
         found = build_deps.describe_builds(
-            sources_of(lockfile, packed),
+            sources_of(lockfile, packed, workshop),
             [
                 (one.artifact.filename, one.artifact, one.blob)
                 for one in packed
@@ -189,7 +207,6 @@ class WheelhouseFormat(Format):
             ],
             lockfile.build.targets,
             lockfile.plan,
-            workshop,
         )
         return {path: render_build_lock(found, project.read(path))}
 
@@ -219,7 +236,7 @@ async def _build_wheels(
     if lockfile.plan is None or any(build_deps.WHY in one.artifact.why for one in packed):
         return ()
     wheels = await build_deps.find_build_wheels(
-        sources_of(lockfile, packed), lockfile.plan, workshop, index
+        sources_of(lockfile, packed, workshop), lockfile.plan, index
     )
     return [wheel.artifact(Distribution) for wheel in wheels]
 
@@ -228,10 +245,10 @@ def _commit(artifact: Artifact) -> tuple[GitProject, str] | None:
     return (artifact, artifact.remote) if isinstance(artifact, GitProject) else None
 
 
-def sources_of(lockfile: PythonLock, packed: Sequence[Packed]) -> list[Source]:
-    """The packed artifacts of this lockfile that have to be built."""
+def sources_of(lockfile: PythonLock, packed: Sequence[Packed], workshop: Workshop) -> list[Source]:
+    """The local projects, and what is packed of this lockfile and has to be built."""
     mine = {(a.url, a.integrity) for a in lockfile.artifacts}
-    sources = []
+    sources = local_projects.sources(lockfile.local, lockfile.build.targets)
     for one in packed:
         artifact = one.artifact
         if (artifact.url, artifact.integrity) not in mine:
@@ -242,8 +259,17 @@ def sources_of(lockfile: PythonLock, packed: Sequence[Packed]) -> list[Source]:
             filename, pin = artifact.filename, one.blob.sha256
         else:
             continue
-        targets = artifact.built_for or lockfile.build.targets
-        sources.append(Source(artifact, one.blob, filename, pin, targets, artifact.subdirectory))
+        sources.append(
+            packed_source(
+                artifact,
+                one.blob,
+                workshop,
+                filename=filename,
+                pin=pin,
+                targets=artifact.built_for or lockfile.build.targets,
+                subdirectory=artifact.subdirectory,
+            )
+        )
     return sources
 
 

@@ -44,8 +44,9 @@ class Pdm(WheelhouseFormat):
         choices = self.choices(options)
         config = load_pip_config(project.host)
         indexes, logins, own = indexes_of(project)
+        local = self.local(project, choices)
         artifacts, warnings = artifacts_of(
-            parse_pdm_lock(project), indexes, options, choices, project
+            parse_pdm_lock(project), indexes, options, choices, project, local
         )
         commands = f"`{self.command}`"
         if any(isinstance(artifact, GitProject) for artifact in artifacts):
@@ -59,6 +60,7 @@ class Pdm(WheelhouseFormat):
             options,
             choices,
             indexes,
+            local,
             artifacts,
             config.access(logins, own),
             (experimental, *warnings, *config.warnings),

@@ -25,6 +25,7 @@ from vendorpack.digest import Digest, Integrity
 from vendorpack.errors import LockfileError, UnsupportedError
 from vendorpack.formats._shared import direct_references, wheels
 from vendorpack.formats._shared.distributions import WHEELHOUSE, Release
+from vendorpack.formats._shared.local_projects import LocalProject, warn_of
 from vendorpack.formats._shared.markers import parse_marker, targets_of
 from vendorpack.formats._shared.pip_config import expand_userinfo, index_address
 from vendorpack.formats._shared.pypi_index import (
@@ -118,7 +119,12 @@ def indexes_of(project: Project) -> tuple[tuple[str, ...], tuple[tuple[str, str]
 
 
 def artifacts_of(
-    lock: PdmLock, indexes: tuple[str, ...], options: Options, choices: Choices, project: Project
+    lock: PdmLock,
+    indexes: tuple[str, ...],
+    options: Options,
+    choices: Choices,
+    project: Project,
+    local: Sequence[LocalProject],
 ) -> tuple[tuple[Artifact, ...], tuple[Warning, ...]]:
     """What the groups asked for have for the targets.
 
@@ -154,7 +160,8 @@ def artifacts_of(
         if choices.targets and not targets:
             continue
         if "path" in package:
-            warnings.append(direct_references.local_project(name, where))
+            location = text(package, "path", where)
+            warnings += warn_of(name, location, local, where)
             continue
         for artifact in _artifacts(name, package, where, marker, targets, indexes, choices):
             # A package and its extras are tables of their own, with the same files.

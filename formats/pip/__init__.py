@@ -6,12 +6,17 @@ the other lock; `vendorpack.formats._shared.wheelhouse_room` does the rest.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from vendorpack.formats._shared.pip_config import PipConfig, index_address, load_pip_config
 from vendorpack.formats._shared.wheelhouse_room import WheelhouseFormat, sha256_of
 from vendorpack.formats.pip import artifacts, pylock
-from vendorpack.formats.pip.requirements import Requirements, read_requirements
+from vendorpack.formats.pip.requirements import (
+    Requirements,
+    is_local,
+    local_path,
+    read_requirements,
+)
 from vendorpack.model import Json, Lockfile, Options, Project
 
 
@@ -29,21 +34,30 @@ class Pip(WheelhouseFormat):
         config = load_pip_config(project.host)
         logins: tuple[tuple[str, str], ...] = ()
         indexes = config.indexes
+        local = self.local(project, choices)
         if is_pylock(project):
-            found, warnings = pylock.artifacts_of(project, choices, options.groups)
+            found, warnings = pylock.artifacts_of(project, choices, options.groups, local)
         else:
             requirements = read_requirements(project)
             indexes, logins = _indexes(requirements, config)
-            found, warnings = artifacts.artifacts_of(requirements, indexes, choices)
+            found, warnings = artifacts.artifacts_of(requirements, indexes, choices, local)
         return self.locked(
             project,
             options,
             choices,
             indexes,
+            local,
             found,
             config.access(logins),
             (*warnings, *config.warnings),
         )
+
+    def folders(self, project: Project) -> Iterable[str]:
+        """Where the projects lie that the lock names by their folder."""
+        if is_pylock(project):
+            return super().folders(project)
+        lines = read_requirements(project).lines
+        return [local_path(x.text) for x in lines if not x.constraint and is_local(x.text)]
 
     def fingerprint(self, project: Project, options: Options) -> Mapping[str, Json]:
         """Targets, the files that the lockfile names, the indexes, and this room's options."""

@@ -18,11 +18,17 @@ from vendorpack.digest import Digest, Integrity
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared import direct_references
 from vendorpack.formats._shared.distributions import Release
+from vendorpack.formats._shared.local_projects import LocalProject, warn_of
 from vendorpack.formats._shared.markers import targets_of
 from vendorpack.formats._shared.pypi_index import check_name, filename_of, parse_hash, purl
 from vendorpack.formats._shared.wheelhouse_room import Choices
 from vendorpack.formats._shared.wheels import SDIST_SUFFIXES, is_wheel
-from vendorpack.formats.pip.requirements import Line, Requirements, is_local
+from vendorpack.formats.pip.requirements import (
+    Line,
+    Requirements,
+    is_local,
+    local_path,
+)
 from vendorpack.model import Artifact, Target, Warning
 from vendorpack.redact import redact_text, redact_url
 
@@ -53,10 +59,14 @@ class _Parsed:
 
 
 def artifacts_of(
-    requirements: Requirements, indexes: tuple[str, ...], choices: Choices
+    requirements: Requirements,
+    indexes: tuple[str, ...],
+    choices: Choices,
+    local: Sequence[LocalProject],
 ) -> tuple[tuple[Artifact, ...], tuple[Warning, ...]]:
     """What the file asks for on the targets.
 
+    local: the projects whose build requirements are packed.
     Raises `LockfileError` for a requirement that is not pinned, `UnsupportedError`.
     """
     binary = choices.binary(requirements.only_binary, requirements.no_binary)
@@ -69,7 +79,8 @@ def artifacts_of(
     for line in requirements.lines:
         if is_local(line.text):
             if not line.constraint:
-                warnings.append(_local(line))
+                shown = redact_text(line.text)
+                warnings += warn_of(shown, local_path(line.text), local, line.where)
             continue
         parsed = parse_line(line)
         if line.constraint:
@@ -225,7 +236,3 @@ def _unpinned(parsed: _Parsed) -> LockfileError:
         fix="vendorpack chooses no versions. Lock them first, with hashes: "
         "`pip-compile --generate-hashes`, `uv pip compile --generate-hashes` or `pip lock`.",
     )
-
-
-def _local(line: Line) -> Warning:
-    return direct_references.local_project(redact_text(line.text), line.where)

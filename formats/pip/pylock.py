@@ -22,6 +22,7 @@ from packaging.pylock import (
 from vendorpack.digest import SIZES, Digest, DigestError
 from vendorpack.errors import LockfileError, UnsupportedError
 from vendorpack.formats._shared import direct_references, wheels
+from vendorpack.formats._shared.local_projects import LocalProject, warn_of
 from vendorpack.formats._shared.markers import environments
 from vendorpack.formats._shared.toml_text import load_toml, table_lines
 from vendorpack.formats._shared.wheelhouse_room import Choices
@@ -46,11 +47,12 @@ def parse_pylock(project: Project) -> tuple[Pylock, dict[int, str]]:
 
 
 def artifacts_of(
-    project: Project, choices: Choices, groups: Sequence[str]
+    project: Project, choices: Choices, groups: Sequence[str], local: Sequence[LocalProject]
 ) -> tuple[tuple[Artifact, ...], tuple[Warning, ...]]:
     """What the lock has for the targets, with its default groups and the ones named.
 
-    groups: names of extras and dependency groups. Raises `LockfileError`, `UnsupportedError`.
+    groups: names of extras and dependency groups. local: the projects whose build requirements
+    are packed. Raises `LockfileError`, `UnsupportedError`.
     """
     lock, wheres = parse_pylock(project)
     numbers = {id(package): number for number, package in enumerate(lock.packages)}
@@ -74,7 +76,8 @@ def artifacts_of(
     for number in sorted(chosen):
         package = lock.packages[number]
         if package.directory is not None:
-            warnings.append(_local(package, wheres[number]))
+            shown = f"{package.name} (folder {package.directory.path!r})"
+            warnings += warn_of(shown, package.directory.path, local, wheres[number])
         else:
             found += _files(package, chosen[number], choices, wheres[number])
     return tuple(found), tuple(warnings)
@@ -185,8 +188,3 @@ def _digests(hashes: Mapping[str, Any], where: str) -> list[Digest]:
         return [Digest.from_hex(a, cast(str, hashes[a])) for a in sorted(hashes) if a in SIZES]
     except DigestError as error:
         raise LockfileError(str(error), where=where) from None
-
-
-def _local(package: Package, where: str) -> Warning:
-    path = package.directory.path if package.directory is not None else ""
-    return direct_references.local_project(f"{package.name} (folder {path!r})", where)

@@ -278,6 +278,12 @@ def is_local(text: str) -> bool:
     )
 
 
+def local_path(text: str) -> str:
+    """The path of a local requirement, without extras and marker."""
+    address = text.partition(" @ ")[2].strip() or text
+    return address.removeprefix("file:").partition("[")[0].partition(";")[0].strip()
+
+
 def _choose(value: str, into: set[str], other: set[str]) -> None:
     """`--only-binary`, `--no-binary`: what is said later wins, `:none:` empties."""
     for name in (part.strip() for part in value.split(",")):

@@ -28,7 +28,8 @@ class Pipenv(WheelhouseFormat):
         choices = self.choices(options)
         lock = parse_pipfile_lock(project)
         config = load_pip_config(project.host)
-        artifacts, warnings = artifacts_of(lock, options, choices, project)
+        local = self.local(project, choices)
+        artifacts, warnings = artifacts_of(lock, options, choices, project, local)
         mirror = project.host.environ.get("PIPENV_PYPI_MIRROR")
         allowed = (index_address(mirror, "PIPENV_PYPI_MIRROR")[0],) if mirror else ()
         return self.locked(
@@ -36,6 +37,7 @@ class Pipenv(WheelhouseFormat):
             options,
             choices,
             lock.indexes,
+            local,
             artifacts,
             config.access(lock.logins, allowed),
             (*warnings, *config.warnings),

@@ -21,6 +21,7 @@ from vendorpack.errors import LockfileError
 from vendorpack.formats._shared import direct_references
 from vendorpack.formats._shared.distributions import Release
 from vendorpack.formats._shared.json_text import decode_utf8, key_lines, load_json
+from vendorpack.formats._shared.local_projects import LocalProject, warn_of
 from vendorpack.formats._shared.markers import parse_marker, targets_of
 from vendorpack.formats._shared.pip_config import expand_userinfo, index_address
 from vendorpack.formats._shared.pypi_index import DEFAULT_INDEX, check_name, parse_hash, purl
@@ -102,7 +103,11 @@ def parse_pipfile_lock(project: Project) -> PipfileLock:
 
 
 def artifacts_of(
-    lock: PipfileLock, options: Options, choices: Choices, project: Project
+    lock: PipfileLock,
+    options: Options,
+    choices: Choices,
+    project: Project,
+    local: Sequence[LocalProject],
 ) -> tuple[tuple[Artifact, ...], tuple[Warning, ...]]:
     """What the categories asked for have for the targets.
 
@@ -125,7 +130,8 @@ def artifacts_of(
         if pin.category not in wanted or (choices.targets and not targets):
             continue
         if "path" in pin.entry or pin.text("file").startswith("."):
-            warnings.append(direct_references.local_project(pin.name, pin.where))
+            location = pin.text("path") or pin.text("file")
+            warnings += warn_of(pin.name, location, local, pin.where)
             continue
         found.append(_artifact(pin, lock, choices, targets))
     return tuple(_once(found)), tuple(warnings)

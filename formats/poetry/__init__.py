@@ -12,12 +12,13 @@ from pathlib import Path
 
 from vendorpack.formats._shared.build_choices import OPTIONS, build_choices, unnamed_pythons
 from vendorpack.formats._shared.git_repo import derive_commit
+from vendorpack.formats._shared.local_projects import folders_in
 from vendorpack.formats._shared.markers import with_python
 from vendorpack.formats._shared.submodule_sources import ALLOWED_PROTOCOLS
 from vendorpack.formats.poetry import layout as cache_tree
 from vendorpack.formats.poetry.choose import PoetryCommit, choose
 from vendorpack.formats.poetry.lockfile import parse_poetry_lock
-from vendorpack.formats.poetry.settings import cache_root, load_settings
+from vendorpack.formats.poetry.settings import Settings, cache_root, load_settings
 from vendorpack.formats.poetry.sources import (
     PoetryLockfile,
     build_wheels,
@@ -56,7 +57,8 @@ class Poetry(Format):
         lock = parse_poetry_lock(project)
         settings = load_settings(project)
         builds = build_choices(self.name, options)
-        artifacts, warnings = choose(lock, _with_python(options), settings)
+        local = builds.local(project, _folders(project, settings))
+        artifacts, warnings = choose(lock, _with_python(options), settings, local)
         return PoetryLockfile(
             path=str(project.lockfile),
             format=self.name,
@@ -65,12 +67,14 @@ class Poetry(Format):
             warnings=(*warnings, *unnamed_pythons(options, project.where())),
             repositories=settings.repositories,
             build=builds,
+            local=local,
             plan=builds.plan(project, tuple(r.base for r in settings.repositories)),
         )
 
     def fingerprint(self, project: Project, options: Options) -> Mapping[str, Json]:
         """Targets with their Python, groups, and what pyproject.toml says of them."""
         settings = load_settings(project)
+        builds = build_choices(self.name, options)
         roots: dict[str, Json] = {g: [*names] for g, names in (settings.roots or {}).items()}
         return {
             "targets": [*sorted({str(target) for target in _with_python(options).targets})],
@@ -81,7 +85,7 @@ class Poetry(Format):
             "repositories": [[r.name, r.url] for r in settings.repositories],
             "no-binary": [*sorted(settings.binary.none)],
             "only-binary": [*sorted(settings.binary.only)],
-            **build_choices(self.name, options).fingerprint(project),
+            **builds.fingerprint(project, builds.local(project, _folders(project, settings))),
         }
 
     async def locate(self, lockfile: Lockfile, options: Options, index: Index) -> Lockfile:
@@ -123,6 +127,13 @@ class Poetry(Format):
     def native_roots(self, host: Host) -> Mapping[str, Path]:
         """Poetry's own cache folder."""
         return {cache_tree.CACHE: cache_root(host)}
+
+
+def _folders(project: Project, settings: Settings) -> Iterator[str]:
+    """Where projects lie that Poetry may build."""
+    yield from folders_in(project.lock_bytes())
+    if settings.has_build_script:
+        yield "."
 
 
 def _with_python(options: Options) -> Options:

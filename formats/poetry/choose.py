@@ -10,7 +10,6 @@ left out, and both these and extras if asked for by name.
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +22,8 @@ from vendorpack.errors import LockfileError
 from vendorpack.formats._shared import wheels
 from vendorpack.formats._shared.distributions import Release
 from vendorpack.formats._shared.git_repo import commit_address, commit_integrity
-from vendorpack.formats._shared.markers import holds, parse_marker
+from vendorpack.formats._shared.local_projects import LocalProject, warn_of
+from vendorpack.formats._shared.markers import holds, may_hold, parse_marker
 from vendorpack.formats._shared.pypi_index import (
     check_filename,
     filename_of,
@@ -36,8 +36,6 @@ from vendorpack.model import Artifact, Options, Target, Warning
 from vendorpack.redact import redact_url
 
 _DEV: Final = "dev"
-_EXTRA: Final = re.compile(r"\bextra\s*[!=]=\s*(?:'[^']*'|\"[^\"]*\")")
-_TRUE: Final = "python_version >= '3'"
 _SCP: Final = re.compile(r"(?:[\w.-]+@)?[\w.-]+:(?!//)[^\s]+")
 
 
@@ -75,10 +73,11 @@ class PoetryCommit(Artifact):
 
 
 def choose(
-    lock: PoetryLock, options: Options, settings: Settings
+    lock: PoetryLock, options: Options, settings: Settings, local: Sequence[LocalProject]
 ) -> tuple[tuple[Artifact, ...], tuple[Warning, ...]]:
     """The artifacts for the targets, in the lockfile's order; and warnings.
 
+    local: the projects whose build requirements are packed.
     Raises `LockfileError`, `UnsupportedError`, `UsageError`.
     """
     extras = tuple(e for e in lock.extras if _asked_for(e, options))
@@ -95,6 +94,9 @@ def choose(
             if found and target is not None:
                 needed.append(target)
         if not labels:
+            continue
+        if package.source.is_local:
+            warnings += warn_of(package.name, package.source.url, local, package.where)
             continue
         why = () if MAIN in labels else tuple(sorted(labels))
         artifact, said = _artifact(package, tuple(needed), options, settings.binary, why)
@@ -202,17 +204,10 @@ class _Walked:
             seen.add(name)
             for package in self._names[name]:
                 for dependency, marker in package.dependencies:
-                    if target is None or _may_hold(marker, target, package.where):
+                    # What an extra asks for is in the lockfile only if somebody wants it.
+                    if target is None or may_hold(marker, target, package.where):
                         queue.append(dependency)
         return seen
-
-
-@functools.lru_cache(maxsize=1 << 16)
-def _may_hold(marker: str, target: Target, where: str) -> bool:
-    # What an extra of a dependency asks for is in the lockfile only if somebody wants it.
-    if not marker:
-        return True
-    return holds(parse_marker(_EXTRA.sub(_TRUE, marker), where), target)
 
 
 # -- artifacts -----------------------------------------------------------------------------
@@ -226,8 +221,6 @@ def _artifact(
     why: tuple[str, ...],
 ) -> tuple[Artifact | None, Sequence[Warning]]:
     source = package.source
-    if source.is_local:
-        return None, tuple(_outside(package))
     if source.kind == "git":
         return _commit(package, targets, why), ()
     if source.kind == "url":
@@ -337,12 +330,3 @@ def submodule(parent: PoetryCommit, path: str, url: str, commit: str) -> PoetryC
         subdirectory="",
         built_for=(),
     )
-
-
-def _outside(package: Package) -> Iterator[Warning]:
-    """A warning for what only this machine has."""
-    if package.source.url.startswith(("/", "~")) or ".." in package.source.url.split("/"):
-        yield Warning(
-            f"{package.name} lies outside of the project ({package.source.url}) and is not packed",
-            package.where,
-        )

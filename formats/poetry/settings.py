@@ -81,12 +81,15 @@ class Settings:
     optional_groups: groups that are not installed unasked.
     repositories: indexes that build requirements are looked up on, in order.
     binary: whose wheels, or sdists, are not taken.
+    has_build_script: whether the project itself has one; only then Poetry needs its build
+        requirements to install it.
     """
 
     roots: Mapping[str, tuple[str, ...]] | None = None
     optional_groups: tuple[str, ...] = ()
     repositories: tuple[Repository, ...] = (PYPI,)
     binary: Binary = EITHER
+    has_build_script: bool = False
     _credentials: tuple[Credential, ...] = field(default=(), repr=False)
 
     def access(self, lock: PoetryLock) -> Access:
@@ -116,6 +119,7 @@ def load_settings(project: Project) -> Settings:
         ),
         repositories=_searched(sources),
         binary=binary,
+        has_build_script=_has_build_script(poetry.get("build")),
         _credentials=tuple(_credentials(sources, project.host)),
     )
 
@@ -138,6 +142,11 @@ def _folder(host: Host, which: int, xdg: str, windows: str) -> Path:
     if host.os == "linux" and host.environ.get(xdg):
         return Path(host.environ[xdg], default.partition("/")[2])
     return host.home / default
+
+
+def _has_build_script(build: Any) -> bool:
+    """Whether `build`, a path or a table, names a script."""
+    return bool(build.get("script") if isinstance(build, Mapping) else build)
 
 
 # -- wheels or sdists ----------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from vendorpack.formats._shared import local_projects
 from vendorpack.formats._shared.build_choices import BuildChoices
 from vendorpack.formats._shared.build_deps import (
     BuildPlan,
@@ -12,10 +13,12 @@ from vendorpack.formats._shared.build_deps import (
     Source,
     describe_builds,
     find_build_wheels,
+    packed_source,
 )
 from vendorpack.formats._shared.build_lock import render_build_lock
 from vendorpack.formats._shared.distributions import choose_files
 from vendorpack.formats._shared.git_repo import commit_of
+from vendorpack.formats._shared.local_projects import LocalProject
 from vendorpack.formats._shared.pypi_index import pages
 from vendorpack.formats._shared.submodule_sources import new_submodules
 from vendorpack.formats.poetry.choose import PoetryCommit, PoetryFile, PoetryRelease, submodule
@@ -30,11 +33,13 @@ class PoetryLockfile(Lockfile):
 
     repositories: indexes that the project looks up build requirements on.
     build: how the user steers that. plan: None if build requirements are left out.
+    local: projects in folders that are built too.
     """
 
     repositories: tuple[Repository, ...]
     build: BuildChoices
     plan: BuildPlan | None
+    local: tuple[LocalProject, ...] = ()
 
 
 async def locate(lockfile: Lockfile, index: Index) -> Lockfile:
@@ -87,7 +92,8 @@ async def build_wheels(
     built = any(isinstance(one.artifact, PoetryFile) and one.artifact.builds for one in packed)
     if lockfile.plan is None or built:
         return ()
-    wheels = await find_build_wheels(_sources(lockfile, packed), lockfile.plan, workshop, index)
+    sources = _sources(lockfile, packed, workshop)
+    wheels = await find_build_wheels(sources, lockfile.plan, index)
     origins = await _origins(wheels, lockfile.repositories, index)
     return tuple(_file(wheel, origins[wheel.name]) for wheel in wheels)
 
@@ -114,30 +120,43 @@ def side_files(
         for one in packed
         if isinstance(one.artifact, PoetryFile) and one.artifact.builds
     ]
-    sources = _sources(lockfile, packed)
-    found = describe_builds(sources, wheels, lockfile.build.targets, plan, workshop)
+    sources = _sources(lockfile, packed, workshop)
+    found = describe_builds(sources, wheels, lockfile.build.targets, plan)
     return {path: render_build_lock(found, project.read(path))}
 
 
-def _sources(lockfile: PoetryLockfile, packed: Sequence[Packed]) -> list[Source]:
-    """The packed artifacts of this lockfile that have to be built."""
+def _sources(
+    lockfile: PoetryLockfile, packed: Sequence[Packed], workshop: Workshop
+) -> list[Source]:
+    """The local projects, and what is packed of this lockfile and has to be built."""
     mine = {(a.url, a.integrity) for a in lockfile.artifacts}
     return [
-        _source(one, lockfile.build.targets)
-        for one in packed
-        if is_source(one.artifact) and (one.artifact.url, one.artifact.integrity) in mine
+        *local_projects.sources(lockfile.local, lockfile.build.targets),
+        *(
+            _source(one, lockfile.build.targets, workshop)
+            for one in packed
+            if is_source(one.artifact) and (one.artifact.url, one.artifact.integrity) in mine
+        ),
     ]
 
 
-def _source(one: Packed, targets: tuple[Target, ...]) -> Source:
+def _source(one: Packed, targets: tuple[Target, ...], workshop: Workshop) -> Source:
     artifact = one.artifact
     if isinstance(artifact, PoetryCommit):
-        pin = commit_of(artifact).hex()
-        targets = artifact.built_for or targets
-        return Source(artifact, one.blob, "", pin, targets, artifact.subdirectory)
-    assert isinstance(artifact, PoetryFile)
-    targets = artifact.built_for or targets
-    return Source(artifact, one.blob, artifact.filename, one.blob.sha256, targets)
+        filename, pin = "", commit_of(artifact).hex()
+        subdirectory = artifact.subdirectory
+    else:
+        assert isinstance(artifact, PoetryFile)
+        filename, pin, subdirectory = artifact.filename, one.blob.sha256, ""
+    return packed_source(
+        artifact,
+        one.blob,
+        workshop,
+        filename=filename,
+        pin=pin,
+        targets=artifact.built_for or targets,
+        subdirectory=subdirectory,
+    )
 
 
 async def _origins(

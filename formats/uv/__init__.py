@@ -12,6 +12,7 @@ from pathlib import Path
 
 from vendorpack.formats._shared.build_choices import OPTIONS, build_choices, unnamed_pythons
 from vendorpack.formats._shared.git_repo import derive_commit
+from vendorpack.formats._shared.local_projects import folders_in
 from vendorpack.formats._shared.markers import with_python
 from vendorpack.formats._shared.pypi_index import DEFAULT_INDEX
 from vendorpack.formats._shared.submodule_sources import ALLOWED_PROTOCOLS, new_submodules
@@ -20,8 +21,6 @@ from vendorpack.formats.uv.builds import (
     BuildRequirement,
     UvLockfile,
     build_requirements,
-    fingerprint,
-    local_projects,
     side_files,
 )
 from vendorpack.formats.uv.choose import UvArtifact, choose, lock_indexes, submodule
@@ -68,22 +67,22 @@ class Uv(Format):
             access=settings.access(indexes, project.host.environ),
             warnings=(*warnings, *unnamed_pythons(options, project.where())),
             build=builds,
-            plan=builds.plan(project, indexes or (DEFAULT_INDEX,)),
-            local=local_projects(project),
-            constraints=lock.build_constraints,
+            plan=builds.plan(project, indexes or (DEFAULT_INDEX,), lock.build_constraints),
+            local=builds.local(project, folders_in(project.lock_bytes())),
         )
 
     def fingerprint(self, project: Project, options: Options) -> Mapping[str, Json]:
         """Targets with their Python, groups, and the settings that choose."""
         settings = load_settings(project)
+        builds = build_choices(self.name, options)
+        local = builds.local(project, folders_in(project.lock_bytes()))
         return {
             "targets": [*sorted({str(target) for target in _with_python(options).targets})],
             "dev": options.dev,
             "groups": [*sorted(set(options.groups))],
             "default-groups": [*settings.default_groups],
             "no-binary": settings.no_binary or [*sorted(settings.no_binary_packages)],
-            **build_choices(self.name, options).fingerprint(project),
-            "local-builds": fingerprint(local_projects(project)),
+            **builds.fingerprint(project, local),
         }
 
     async def expand(

@@ -12,8 +12,6 @@ distribution.
 
 from __future__ import annotations
 
-import functools
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -23,7 +21,8 @@ from urllib.parse import quote
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared import wheels
 from vendorpack.formats._shared.git_repo import commit_address, commit_integrity
-from vendorpack.formats._shared.markers import holds, parse_marker
+from vendorpack.formats._shared.local_projects import warn_of_outside
+from vendorpack.formats._shared.markers import may_hold
 from vendorpack.formats._shared.pypi_index import (
     DEFAULT_INDEX,
     check_filename,
@@ -38,8 +37,6 @@ from vendorpack.model import Artifact, Options, Target, Warning
 from vendorpack.redact import redact_url
 
 _DEV: Final = "dev"
-_EXTRA: Final = re.compile(r"\bextra\s*[!=]=\s*(?:'[^']*'|\"[^\"]*\")")
-_TRUE: Final = "python_version >= '3'"
 _NO_VERSION: Final = "0"
 Reached = dict[int, tuple[set[str], list[Target]]]
 """Index of a package to the roots it is reached from and the targets it is for."""
@@ -87,7 +84,7 @@ def choose(
     for number, (labels, targets) in sorted(_reach(lock, roots, options.targets).items()):
         package = lock.packages[number]
         if package.source.is_local:
-            warnings += _outside(package)
+            warnings += warn_of_outside(package.name, package.source.location, package.where)
             continue
         found, missing = _artifacts(package, targets, settings, _why(labels))
         warnings += (
@@ -166,7 +163,7 @@ def _walk(root: _Root, names: _ByName, target: Target | None) -> set[int]:
     queue = [(dependency, root.where) for dependency in root.dependencies]
     while queue:
         dependency, where = queue.pop()
-        if target is not None and not _may_hold(dependency.marker, target, where):
+        if target is not None and not may_hold(dependency.marker, target, where):
             continue
         for number in names.find(dependency, where):
             package = names.packages[number]
@@ -201,16 +198,6 @@ class _ByName:
                 fix="Let uv write the lockfile anew: uv lock.",
             )
         return numbers
-
-
-def _may_hold(marker: str, target: Target, where: str) -> bool:
-    return not marker or _judged(marker, target, where)
-
-
-@functools.lru_cache(maxsize=1 << 16)
-def _judged(marker: str, target: Target, where: str) -> bool:
-    # Markers have `and` and `or` but no `not`, so what is made true can only add packages.
-    return holds(parse_marker(_EXTRA.sub(_TRUE, marker), where), target)
 
 
 # -- files ---------------------------------------------------------------------------------
@@ -325,13 +312,3 @@ def lock_indexes(lock: UvLock) -> tuple[str, ...]:
 
 def _why(labels: set[str]) -> tuple[str, ...]:
     return () if "" in labels else tuple(sorted(labels))
-
-
-def _outside(package: Package) -> Iterator[Warning]:
-    """A warning for what only this machine has."""
-    location = package.source.location
-    if location.startswith(("/", "~")) or ".." in location.split("/"):
-        yield Warning(
-            f"{package.name} lies outside of the project ({location}) and is not packed",
-            package.where,
-        )

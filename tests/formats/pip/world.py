@@ -67,9 +67,11 @@ class World:
         lockfile = self.located(room, project, options)
         have: list[Packed] = []
         more: Sequence[Artifact] = lockfile.artifacts
-        while more:
+        while True:
             have += [Packed(a, workshop.add(self.urls[a.url or ""])) for a in more]
             more = asyncio.run(room.expand(lockfile, have, workshop, self.index))
+            if not more:
+                break
         return lockfile, sorted(have, key=lambda p: (p.artifact.name, p.artifact.url or ""))
 
 

@@ -24,6 +24,7 @@ from vendorpack.formats._shared.build_deps import (
     Source,
     describe_builds,
     find_build_wheels,
+    packed_source,
 )
 from vendorpack.formats._shared.build_lock import (
     BuildLock,
@@ -163,11 +164,18 @@ def build(
     extra: Sequence[str] = (),
     more: Mapping[str, Mapping[str, bytes]] | None = None,
     lock: BuildLock | None = None,
+    constraints: Sequence[str] = (),
 ) -> tuple[BuildWheel, ...]:
-    plan = BuildPlan((DEFAULT_INDEX, *(more or {})), tuple(extra), lock or BuildLock(), "b.toml")
+    plan = BuildPlan(
+        (DEFAULT_INDEX, *(more or {})),
+        tuple(extra),
+        tuple(constraints),
+        lock or BuildLock(),
+        "b.toml",
+    )
     world = World(files, more=more)
     sources = [source(data, workshop, (target,))]
-    return asyncio.run(find_build_wheels(sources, plan, workshop, world.index))
+    return asyncio.run(find_build_wheels(sources, plan, world.index))
 
 
 def source(data: bytes, workshop: MemoryWorkshop, targets: tuple[Target, ...]) -> Source:
@@ -180,7 +188,9 @@ def source(data: bytes, workshop: MemoryWorkshop, targets: tuple[Target, ...]) -
         integrity=Integrity.of([Digest.from_hex("sha256", blob.sha256)]),
         where="requirements.txt:1",
     )
-    return Source(artifact, blob, "a-1.tar.gz", blob.sha256, targets)
+    return packed_source(
+        artifact, blob, workshop, filename="a-1.tar.gz", pin=blob.sha256, targets=targets
+    )
 
 
 def test_a_legacy_source() -> None:
@@ -293,7 +303,7 @@ def test_a_side_lock_repeats_an_old_answer() -> None:
         )
         for one in first
     ]
-    lock = describe_builds([source(data, workshop, (LINUX,))], packed, [LINUX], plan, workshop)
+    lock = describe_builds([source(data, workshop, (LINUX,))], packed, [LINUX], plan)
     written = render_build_lock(lock)
     assert parse_build_lock(written, "b.toml") == lock
     assert render_build_lock(lock, written) == written
@@ -305,6 +315,7 @@ def test_a_side_lock_repeats_an_old_answer() -> None:
     # It counts for that source, those requirements and those targets only.
     for other in (
         build(sdist("a", "1", {"setup.py": b"#"}), newer, workshop, lock=lock),
+        build(data, newer, workshop, lock=lock, constraints=["packaging<27"]),
         build(data, newer, workshop, extra=["packaging"], lock=lock),
         build(data, newer, workshop, WINDOWS, lock=lock),
     ):
