@@ -40,7 +40,7 @@ class Source:
     name, version, pin: how a build lock knows it. The pin is the hex of the sdist's sha256, or of
         the commit. A project in a folder has that for a name, and neither of the others.
     system: what it asks for.
-    where: its place in the lockfile.
+    where: its place in the lockfile; of a project in a folder, its manifest.
     targets: those that build it.
     """
 
@@ -53,8 +53,13 @@ class Source:
 
     @property
     def label(self) -> str:
-        """What it is called in a build lock and in messages."""
+        """What a build lock calls it."""
         return f"{self.name} {self.version}".rstrip()
+
+    @property
+    def place(self) -> str:
+        """How errors name it."""
+        return f"{self.where}: {self.label}" if self.pin else self.where
 
 
 def packed_source(
@@ -215,10 +220,9 @@ def _locked_source(source: Source, plan: BuildPlan) -> LockedSource:
 async def _answer(
     step: Sequence[str], target: Target, source: Source, plan: BuildPlan, catalogue: Catalogue
 ) -> tuple[IndexFile, ...]:
-    label = f"{source.label}: build requirements"
     try:
-        wanted = [*parse_requirements(step, label)]
-        limits = {r.name: r for r in parse_requirements(plan.constraints, label)}
+        wanted = [*parse_requirements(step, source.place)]
+        limits = {r.name: r for r in parse_requirements(plan.constraints, source.place)}
         while True:
             candidates = await resolve(wanted, target, catalogue)
             broken = list(_broken(candidates, limits))
@@ -226,13 +230,16 @@ async def _answer(
                 return tuple(file for candidate in candidates for file in candidate.files)
             wanted += broken
     except LockfileError as error:
-        fix = error.fix or plan.way_out
+        fix = _advice(error, plan)
         raise UnsupportedError(error.what, where=error.where, fix=fix) from None
     except VendorpackError as error:
-        where = f"{source.where}: {source.label}"
-        error.where = f"{where}\n{error.where}" if error.where else where
-        error.fix = error.fix or plan.way_out
+        error.where = f"{source.place}\n{error.where}" if error.where else source.place
+        error.fix = _advice(error, plan)
         raise
+
+
+def _advice(error: VendorpackError, plan: BuildPlan) -> str | None:
+    return " ".join(filter(None, (error.fix, plan.way_out))) or None
 
 
 def _broken(

@@ -31,10 +31,15 @@ _EDITABLE: Final = {"hatchling": "editables~=0.3"}
 
 @dataclass(frozen=True, slots=True)
 class LocalProject:
-    """One of them. folder: relative to the lockfile's, `.` for that itself."""
+    """One of them.
+
+    folder: relative to the lockfile's, `.` for that itself.
+    where: the manifest, for errors.
+    """
 
     folder: str
     system: BuildSystem
+    where: str
 
 
 def folders_in(lock: bytes) -> Iterator[str]:
@@ -86,7 +91,7 @@ def sources(projects: Iterable[LocalProject], targets: tuple[Target, ...]) -> li
             version="",
             pin="",
             system=local.system,
-            where=str(PurePosixPath(local.folder) / _PYPROJECT),
+            where=local.where,
             targets=targets,
         )
         for local in projects
@@ -129,9 +134,10 @@ def _read(project: Project, folder: str) -> LocalProject | None:
     files = {name: data for name, data in read.items() if data is not None}
     if not files.keys() & {_PYPROJECT, "setup.py"}:
         return None
-    system = build_system_of(files, str(project.lockfile.parent / folder / _PYPROJECT))
+    where = str(project.lockfile.parent / folder / _PYPROJECT)
+    system = build_system_of(files, where)
     asked = (_EDITABLE[name] for name in _EDITABLE if _names(system.requires, name))
-    return LocalProject(folder, replace(system, dynamic=(*system.dynamic, *asked)))
+    return LocalProject(folder, replace(system, dynamic=(*system.dynamic, *asked)), where)
 
 
 def _names(requirements: Sequence[str], name: str) -> bool:

@@ -148,7 +148,7 @@ def test_folders_without_a_project(tmp_path: Path, folder: str) -> None:
 def test_old_projects(tmp_path: Path) -> None:
     here = project(tmp_path, "uv.lock", {"uv.lock": "", "old/setup.py": "boom()"})
     assert local_projects(here, [], ["./old/"]) == (
-        LocalProject("old", BuildSystem(LEGACY_REQUIRES)),
+        LocalProject("old", BuildSystem(LEGACY_REQUIRES), "old/pyproject.toml"),
     )
 
 
