@@ -204,6 +204,10 @@ def test_somebody_else_moves_the_tag_meanwhile(bench: Bench) -> None:
     with registry.server:
         done = bench.push(registry)
         assert done.code == 10 and "another image" in done.err
+        registry.tags.clear()
+        registry.steals["team/deps", bench.key] = b""
+        done = bench.push(registry)
+        assert done.code == 7 and "does not have it" in done.err and "Push again" in done.err
 
 
 # -- faults ----------------------------------------------------------------------------------

@@ -32,7 +32,8 @@ class Registry:
     token_uses: requests that a token is good for. redirect: where blobs are served from in its
     stead. blob: what is answered to a GET of a blob, from its bytes. uploads: what is answered
     to the next uploads, in their stead; images: to the next images. located: the start of the
-    addresses to upload to. steals: what somebody else puts under a tag just after us.
+    addresses to upload to. steals: what somebody else puts under a tag just after us; nothing
+    if they delete it.
     """
 
     auth: str = ""
@@ -88,6 +89,8 @@ class Registry:
             if self.images:
                 return self.images.pop(0)
             manifest = self.steals.get((repository, name), request.body)
+            if not manifest:
+                return Reply(status=201)
             digest = _digest(manifest)
             self.manifests[digest] = manifest
             self.tags[repository, name] = digest

@@ -266,8 +266,14 @@ async def _push_to(repository: Repository, image: Image, bundle: Path, replace: 
     await repository.put_manifest(tag, image.manifest)
     # Registries let tags be moved: somebody else may have done it in this very moment.
     present = await repository.manifest(tag)
+    if present is None:
+        raise FetchError(
+            "the registry took the image but does not have it",
+            where=str(repository.reference),
+            fix="Push again; it may have been deleted there in this very moment.",
+        )
     if present != image.manifest:
-        raise _taken_tag(repository.reference, present or b"", image)
+        raise _taken_tag(repository.reference, present, image)
     return True
 
 
