@@ -279,10 +279,14 @@ def artifact_record(packed: Packed, format_name: str) -> dict[str, Json]:
 
 
 def plan_record(artifact: Artifact, format_name: str) -> dict[str, Json]:
-    """An artifact as `pack --dry-run` shows it, before anything was fetched."""
+    """An artifact as `pack --dry-run` shows it, before anything was fetched.
+
+    Where the lockfile has no hash nobody knows yet who will vouch: an index has not been asked.
+    """
     record = artifact_record(Packed(artifact, Blob("", artifact.size or 0)), format_name)
     del record["sha256"]
-    return {**record, "size": artifact.size}
+    trust = artifact.trust.value if artifact.integrity else None
+    return {**record, "size": artifact.size, "trust": trust}
 
 
 def still_allowed(records: Iterable[Mapping[str, Json]], policy: Policy) -> bool:

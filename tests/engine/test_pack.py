@@ -283,7 +283,15 @@ def test_no_code_is_run(npm: World, tmp_path: Path) -> None:
 def test_dry_run_asks_nothing(npm: World, project: Path, tmp_path: Path) -> None:
     done = Cli(tmp_path).ok("pack", project, "--dry-run", "--json").json
     assert [a["name"] for a in done["artifacts"]] == ["@s/c", "a", "b", "d"]
+    assert {a["trust"] for a in done["artifacts"]} == {"lockfile"}
     assert not npm.server.requests and not (tmp_path / "deps.tar.zst").exists()
+
+
+def test_a_dry_run_vouches_for_nobody(npm: World, tmp_path: Path) -> None:
+    """What has no hash in the lockfile may get one from the index, which is not asked."""
+    npm.lock(tmp_path / "bare", {"a": "1.0.0"}, a={"integrity": None})
+    done = Cli(tmp_path).ok("pack", "bare", "--dry-run", "--json", "--allow-missing-hash", "a")
+    assert [a["trust"] for a in done.json["artifacts"]] == [None]
 
 
 def test_several_projects_in_one_bundle(npm: World, tmp_path: Path) -> None:
