@@ -19,7 +19,8 @@ from vendorpack.digest import Digest, Integrity
 from vendorpack.errors import LockfileError, UnsupportedError, VendorpackError
 from vendorpack.formats._shared.build_lock import BuildLock, LockedSource, LockedWheel
 from vendorpack.formats._shared.build_system import BuildSystem, read_build_system
-from vendorpack.formats._shared.pypi_index import IndexFile, purl
+from vendorpack.formats._shared.markers import holds
+from vendorpack.formats._shared.pypi_index import IndexFile, normalize, purl
 from vendorpack.formats._shared.resolver import Candidate, Catalogue, parse_requirements, resolve
 from vendorpack.model import Artifact, Blob, Index, Target, Trust, Workshop
 
@@ -222,7 +223,8 @@ async def _answer(
 ) -> tuple[IndexFile, ...]:
     try:
         wanted = [*parse_requirements(step, source.place)]
-        limits = {r.name: r for r in parse_requirements(plan.constraints, source.place)}
+        constraints = parse_requirements(plan.constraints, source.place)
+        limits = [limit for limit in constraints if holds(limit.marker, target)]
         while True:
             candidates = await resolve(wanted, target, catalogue)
             broken = list(_broken(candidates, limits))
@@ -243,12 +245,13 @@ def _advice(error: VendorpackError, plan: BuildPlan) -> str | None:
 
 
 def _broken(
-    candidates: Sequence[Candidate], limits: Mapping[str, Requirement]
+    candidates: Sequence[Candidate], limits: Sequence[Requirement]
 ) -> Iterator[Requirement]:
     """The constraints that the candidates break."""
-    for candidate in candidates:
-        limit = limits.get(candidate.name)
-        if limit is not None and not limit.specifier.contains(candidate.version, prereleases=True):
+    versions = {candidate.name: candidate.version for candidate in candidates}
+    for limit in limits:
+        version = versions.get(normalize(limit.name))
+        if version is not None and not limit.specifier.contains(version, prereleases=True):
             yield limit
 
 

@@ -255,6 +255,22 @@ def test_platform_wheels_only_and_extra_requirements() -> None:
     assert (caught.value.where or "").startswith("requirements.txt:1: a 1")
 
 
+@pytest.mark.parametrize(
+    ("constraints", "version"),
+    [
+        (["Packaging<26"], "25.0"),
+        (["packaging<26", "packaging<25"], "24.0"),
+        (["packaging<26; sys_platform == 'win32'", "nothing<3"], "26.0"),
+    ],
+)
+def test_constraints(constraints: list[str], version: str) -> None:
+    """On what nothing names directly, too."""
+    older = {f"packaging-{v}-py3-none-any.whl": wheel("packaging", v, {}) for v in ("24.0", "25.0")}
+    data = sdist("a", "1", {"setup.py": b""})
+    found = build(data, {**WHEELS, **older}, MemoryWorkshop(), constraints=constraints)
+    assert [one.version for one in found if one.name == "packaging"] == [version]
+
+
 def test_the_first_index_answers_for_its_names() -> None:
     more = {"https://evil.example/simple/": {"tool-9-py3-none-any.whl": wheel("tool", "9", {})}}
     files = {"tool-1-py3-none-any.whl": wheel("tool", "1", {})}
