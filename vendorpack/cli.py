@@ -20,6 +20,7 @@ from vendorpack import __version__
 from vendorpack.console import Console
 from vendorpack.errors import StoreError, UsageError, VendorpackError
 from vendorpack.options import (
+    ROOM_HELP,
     ROOM_OPTIONS,
     AllowHost,
     AllowMissing,
@@ -120,7 +121,7 @@ def options_of_all(
         raise typer.Exit
 
 
-@app.command(context_settings=ROOM_OPTIONS)
+@app.command(context_settings=ROOM_OPTIONS, epilog=ROOM_HELP)
 @guarded
 def pack(
     context: typer.Context,
@@ -292,7 +293,7 @@ def unpack(
     using.unpack(bundle, prefix, base, expected, jobs, console, this_host())
 
 
-@app.command(context_settings=ROOM_OPTIONS)
+@app.command(context_settings=ROOM_OPTIONS, epilog=ROOM_HELP)
 @guarded
 def download(
     context: typer.Context,
@@ -333,7 +334,7 @@ def download(
     packing.download(request, Console(quiet=quiet, as_json=as_json), prefix)
 
 
-@app.command(context_settings=ROOM_OPTIONS)
+@app.command(context_settings=ROOM_OPTIONS, epilog=ROOM_HELP)
 @guarded
 def key(
     context: typer.Context,
@@ -382,6 +383,22 @@ def verify(
 
     expected = using.Expected(expect_key, tuple(lockfile or ()))
     using.verify(bundle, expected, Console(quiet=quiet, as_json=as_json))
+
+
+@app.command("formats")
+@guarded
+def formats(
+    name: Annotated[str | None, typer.Argument(metavar="[FORMAT]", help="Only this one.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the formats that are read, or the options that one of them has."""
+    from vendorpack.commands.formats import list_formats, show_format  # noqa: PLC0415
+
+    console = Console(as_json=as_json)
+    if name is None:
+        list_formats(console)
+    else:
+        show_format(name, console)
 
 
 @app.command()
@@ -475,7 +492,7 @@ def store_prune(
     storing.store_prune(folder, unused_days, Console(as_json=as_json))
 
 
-@store_app.command("get", context_settings=ROOM_OPTIONS)
+@store_app.command("get", context_settings=ROOM_OPTIONS, epilog=ROOM_HELP)
 @guarded
 def store_get(
     context: typer.Context,

@@ -12,7 +12,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 from vendorpack.errors import VendorpackError
@@ -52,6 +52,12 @@ class Console:
         """The one thing that was asked for, to standard output."""
         self.out.write(plain(text) + "\n")
         self.out.flush()
+
+    def answer_table(self, rows: Sequence[Sequence[str]]) -> None:
+        """The answer in columns; all rows have as many cells."""
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for row in rows:
+            self.answer("  ".join(map(str.ljust, row, widths)).rstrip())
 
     def answer_json(self, value: Any) -> None:
         """The answer for machines."""

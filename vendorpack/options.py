@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # Options that only one format knows (--pnpm-store v10) are not listed here: they come through
 # among the paths and are looked up in that format's room.
 ROOM_OPTIONS = {"ignore_unknown_options": True}
+ROOM_HELP = "A format may have options of its own: `vendorpack formats FORMAT` lists them."
 
 Paths = Annotated[
     list[str] | None,

@@ -66,7 +66,8 @@ class Cargo(Format):
     options = {
         "index-lines": "crate (default): make index entries from each crate's own Cargo.toml; "
         "registry: take them from the registry's index",
-        "compat": "also fill the folder names of cargo 1.84 and older (the crates are there twice)",
+        "compat": "yes: also fill the folder names of cargo 1.84 and older (the crates are there "
+        "twice)",
     }
 
     def read(self, project: Project, options: Options) -> Lockfile:

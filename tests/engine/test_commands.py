@@ -14,6 +14,7 @@ import pytest
 from tests.cli import Cli
 from tests.npm_world import World, world
 from tests.real.clients import tool
+from vendorpack.formats import load, rooms
 
 
 @pytest.fixture
@@ -199,6 +200,37 @@ def test_version_and_help(tmp_path: Path) -> None:
     for command in ("pack", "unpack", "download", "key", "verify", "show", "env", "run", "store"):
         assert command in cli.ok("--help").out
         assert "Usage" in cli.ok(command, "--help").out
+
+
+def test_formats(tmp_path: Path) -> None:
+    cli = Cli(tmp_path)
+    lines = cli.ok("formats").out.splitlines()
+    assert [line.split()[0] for line in lines] == [room.name for room in rooms()]
+    assert lines[0].endswith("  " + load("npm").command)
+    listed = cli.ok("formats", "--json").json
+    assert listed[0] == {
+        "name": "npm",
+        "title": "npm",
+        "lockfiles": ["npm-shrinkwrap.json", "package-lock.json"],
+        "command": load("npm").command,
+        "options": {},
+    }
+    unknown = cli("formats", "nmp")
+    assert unknown.code == 2 and "Known formats: npm, pnpm" in unknown.err
+
+
+@pytest.mark.parametrize("name", [room.name for room in rooms() if load(room.name).options])
+def test_options_of_a_format(tmp_path: Path, name: str) -> None:
+    """All are shown, with their texts, to who asks as `pack --help` says."""
+    cli = Cli(tmp_path)
+    assert "vendorpack formats FORMAT" in cli.ok("pack", "--help").out
+    shown = cli.ok("formats", name).out
+    assert max(map(len, shown.splitlines())) <= 80
+    record = cli.ok("formats", name, "--json").json
+    assert list(record["options"]) == sorted(f"--{name}-{own}" for own in load(name).options)
+    for option, text in record["options"].items():
+        assert f"\n{option} VALUE\n" in shown
+        assert text in " ".join(shown.split())
 
 
 def test_quiet_says_nothing(bundle: Path, tmp_path: Path) -> None:

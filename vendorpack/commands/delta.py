@@ -90,8 +90,7 @@ def diff(old_path: Path, new_path: Path, console: Console) -> None:
             answer[kind] = [_record(change) for change in found if change.kind == kind]
         console.answer_json(answer)
         return
-    for line in _table(found):
-        console.answer(line)
+    console.answer_table(_rows(found))
     counts = dict.fromkeys(("added", "removed", "changed"), 0)
     for change in found:
         counts[change.kind] += 1
@@ -125,9 +124,9 @@ def _record(change: Change) -> Mapping[str, Json]:
     return record
 
 
-def _table(found: Iterable[Change]) -> list[str]:
+def _rows(found: Iterable[Change]) -> list[tuple[str, ...]]:
     signs = {"added": "+", "removed": "-", "changed": "~"}
-    rows = [
+    return [
         (
             signs[change.kind],
             change.format,
@@ -138,5 +137,3 @@ def _table(found: Iterable[Change]) -> list[str]:
         )
         for change in found
     ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]

@@ -192,12 +192,8 @@ def show(path: Path, files: bool, console: Console) -> None:
         console.answer(f"lockfile {lock.path} ({lock.format}, sha256 {lock.sha256[:12]}…)")
     for name, value in sorted(head.options.items()):
         console.answer(f"options  {name}: {json.dumps(value, sort_keys=True)}")
-    rows = [_show_row(artifact) for artifact in head.artifacts]
-    widths = [max((len(row[i]) for row in rows), default=0) for i in range(4)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=False))
-        console.answer("  ".join([*cells, row[-1]]).rstrip())
-    console.answer(f"{counted(len(rows), 'artifact')}, {_extent(manifest)}")
+    console.answer_table([_show_row(artifact) for artifact in head.artifacts])
+    console.answer(f"{counted(len(head.artifacts), 'artifact')}, {_extent(manifest)}")
     if files:
         for file in manifest.files:
             console.answer(f"{file.mode:o} {file.size:>12,} {file.path}")
