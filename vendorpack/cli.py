@@ -391,7 +391,7 @@ def formats(
     name: Annotated[str | None, typer.Argument(metavar="[FORMAT]", help="Only this one.")] = None,
     as_json: Json = False,
 ) -> None:
-    """List the formats that are read, or the options that one of them has."""
+    """List the formats, or the options that one of them has."""
     from vendorpack.commands.formats import list_formats, show_format  # noqa: PLC0415
 
     console = Console(as_json=as_json)
