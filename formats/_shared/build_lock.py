@@ -19,7 +19,8 @@ lockfile, read when it is there, and may be edited and commented as any TOML::
     size = 1201486
     for = ["docopt 0.6.2"]
 
-`pin` is the sdist's sha256 or the commit. What it says of a source counts only if the source's
+`pin` is the sdist's sha256 or the commit. A project of the user's own has its folder for a name,
+and neither version nor pin. What it says of a source counts only if the source's
 pin and requirements are still those, and the targets asked for are among `targets`.
 """
 

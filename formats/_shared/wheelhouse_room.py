@@ -12,16 +12,15 @@ from pathlib import Path
 from typing import Final
 
 from vendorpack.errors import UsageError
-from vendorpack.formats._shared import (
-    build_deps,
-    direct_references,
-    local_projects,
-    wheelhouse,
-)
+from vendorpack.formats._shared import direct_references, local_projects, wheelhouse
 from vendorpack.formats._shared.build_choices import OPTIONS as BUILD_OPTIONS
 from vendorpack.formats._shared.build_choices import BuildChoices, build_choices
-from vendorpack.formats._shared.build_deps import BuildPlan, Source, packed_source
-from vendorpack.formats._shared.build_lock import render_build_lock
+from vendorpack.formats._shared.builds import (
+    BuildingLockfile,
+    Material,
+    build_wheels,
+    side_files,
+)
 from vendorpack.formats._shared.distributions import (
     CACHE,
     OLD_CACHE,
@@ -60,20 +59,6 @@ COMMON_OPTIONS: Final[Mapping[str, str]] = {
     "old-cache": "yes: also write the HTTP cache of pip before 23.3 (direct URLs only)",
     **BUILD_OPTIONS,
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PythonLock(Lockfile):
-    """A lockfile, and what its sources are built with.
-
-    build: how the user steers that.
-    plan: None if build dependencies are left out.
-    local: projects in folders that are built too.
-    """
-
-    build: BuildChoices
-    plan: BuildPlan | None
-    local: tuple[LocalProject, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +134,7 @@ class WheelhouseFormat(Format):
         artifacts: Sequence[Artifact],
         access: Access,
         warnings: Sequence[Warning],
-    ) -> PythonLock:
+    ) -> BuildingLockfile:
         """What `read` answers. indexes: where build dependencies come from."""
         warnings = [*warnings]
         for target in options.targets:
@@ -162,7 +147,7 @@ class WheelhouseFormat(Format):
                         project.where(),
                     )
                 )
-        return PythonLock(
+        return BuildingLockfile(
             path=str(project.lockfile),
             format=self.name,
             artifacts=tuple(dict.fromkeys(artifacts)),
@@ -182,33 +167,17 @@ class WheelhouseFormat(Format):
         self, lockfile: Lockfile, packed: Sequence[Packed], workshop: Workshop, index: Index
     ) -> Sequence[Artifact]:
         """The wheels that the packed sources are built with, and submodules."""
-        assert isinstance(lockfile, PythonLock)
-        wheels = await _build_wheels(lockfile, packed, workshop, index)
-        submodules = new_submodules(packed, _commit, direct_references.submodule, workshop)
-        return [*wheels, *submodules]
+        wheels = await build_wheels(lockfile, packed, workshop, index, material_of)
+        return [
+            *(wheel.artifact(Distribution) for wheel in wheels),
+            *new_submodules(packed, _commit, direct_references.submodule, workshop),
+        ]
 
     def side_files(
         self, project: Project, lockfile: Lockfile, packed: Sequence[Packed], workshop: Workshop
     ) -> Mapping[str, bytes]:
-        """Files to write beside the lockfile after a pack: the build lock, if it was asked for.
-
-        Names relative to the lockfile's folder. The same pack again gives the same bytes.
-        """
-        assert isinstance(lockfile, PythonLock)
-        path = lockfile.build.lock_file
-        if lockfile.plan is None or path is None:
-            return {}
-        found = build_deps.describe_builds(
-            sources_of(lockfile, packed, workshop),
-            [
-                (one.artifact.filename, one.artifact, one.blob)
-                for one in packed
-                if isinstance(one.artifact, Distribution)
-            ],
-            lockfile.build.targets,
-            lockfile.plan,
-        )
-        return {path: render_build_lock(found, project.read(path))}
+        """Files to write beside the lockfile after a pack: the build lock, if asked for."""
+        return side_files(project, lockfile, packed, workshop, material_of)
 
     def derive(self, artifact: Artifact, algorithm: str, path: Path) -> bytes:
         """The commit of a git artifact."""
@@ -229,48 +198,18 @@ class WheelhouseFormat(Format):
         return wheelhouse.native_roots(host)
 
 
-async def _build_wheels(
-    lockfile: PythonLock, packed: Sequence[Packed], workshop: Workshop, index: Index
-) -> Sequence[Distribution]:
-    """What sources are built with; nothing if that was asked before."""
-    if lockfile.plan is None or any(build_deps.WHY in one.artifact.why for one in packed):
-        return ()
-    wheels = await build_deps.find_build_wheels(
-        sources_of(lockfile, packed, workshop), lockfile.plan, index
-    )
-    return [wheel.artifact(Distribution) for wheel in wheels]
-
-
 def _commit(artifact: Artifact) -> tuple[GitProject, str] | None:
     return (artifact, artifact.remote) if isinstance(artifact, GitProject) else None
 
 
-def sources_of(lockfile: PythonLock, packed: Sequence[Packed], workshop: Workshop) -> list[Source]:
-    """The local projects, and what is packed of this lockfile and has to be built."""
-    mine = {(a.url, a.integrity) for a in lockfile.artifacts}
-    sources = local_projects.sources(lockfile.local, lockfile.build.targets)
-    for one in packed:
-        artifact = one.artifact
-        if (artifact.url, artifact.integrity) not in mine:
-            continue
-        if isinstance(artifact, GitProject):
-            filename, pin = "", artifact.commit
-        elif isinstance(artifact, Distribution) and artifact.is_source:
-            filename, pin = artifact.filename, one.blob.sha256
-        else:
-            continue
-        sources.append(
-            packed_source(
-                artifact,
-                one.blob,
-                workshop,
-                filename=filename,
-                pin=pin,
-                targets=artifact.built_for or lockfile.build.targets,
-                subdirectory=artifact.subdirectory,
-            )
-        )
-    return sources
+def material_of(artifact: Artifact) -> Material:
+    """What counts of an artifact when something is built."""
+    if isinstance(artifact, GitProject):
+        return Material("", artifact.commit, artifact.subdirectory, artifact.built_for)
+    assert isinstance(artifact, Distribution)
+    return Material(
+        artifact.filename, subdirectory=artifact.subdirectory, built_for=artifact.built_for
+    )
 
 
 def names(text: str) -> Iterator[str]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from vendorpack.formats._shared.build_choices import OPTIONS, build_choices, unnamed_pythons
+from vendorpack.formats._shared.builds import side_files
 from vendorpack.formats._shared.git_repo import derive_commit
 from vendorpack.formats._shared.local_projects import folders_in
 from vendorpack.formats._shared.markers import with_python
@@ -21,9 +22,9 @@ from vendorpack.formats.poetry.lockfile import parse_poetry_lock
 from vendorpack.formats.poetry.settings import Settings, cache_root, load_settings
 from vendorpack.formats.poetry.sources import (
     PoetryLockfile,
-    build_wheels,
+    build_artifacts,
     locate,
-    side_files,
+    material_of,
     submodules,
 )
 from vendorpack.model import (
@@ -96,14 +97,14 @@ class Poetry(Format):
         self, lockfile: Lockfile, packed: Sequence[Packed], workshop: Workshop, index: Index
     ) -> Sequence[Artifact]:
         """The wheels that sources are built with, and submodules."""
-        wheels = await build_wheels(lockfile, packed, workshop, index)
+        wheels = await build_artifacts(lockfile, packed, workshop, index)
         return [*wheels, *submodules(packed, workshop)]
 
     def side_files(
         self, project: Project, lockfile: Lockfile, packed: Sequence[Packed], workshop: Workshop
     ) -> Mapping[str, bytes]:
         """Files to write beside the lockfile after a pack: the build lock, if asked for."""
-        return side_files(project, lockfile, packed, workshop)
+        return side_files(project, lockfile, packed, workshop, material_of)
 
     def derive(self, artifact: Artifact, algorithm: str, path: Path) -> bytes:
         """The id of a git artifact's commit."""

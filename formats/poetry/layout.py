@@ -48,7 +48,7 @@ from vendorpack.formats._shared.pypi_index import DEFAULT_INDEX, normalize, page
 from vendorpack.formats._shared.wheels import is_wheel
 from vendorpack.formats.poetry.choose import PoetryCommit, PoetryFile
 from vendorpack.formats.poetry.settings import Repository
-from vendorpack.model import Artifact, Entry, Packed, Workshop
+from vendorpack.model import Entry, Packed, Workshop
 
 CACHE: Final = "poetry"
 _SIMPLE_JSON: Final = "application/vnd.pypi.simple.v1+json"
@@ -322,10 +322,3 @@ def _repository(remote: str, commits: Sequence[Packed], workshop: Workshop) -> I
     refs = {f"refs/heads/{commit}": commit for commit in ids}
     refs["refs/heads/master"] = ids[0]
     return bare_repository(_repository_path(remote), commits, workshop, refs)
-
-
-def is_source(artifact: Artifact) -> bool:
-    """Whether Poetry has to build it."""
-    if isinstance(artifact, PoetryFile):
-        return not is_wheel(artifact.filename)
-    return isinstance(artifact, PoetryCommit)

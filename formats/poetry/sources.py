@@ -2,44 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from vendorpack.formats._shared import local_projects
-from vendorpack.formats._shared.build_choices import BuildChoices
-from vendorpack.formats._shared.build_deps import (
-    BuildPlan,
-    BuildWheel,
-    Source,
-    describe_builds,
-    find_build_wheels,
-    packed_source,
-)
-from vendorpack.formats._shared.build_lock import render_build_lock
+from vendorpack.formats._shared.build_deps import BuildWheel
+from vendorpack.formats._shared.builds import BuildingLockfile, Material, build_wheels
 from vendorpack.formats._shared.distributions import choose_files
 from vendorpack.formats._shared.git_repo import commit_of
-from vendorpack.formats._shared.local_projects import LocalProject
 from vendorpack.formats._shared.pypi_index import pages
 from vendorpack.formats._shared.submodule_sources import new_submodules
 from vendorpack.formats.poetry.choose import PoetryCommit, PoetryFile, PoetryRelease, submodule
-from vendorpack.formats.poetry.layout import is_source
 from vendorpack.formats.poetry.settings import Repository
-from vendorpack.model import Artifact, Index, Lockfile, Packed, Project, Target, Warning, Workshop
+from vendorpack.model import Artifact, Index, Lockfile, Packed, Warning, Workshop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PoetryLockfile(Lockfile):
-    """A poetry.lock and what its sources are built with.
-
-    repositories: indexes that the project looks up build requirements on.
-    build: how the user steers that. plan: None if build requirements are left out.
-    local: projects in folders that are built too.
-    """
+class PoetryLockfile(BuildingLockfile):
+    """A poetry.lock. repositories: indexes that the project looks up build requirements on."""
 
     repositories: tuple[Repository, ...]
-    build: BuildChoices
-    plan: BuildPlan | None
-    local: tuple[LocalProject, ...] = ()
 
 
 async def locate(lockfile: Lockfile, index: Index) -> Lockfile:
@@ -84,16 +65,12 @@ async def locate(lockfile: Lockfile, index: Index) -> Lockfile:
     )
 
 
-async def build_wheels(
+async def build_artifacts(
     lockfile: Lockfile, packed: Sequence[Packed], workshop: Workshop, index: Index
 ) -> Sequence[Artifact]:
     """What the packed sources are built with; nothing if that was asked before."""
     assert isinstance(lockfile, PoetryLockfile)
-    built = any(isinstance(one.artifact, PoetryFile) and one.artifact.builds for one in packed)
-    if lockfile.plan is None or built:
-        return ()
-    sources = _sources(lockfile, packed, workshop)
-    wheels = await find_build_wheels(sources, lockfile.plan, index)
+    wheels = await build_wheels(lockfile, packed, workshop, index, material_of)
     origins = await _origins(wheels, lockfile.repositories, index)
     return tuple(_file(wheel, origins[wheel.name]) for wheel in wheels)
 
@@ -107,56 +84,13 @@ def _commit(artifact: Artifact) -> tuple[PoetryCommit, str] | None:
     return (artifact, artifact.remote) if isinstance(artifact, PoetryCommit) else None
 
 
-def side_files(
-    project: Project, lockfile: Lockfile, packed: Sequence[Packed], workshop: Workshop
-) -> Mapping[str, bytes]:
-    """The build lock, if it was asked for: file name to content."""
-    assert isinstance(lockfile, PoetryLockfile)
-    plan, path = lockfile.plan, lockfile.build.lock_file
-    if plan is None or path is None:
-        return {}
-    wheels = [
-        (one.artifact.filename, one.artifact, one.blob)
-        for one in packed
-        if isinstance(one.artifact, PoetryFile) and one.artifact.builds
-    ]
-    sources = _sources(lockfile, packed, workshop)
-    found = describe_builds(sources, wheels, lockfile.build.targets, plan)
-    return {path: render_build_lock(found, project.read(path))}
-
-
-def _sources(
-    lockfile: PoetryLockfile, packed: Sequence[Packed], workshop: Workshop
-) -> list[Source]:
-    """The local projects, and what is packed of this lockfile and has to be built."""
-    mine = {(a.url, a.integrity) for a in lockfile.artifacts}
-    return [
-        *local_projects.sources(lockfile.local, lockfile.build.targets),
-        *(
-            _source(one, lockfile.build.targets, workshop)
-            for one in packed
-            if is_source(one.artifact) and (one.artifact.url, one.artifact.integrity) in mine
-        ),
-    ]
-
-
-def _source(one: Packed, targets: tuple[Target, ...], workshop: Workshop) -> Source:
-    artifact = one.artifact
+def material_of(artifact: Artifact) -> Material:
+    """What counts of an artifact when something is built."""
     if isinstance(artifact, PoetryCommit):
-        filename, pin = "", commit_of(artifact).hex()
-        subdirectory = artifact.subdirectory
-    else:
-        assert isinstance(artifact, PoetryFile)
-        filename, pin, subdirectory = artifact.filename, one.blob.sha256, ""
-    return packed_source(
-        artifact,
-        one.blob,
-        workshop,
-        filename=filename,
-        pin=pin,
-        targets=artifact.built_for or targets,
-        subdirectory=subdirectory,
-    )
+        commit = commit_of(artifact).hex()
+        return Material("", commit, artifact.subdirectory, artifact.built_for)
+    assert isinstance(artifact, PoetryFile)
+    return Material(artifact.filename, built_for=artifact.built_for)
 
 
 async def _origins(

@@ -11,18 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from vendorpack.formats._shared.build_choices import OPTIONS, build_choices, unnamed_pythons
+from vendorpack.formats._shared.builds import BuildingLockfile, build_wheels, side_files
 from vendorpack.formats._shared.git_repo import derive_commit
 from vendorpack.formats._shared.local_projects import folders_in
 from vendorpack.formats._shared.markers import with_python
 from vendorpack.formats._shared.pypi_index import DEFAULT_INDEX
 from vendorpack.formats._shared.submodule_sources import ALLOWED_PROTOCOLS, new_submodules
 from vendorpack.formats.uv import layout as cache_tree
-from vendorpack.formats.uv.builds import (
-    BuildRequirement,
-    UvLockfile,
-    build_requirements,
-    side_files,
-)
+from vendorpack.formats.uv.builds import BuildRequirement, material_of
 from vendorpack.formats.uv.choose import UvArtifact, choose, lock_indexes, submodule
 from vendorpack.formats.uv.lockfile import parse_uv_lock
 from vendorpack.formats.uv.settings import cache_root, load_settings
@@ -60,7 +56,7 @@ class Uv(Format):
         builds = build_choices(self.name, options)
         artifacts, warnings = choose(lock, _with_python(options), settings, project.where())
         indexes = lock_indexes(lock)
-        return UvLockfile(
+        return BuildingLockfile(
             path=str(project.lockfile),
             format=self.name,
             artifacts=artifacts,
@@ -89,16 +85,17 @@ class Uv(Format):
         self, lockfile: Lockfile, packed: Sequence[Packed], workshop: Workshop, index: Index
     ) -> Sequence[Artifact]:
         """The wheels that sources and the project itself are built with, and submodules."""
-        assert isinstance(lockfile, UvLockfile)
-        wheels = await build_requirements(lockfile, packed, workshop, index)
-        return [*wheels, *new_submodules(packed, _commit, submodule, workshop)]
+        wheels = await build_wheels(lockfile, packed, workshop, index, material_of)
+        return [
+            *(wheel.artifact(BuildRequirement) for wheel in wheels),
+            *new_submodules(packed, _commit, submodule, workshop),
+        ]
 
     def side_files(
         self, project: Project, lockfile: Lockfile, packed: Sequence[Packed], workshop: Workshop
     ) -> Mapping[str, bytes]:
         """Files to write beside the lockfile after a pack: the build lock, if asked for."""
-        assert isinstance(lockfile, UvLockfile)
-        return side_files(project, lockfile, packed, workshop)
+        return side_files(project, lockfile, packed, workshop, material_of)
 
     def derive(self, artifact: Artifact, algorithm: str, path: Path) -> bytes:
         """The id of a git artifact's commit."""
