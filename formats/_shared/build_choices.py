@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from vendorpack.errors import UsageError
@@ -99,6 +99,11 @@ def build_choices(name: str, options: Options) -> BuildChoices:
         lock_file=options.extra.get(f"{name}-build-lock") or None,
         projects=tuple(filter(None, map(str.strip, projects.split(",")))),
     )
+
+
+def with_pythons(options: Options) -> Options:
+    """The options, each target with the Python that runs here if it names none."""
+    return replace(options, targets=tuple(map(with_python, options.targets)))
 
 
 def unnamed_pythons(options: Options, where: str) -> Iterator[Warning]:

@@ -14,7 +14,11 @@ from typing import Final
 from vendorpack.errors import UsageError
 from vendorpack.formats._shared import direct_references, local_projects, wheelhouse
 from vendorpack.formats._shared.build_choices import OPTIONS as BUILD_OPTIONS
-from vendorpack.formats._shared.build_choices import BuildChoices, build_choices
+from vendorpack.formats._shared.build_choices import (
+    BuildChoices,
+    build_choices,
+    unnamed_pythons,
+)
 from vendorpack.formats._shared.builds import (
     BuildingLockfile,
     Material,
@@ -30,7 +34,7 @@ from vendorpack.formats._shared.distributions import (
 )
 from vendorpack.formats._shared.git_repo import DIGEST, derive_commit
 from vendorpack.formats._shared.local_projects import LocalProject
-from vendorpack.formats._shared.markers import RUNTIME, with_python
+from vendorpack.formats._shared.markers import with_python
 from vendorpack.formats._shared.pypi_index import normalize
 from vendorpack.formats._shared.submodule_sources import new_submodules
 from vendorpack.formats._shared.wheels import Binary
@@ -51,7 +55,6 @@ from vendorpack.model import (
     Warning,
     Workshop,
 )
-from vendorpack.target import this_python
 
 COMMON_OPTIONS: Final[Mapping[str, str]] = {
     "only-binary": "Names (or :all:) that are taken as wheels only, parted by commas",
@@ -136,23 +139,12 @@ class WheelhouseFormat(Format):
         warnings: Sequence[Warning],
     ) -> BuildingLockfile:
         """What `read` answers. indexes: where build dependencies come from."""
-        warnings = [*warnings]
-        for target in options.targets:
-            if target.runtime(RUNTIME) is None:
-                chosen = this_python()[1]
-                warnings.append(
-                    Warning(
-                        f"the target {target} names no Python; {chosen}, which runs here, is "
-                        f"taken (write {target}-py{chosen})",
-                        project.where(),
-                    )
-                )
         return BuildingLockfile(
             path=str(project.lockfile),
             format=self.name,
             artifacts=tuple(dict.fromkeys(artifacts)),
             access=access,
-            warnings=tuple(dict.fromkeys(warnings)),
+            warnings=tuple(dict.fromkeys((*warnings, *unnamed_pythons(options, project.where())))),
             build=choices.build,
             local=local,
             plan=choices.build.plan(project, indexes),

@@ -10,11 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from vendorpack.formats._shared.build_choices import OPTIONS, build_choices, unnamed_pythons
+from vendorpack.formats._shared.build_choices import (
+    OPTIONS,
+    build_choices,
+    unnamed_pythons,
+    with_pythons,
+)
 from vendorpack.formats._shared.builds import side_files
 from vendorpack.formats._shared.git_repo import derive_commit
 from vendorpack.formats._shared.local_projects import folders_in
-from vendorpack.formats._shared.markers import with_python
 from vendorpack.formats._shared.submodule_sources import ALLOWED_PROTOCOLS
 from vendorpack.formats.poetry import layout as cache_tree
 from vendorpack.formats.poetry.choose import PoetryCommit, choose
@@ -59,7 +63,7 @@ class Poetry(Format):
         settings = load_settings(project)
         builds = build_choices(self.name, options)
         local = builds.local(project, _folders(project, settings))
-        artifacts, warnings = choose(lock, _with_python(options), settings, local)
+        artifacts, warnings = choose(lock, with_pythons(options), settings, local)
         return PoetryLockfile(
             path=str(project.lockfile),
             format=self.name,
@@ -78,7 +82,7 @@ class Poetry(Format):
         builds = build_choices(self.name, options)
         roots: dict[str, Json] = {g: [*names] for g, names in (settings.roots or {}).items()}
         return {
-            "targets": [*sorted({str(target) for target in _with_python(options).targets})],
+            "targets": [*sorted({str(target) for target in with_pythons(options).targets})],
             "dev": options.dev,
             "groups": [*sorted(set(options.groups))],
             "optional-groups": [*settings.optional_groups],
@@ -135,15 +139,6 @@ def _folders(project: Project, settings: Settings) -> Iterator[str]:
     yield from folders_in(project.lock_bytes())
     if settings.has_build_script:
         yield "."
-
-
-def _with_python(options: Options) -> Options:
-    return Options(
-        targets=tuple(with_python(target) for target in options.targets),
-        dev=options.dev,
-        groups=options.groups,
-        extra=options.extra,
-    )
 
 
 FORMAT = Poetry()

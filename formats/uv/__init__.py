@@ -10,11 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from vendorpack.formats._shared.build_choices import OPTIONS, build_choices, unnamed_pythons
+from vendorpack.formats._shared.build_choices import (
+    OPTIONS,
+    build_choices,
+    unnamed_pythons,
+    with_pythons,
+)
 from vendorpack.formats._shared.builds import BuildingLockfile, build_wheels, side_files
 from vendorpack.formats._shared.git_repo import derive_commit
 from vendorpack.formats._shared.local_projects import folders_in
-from vendorpack.formats._shared.markers import with_python
 from vendorpack.formats._shared.pypi_index import DEFAULT_INDEX
 from vendorpack.formats._shared.submodule_sources import ALLOWED_PROTOCOLS, new_submodules
 from vendorpack.formats.uv import layout as cache_tree
@@ -54,7 +58,7 @@ class Uv(Format):
         lock = parse_uv_lock(project)
         settings = load_settings(project)
         builds = build_choices(self.name, options)
-        artifacts, warnings = choose(lock, _with_python(options), settings, project.where())
+        artifacts, warnings = choose(lock, with_pythons(options), settings, project.where())
         indexes = lock_indexes(lock)
         return BuildingLockfile(
             path=str(project.lockfile),
@@ -73,7 +77,7 @@ class Uv(Format):
         builds = build_choices(self.name, options)
         local = builds.local(project, folders_in(project.lock_bytes()))
         return {
-            "targets": [*sorted({str(target) for target in _with_python(options).targets})],
+            "targets": [*sorted({str(target) for target in with_pythons(options).targets})],
             "dev": options.dev,
             "groups": [*sorted(set(options.groups))],
             "default-groups": [*settings.default_groups],
@@ -127,15 +131,6 @@ def _commit(artifact: Artifact) -> tuple[UvArtifact, str] | None:
     if isinstance(artifact, UvArtifact) and not artifact.filename:
         return artifact, artifact.asked
     return None
-
-
-def _with_python(options: Options) -> Options:
-    return Options(
-        targets=tuple(with_python(target) for target in options.targets),
-        dev=options.dev,
-        groups=options.groups,
-        extra=options.extra,
-    )
 
 
 FORMAT = Uv()
