@@ -14,13 +14,13 @@ import pytest
 
 from tests.cli import Cli
 from tests.real.clients import PROJECTS, Machine, copy_project, extract, pack
-from tests.real.python_kinds import CLIENTS, PYLOCK, REQUIREMENTS, UV, Client, Locked, settings
+from tests.real.python_kinds import CLIENTS, REQUIREMENTS, UV, Client, Locked, settings
 from tests.real.test_pip import target_of
 from tests.real.test_python_kinds import install, told
 
 pytestmark = [pytest.mark.real, pytest.mark.network]
 
-BUILDERS = [client for client in CLIENTS if client.locked != PYLOCK]
+BUILDERS = [client for client in CLIENTS if not client.refuses]
 PROOF = "import inner, outer; print(inner.NAME, outer.NAME)"
 
 Bundled = Callable[..., tuple[Path, Path]]
