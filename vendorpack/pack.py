@@ -47,18 +47,18 @@ from vendorpack.model import (
     Project,
     Trust,
 )
+from vendorpack.parallel import in_order
 from vendorpack.policy import Policy, named
 from vendorpack.progress import Progress
 from vendorpack.redact import redact_url
-from vendorpack.shares import in_order
-from vendorpack.store import Store
+from vendorpack.store.local import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from vendorpack.fetch.http import Client
-    from vendorpack.fetch.nearby import Nearby
     from vendorpack.fetch.part import Download
+    from vendorpack.store.nearby import Nearby
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -1,1 +1,5 @@
-"""What several rooms share, one module a topic."""
+"""What several rooms share, one folder a topic.
+
+A topic imports no room, and of the other topics only those that know no ecosystem: `text`,
+`archives` and `git`. `tests/engine/test_layers.py` reads the imports.
+"""

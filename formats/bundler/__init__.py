@@ -31,7 +31,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from vendorpack.formats._shared.git_repo import derive_commit
+from vendorpack.formats._shared.git.repository import derive_commit
 from vendorpack.formats.bundler.artifacts import (
     DEFAULT_SOURCE,
     Commit,

@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 from vendorpack.errors import UnsupportedError
-from vendorpack.formats._shared.git_repo import commit_address, commit_integrity
+from vendorpack.formats._shared.git.repository import commit_address, commit_integrity
 from vendorpack.formats.bundler.config import Config, split_userinfo
 from vendorpack.formats.bundler.lockfile import RUBY, GemId, LockedCommit, LockedGem
 from vendorpack.model import Artifact

@@ -24,7 +24,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from vendorpack.errors import UnsupportedError
-from vendorpack.formats._shared.git_repo import bare_repository
+from vendorpack.formats._shared.git.repository import bare_repository
 from vendorpack.formats.bundler.artifacts import Commit, Gem
 from vendorpack.model import Entry, Packed, Workshop
 from vendorpack.redact import redact_url

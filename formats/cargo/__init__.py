@@ -21,9 +21,9 @@ from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 from vendorpack.errors import UnsupportedError, UsageError
-from vendorpack.formats._shared.git_pack import read_pack
-from vendorpack.formats._shared.git_repo import commit_of, derive_commit
-from vendorpack.formats._shared.git_submodules import read_submodules
+from vendorpack.formats._shared.git.pack import read_pack
+from vendorpack.formats._shared.git.repository import commit_of, derive_commit
+from vendorpack.formats._shared.git.submodules import read_submodules
 from vendorpack.formats.cargo.artifacts import Commit, Crate, commit_artifact
 from vendorpack.formats.cargo.config import Config, cargo_home, read_config
 from vendorpack.formats.cargo.index import merged_cache_file

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
-from vendorpack.formats._shared.git_repo import commit_address, commit_integrity
+from vendorpack.formats._shared.git.repository import commit_address, commit_integrity
 from vendorpack.formats.cargo.sources import Registry
 from vendorpack.model import Artifact
 from vendorpack.redact import redact_url

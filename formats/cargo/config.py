@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from vendorpack.errors import UnsupportedError
-from vendorpack.formats._shared.toml_text import Table, load_toml, optional_text, subtable
+from vendorpack.formats._shared.text.toml_text import Table, load_toml, optional_text, subtable
 from vendorpack.formats.cargo.sources import Registry
 from vendorpack.model import Host, Project
 

@@ -24,7 +24,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from vendorpack.errors import LockfileError, UnsupportedError
-from vendorpack.formats._shared.toml_text import (
+from vendorpack.formats._shared.text.toml_text import (
     Table,
     load_toml,
     optional_text,

@@ -26,7 +26,7 @@ from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from typing import Final
 
-from vendorpack.formats._shared.git_repo import bare_repository
+from vendorpack.formats._shared.git.repository import bare_repository
 from vendorpack.formats.cargo.artifacts import Commit, Crate, index_path
 from vendorpack.formats.cargo.index import cache_file, line_of_crate
 from vendorpack.formats.cargo.sources import git_folders

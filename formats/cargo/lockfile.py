@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from vendorpack.digest import Digest, DigestError, Integrity
 from vendorpack.errors import LockfileError, UnsupportedError
-from vendorpack.formats._shared.toml_text import (
+from vendorpack.formats._shared.text.toml_text import (
     Table,
     load_toml,
     optional_text,

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from vendorpack.formats._shared.npmrc import load_npmrc, load_user_npmrc
+from vendorpack.formats._shared.npm.npmrc import load_npmrc, load_user_npmrc
 from vendorpack.formats.npm import layout as cache
 from vendorpack.formats.npm.artifacts import NpmArtifact, choose
 from vendorpack.formats.npm.locate import locate

@@ -29,8 +29,8 @@ from urllib.parse import quote, urlsplit
 
 from vendorpack.digest import Integrity
 from vendorpack.errors import LockfileError, UnsupportedError
-from vendorpack.formats._shared.npm_registry import DOWNLOADERS, chosen, purl, tarball_url
-from vendorpack.formats._shared.npmrc import Npmrc
+from vendorpack.formats._shared.npm.npmrc import Npmrc
+from vendorpack.formats._shared.npm.registry import DOWNLOADERS, chosen, purl, tarball_url
 from vendorpack.formats.npm.lockfile import PackageLock, Pin
 from vendorpack.model import Artifact, Options, Warning
 from vendorpack.redact import redact_url

@@ -25,7 +25,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from vendorpack.digest import Digest
-from vendorpack.formats._shared.npm_registry import CORGI, packument_url
+from vendorpack.formats._shared.npm.registry import CORGI, packument_url
 from vendorpack.formats.npm.artifacts import NpmArtifact
 from vendorpack.model import Entry, Packed, Workshop
 

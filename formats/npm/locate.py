@@ -12,7 +12,7 @@ from typing import Final
 
 from vendorpack.digest import Integrity
 from vendorpack.errors import FetchError, IntegrityError
-from vendorpack.formats._shared.npm_registry import (
+from vendorpack.formats._shared.npm.registry import (
     DEFAULT_REGISTRY,
     Dist,
     Release,

@@ -30,8 +30,8 @@ from typing import Any, Final
 
 from vendorpack.digest import DigestError, Integrity
 from vendorpack.errors import LockfileError
-from vendorpack.formats._shared.json_text import decode_utf8, key_lines, load_json
-from vendorpack.formats._shared.npm_registry import check_name, check_version
+from vendorpack.formats._shared.npm.registry import check_name, check_version
+from vendorpack.formats._shared.text.json_text import decode_utf8, key_lines, load_json
 from vendorpack.model import Project
 
 _NEWEST: Final = 3

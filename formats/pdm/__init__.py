@@ -8,18 +8,18 @@ made from the lock beside the wheelhouse::
 
 Commits have a file of their own because pip takes none together with hashes. Several pdm.lock
 in one bundle share the files. `lockfile` reads the text;
-`vendorpack.formats._shared.wheelhouse_room` does the rest. Seen with locks of PDM 2.29.
+`vendorpack.formats._shared.python.wheelhouse_room` does the rest. Seen with locks of PDM 2.29.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from vendorpack.formats._shared.build_deps import WHY
-from vendorpack.formats._shared.distributions import WHEELHOUSE, Distribution, GitProject
-from vendorpack.formats._shared.pip_config import load_pip_config
-from vendorpack.formats._shared.wheelhouse import FOLDER
-from vendorpack.formats._shared.wheelhouse_room import WheelhouseFormat
+from vendorpack.formats._shared.python.builds.requirements import WHY
+from vendorpack.formats._shared.python.distributions import WHEELHOUSE, Distribution, GitProject
+from vendorpack.formats._shared.python.pip_config import load_pip_config
+from vendorpack.formats._shared.python.wheelhouse import FOLDER
+from vendorpack.formats._shared.python.wheelhouse_room import WheelhouseFormat
 from vendorpack.formats.pdm.lockfile import artifacts_of, indexes_of, parse_pdm_lock
 from vendorpack.model import Entry, Json, Lockfile, Options, Packed, Project, Warning, Workshop
 

@@ -23,12 +23,9 @@ from typing import Any
 
 from vendorpack.digest import Digest, Integrity
 from vendorpack.errors import LockfileError, UnsupportedError
-from vendorpack.formats._shared import direct_references, wheels
-from vendorpack.formats._shared.distributions import WHEELHOUSE, Release
-from vendorpack.formats._shared.local_projects import LocalProject, warn_of
-from vendorpack.formats._shared.markers import parse_marker, targets_of
-from vendorpack.formats._shared.pip_config import expand_userinfo, index_address
-from vendorpack.formats._shared.pypi_index import (
+from vendorpack.formats._shared.python import direct_references, wheels
+from vendorpack.formats._shared.python.distributions import WHEELHOUSE, Release
+from vendorpack.formats._shared.python.index import (
     DEFAULT_INDEX,
     check_filename,
     check_name,
@@ -36,7 +33,11 @@ from vendorpack.formats._shared.pypi_index import (
     parse_hash,
     purl,
 )
-from vendorpack.formats._shared.toml_text import (
+from vendorpack.formats._shared.python.local_projects import LocalProject, warn_of
+from vendorpack.formats._shared.python.markers import parse_marker, targets_of
+from vendorpack.formats._shared.python.pip_config import expand_userinfo, index_address
+from vendorpack.formats._shared.python.wheelhouse_room import Choices
+from vendorpack.formats._shared.text.toml_text import (
     Table,
     load_toml,
     optional_text,
@@ -45,7 +46,6 @@ from vendorpack.formats._shared.toml_text import (
     text,
     text_list,
 )
-from vendorpack.formats._shared.wheelhouse_room import Choices
 from vendorpack.model import Artifact, Options, Project, Target, Warning
 
 

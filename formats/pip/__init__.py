@@ -1,15 +1,15 @@
 """pip 23 to 26: requirements files with hashes, pylock.toml, and the wheelhouse they install from.
 
 `requirements` reads the lines of requirements files, `artifacts` what they ask for, `pylock`
-the other lock; `vendorpack.formats._shared.wheelhouse_room` does the rest.
+the other lock; `vendorpack.formats._shared.python.wheelhouse_room` does the rest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from vendorpack.formats._shared.pip_config import PipConfig, index_address, load_pip_config
-from vendorpack.formats._shared.wheelhouse_room import WheelhouseFormat, sha256_of
+from vendorpack.formats._shared.python.pip_config import PipConfig, index_address, load_pip_config
+from vendorpack.formats._shared.python.wheelhouse_room import WheelhouseFormat, sha256_of
 from vendorpack.formats.pip import artifacts, pylock
 from vendorpack.formats.pip.requirements import (
     Requirements,

@@ -16,13 +16,13 @@ from packaging.version import Version
 
 from vendorpack.digest import Digest, Integrity
 from vendorpack.errors import LockfileError
-from vendorpack.formats._shared import direct_references
-from vendorpack.formats._shared.distributions import Release
-from vendorpack.formats._shared.local_projects import LocalProject, warn_of
-from vendorpack.formats._shared.markers import targets_of
-from vendorpack.formats._shared.pypi_index import check_name, filename_of, parse_hash, purl
-from vendorpack.formats._shared.wheelhouse_room import Choices
-from vendorpack.formats._shared.wheels import SDIST_SUFFIXES, is_wheel
+from vendorpack.formats._shared.python import direct_references
+from vendorpack.formats._shared.python.distributions import Release
+from vendorpack.formats._shared.python.index import check_name, filename_of, parse_hash, purl
+from vendorpack.formats._shared.python.local_projects import LocalProject, warn_of
+from vendorpack.formats._shared.python.markers import targets_of
+from vendorpack.formats._shared.python.wheelhouse_room import Choices
+from vendorpack.formats._shared.python.wheels import SDIST_SUFFIXES, is_wheel
 from vendorpack.formats.pip.requirements import (
     Line,
     Requirements,

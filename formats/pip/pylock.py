@@ -21,11 +21,11 @@ from packaging.pylock import (
 
 from vendorpack.digest import SIZES, Digest, DigestError
 from vendorpack.errors import LockfileError, UnsupportedError
-from vendorpack.formats._shared import direct_references, wheels
-from vendorpack.formats._shared.local_projects import LocalProject, warn_of
-from vendorpack.formats._shared.markers import environments
-from vendorpack.formats._shared.toml_text import load_toml, table_lines
-from vendorpack.formats._shared.wheelhouse_room import Choices
+from vendorpack.formats._shared.python import direct_references, wheels
+from vendorpack.formats._shared.python.local_projects import LocalProject, warn_of
+from vendorpack.formats._shared.python.markers import environments
+from vendorpack.formats._shared.python.wheelhouse_room import Choices
+from vendorpack.formats._shared.text.toml_text import load_toml, table_lines
 from vendorpack.model import Artifact, Project, Target, Warning
 
 

@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from vendorpack.errors import LockfileError, UnsupportedError
-from vendorpack.formats._shared.pip_config import expand_userinfo
+from vendorpack.formats._shared.python.pip_config import expand_userinfo
 from vendorpack.model import Project
 from vendorpack.redact import redact_text
 

@@ -1,7 +1,7 @@
 """pipenv: Pipfile.lock, installed by `pipenv sync` through pip from the shared wheelhouse.
 
-`lockfile` reads the text; `vendorpack.formats._shared.wheelhouse_room` does the rest. Seen with
-pipenv 2026.10.
+`lockfile` reads the text; `vendorpack.formats._shared.python.wheelhouse_room` does the rest.
+Seen with pipenv 2026.10.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from vendorpack.formats._shared.pip_config import index_address, load_pip_config
-from vendorpack.formats._shared.wheelhouse_room import WheelhouseFormat
+from vendorpack.formats._shared.python.pip_config import index_address, load_pip_config
+from vendorpack.formats._shared.python.wheelhouse_room import WheelhouseFormat
 from vendorpack.formats.pipenv.lockfile import artifacts_of, parse_pipfile_lock
 from vendorpack.model import Environment, Json, Lockfile, Options, Packed, Project
 

@@ -18,14 +18,14 @@ from typing import Any, Final
 
 from vendorpack.digest import Integrity
 from vendorpack.errors import LockfileError
-from vendorpack.formats._shared import direct_references
-from vendorpack.formats._shared.distributions import Release
-from vendorpack.formats._shared.json_text import decode_utf8, key_lines, load_json
-from vendorpack.formats._shared.local_projects import LocalProject, warn_of
-from vendorpack.formats._shared.markers import parse_marker, targets_of
-from vendorpack.formats._shared.pip_config import expand_userinfo, index_address
-from vendorpack.formats._shared.pypi_index import DEFAULT_INDEX, check_name, parse_hash, purl
-from vendorpack.formats._shared.wheelhouse_room import Choices
+from vendorpack.formats._shared.python import direct_references
+from vendorpack.formats._shared.python.distributions import Release
+from vendorpack.formats._shared.python.index import DEFAULT_INDEX, check_name, parse_hash, purl
+from vendorpack.formats._shared.python.local_projects import LocalProject, warn_of
+from vendorpack.formats._shared.python.markers import parse_marker, targets_of
+from vendorpack.formats._shared.python.pip_config import expand_userinfo, index_address
+from vendorpack.formats._shared.python.wheelhouse_room import Choices
+from vendorpack.formats._shared.text.json_text import decode_utf8, key_lines, load_json
 from vendorpack.model import Artifact, Options, Project, Target, Warning
 
 SPEC: Final = 6

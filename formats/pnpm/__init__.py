@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from vendorpack.formats._shared.npmrc import load_npmrc, load_user_npmrc
+from vendorpack.formats._shared.npm.npmrc import load_npmrc, load_user_npmrc
 from vendorpack.formats.pnpm import layout as store
 from vendorpack.formats.pnpm.artifacts import choose
 from vendorpack.formats.pnpm.config import load_registries

@@ -14,7 +14,7 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from vendorpack.digest import DigestError, Integrity
 from vendorpack.errors import LockfileError
-from vendorpack.formats._shared.npm_registry import (
+from vendorpack.formats._shared.npm.registry import (
     DEFAULT_REGISTRY,
     DOWNLOADERS,
     chosen,

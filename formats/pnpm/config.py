@@ -11,8 +11,8 @@ pnpm-workspace.yaml, which wins::
 from __future__ import annotations
 
 from vendorpack.errors import LockfileError
-from vendorpack.formats._shared.npmrc import Npmrc
-from vendorpack.formats._shared.yaml_text import load_yaml
+from vendorpack.formats._shared.npm.npmrc import Npmrc
+from vendorpack.formats._shared.text.yaml_text import load_yaml
 from vendorpack.formats.pnpm.artifacts import Registries
 from vendorpack.model import Project
 

@@ -35,7 +35,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from vendorpack.formats._shared.tarball import FILE, HARDLINK, members, package_path
+from vendorpack.formats._shared.archives.tarball import FILE, HARDLINK, members, package_path
 from vendorpack.formats.pnpm.artifacts import PnpmArtifact
 from vendorpack.formats.pnpm.index import TABLE, TABLE_SQL, File, PackageIndex
 from vendorpack.formats.pnpm.sqlite_file import write_table

@@ -25,8 +25,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from vendorpack.errors import LockfileError, UnsupportedError
-from vendorpack.formats._shared.npm_registry import check_name, check_version
-from vendorpack.formats._shared.yaml_text import Document, Yaml, load_documents
+from vendorpack.formats._shared.npm.registry import check_name, check_version
+from vendorpack.formats._shared.text.yaml_text import Document, Yaml, load_documents
 from vendorpack.model import Project
 
 _SUPPORTED: Final = re.compile(r"(5)\.[34]|(6)\.[01]|(9)\.0")

@@ -6,7 +6,7 @@ import re
 from typing import Any, Final
 
 from vendorpack.errors import LockfileError, UsageError
-from vendorpack.formats._shared.json_text import decode_utf8, load_json
+from vendorpack.formats._shared.text.json_text import decode_utf8, load_json
 from vendorpack.formats.pnpm.layout import STORES
 from vendorpack.model import Options, Project
 

@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from vendorpack.formats._shared.build_choices import (
+from vendorpack.formats._shared.git.repository import derive_commit
+from vendorpack.formats._shared.git.submodule_sources import ALLOWED_PROTOCOLS
+from vendorpack.formats._shared.python.builds.choices import (
     OPTIONS,
     build_choices,
     unnamed_pythons,
     with_pythons,
 )
-from vendorpack.formats._shared.builds import side_files
-from vendorpack.formats._shared.git_repo import derive_commit
-from vendorpack.formats._shared.local_projects import folders_in
-from vendorpack.formats._shared.submodule_sources import ALLOWED_PROTOCOLS
+from vendorpack.formats._shared.python.builds.wheels import side_files
+from vendorpack.formats._shared.python.local_projects import folders_in
 from vendorpack.formats.poetry import layout as cache_tree
 from vendorpack.formats.poetry.choose import PoetryCommit, choose
 from vendorpack.formats.poetry.lockfile import parse_poetry_lock

@@ -19,17 +19,17 @@ from urllib.parse import quote, urlsplit
 
 from vendorpack.digest import Integrity
 from vendorpack.errors import LockfileError
-from vendorpack.formats._shared import wheels
-from vendorpack.formats._shared.distributions import Release
-from vendorpack.formats._shared.git_repo import commit_address, commit_integrity
-from vendorpack.formats._shared.local_projects import LocalProject, warn_of
-from vendorpack.formats._shared.markers import holds, may_hold, parse_marker
-from vendorpack.formats._shared.pypi_index import (
+from vendorpack.formats._shared.git.repository import commit_address, commit_integrity
+from vendorpack.formats._shared.python import wheels
+from vendorpack.formats._shared.python.distributions import Release
+from vendorpack.formats._shared.python.index import (
     check_filename,
     filename_of,
     purl,
     without_userinfo,
 )
+from vendorpack.formats._shared.python.local_projects import LocalProject, warn_of
+from vendorpack.formats._shared.python.markers import holds, may_hold, parse_marker
 from vendorpack.formats.poetry.lockfile import MAIN, Package, PoetryLock, by_name
 from vendorpack.formats.poetry.settings import PYPI, Repository, Settings, repository
 from vendorpack.model import Artifact, Options, Target, Warning

@@ -42,10 +42,11 @@ from urllib.parse import parse_qsl, urldefrag
 
 from vendorpack.digest import SIZES
 from vendorpack.errors import UnsupportedError
-from vendorpack.formats._shared import pip_http_cache, zip_archive
-from vendorpack.formats._shared.git_repo import bare_repository, commit_of
-from vendorpack.formats._shared.pypi_index import DEFAULT_INDEX, normalize, page_url
-from vendorpack.formats._shared.wheels import is_wheel
+from vendorpack.formats._shared.archives import zip_archive
+from vendorpack.formats._shared.git.repository import bare_repository, commit_of
+from vendorpack.formats._shared.python import pip_http_cache
+from vendorpack.formats._shared.python.index import DEFAULT_INDEX, normalize, page_url
+from vendorpack.formats._shared.python.wheels import is_wheel
 from vendorpack.formats.poetry.choose import PoetryCommit, PoetryFile
 from vendorpack.formats.poetry.settings import Repository
 from vendorpack.model import Entry, Packed, Workshop

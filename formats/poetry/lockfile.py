@@ -38,8 +38,8 @@ from typing import Any, Final
 
 from vendorpack.digest import SIZES, Digest, DigestError
 from vendorpack.errors import LockfileError
-from vendorpack.formats._shared.pypi_index import check_filename, check_name
-from vendorpack.formats._shared.toml_text import (
+from vendorpack.formats._shared.python.index import check_filename, check_name
+from vendorpack.formats._shared.text.toml_text import (
     Table,
     load_toml,
     optional_text,

@@ -25,14 +25,14 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from vendorpack.errors import LockfileError
-from vendorpack.formats._shared.pypi_index import (
+from vendorpack.formats._shared.python.index import (
     DEFAULT_FILES,
     DEFAULT_INDEX,
     normalize,
     without_userinfo,
 )
-from vendorpack.formats._shared.toml_text import Table, load_toml
-from vendorpack.formats._shared.wheels import EITHER, Binary
+from vendorpack.formats._shared.python.wheels import EITHER, Binary
+from vendorpack.formats._shared.text.toml_text import Table, load_toml
 from vendorpack.formats.poetry.lockfile import MAIN, PoetryLock
 from vendorpack.model import Access, Credential, Host, Project
 from vendorpack.redact import redact_url

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from vendorpack.formats._shared.build_deps import BuildWheel
-from vendorpack.formats._shared.builds import BuildingLockfile, Material, build_wheels
-from vendorpack.formats._shared.distributions import choose_files
-from vendorpack.formats._shared.git_repo import commit_of
-from vendorpack.formats._shared.pypi_index import pages
-from vendorpack.formats._shared.submodule_sources import new_submodules
+from vendorpack.formats._shared.git.repository import commit_of
+from vendorpack.formats._shared.git.submodule_sources import new_submodules
+from vendorpack.formats._shared.python.builds.requirements import BuildWheel
+from vendorpack.formats._shared.python.builds.wheels import BuildingLockfile, Material, build_wheels
+from vendorpack.formats._shared.python.distributions import choose_files
+from vendorpack.formats._shared.python.index import pages
 from vendorpack.formats.poetry.choose import PoetryCommit, PoetryFile, PoetryRelease, submodule
 from vendorpack.formats.poetry.settings import Repository
 from vendorpack.model import Artifact, Index, Lockfile, Packed, Warning, Workshop

@@ -10,17 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from vendorpack.formats._shared.build_choices import (
+from vendorpack.formats._shared.git.repository import derive_commit
+from vendorpack.formats._shared.git.submodule_sources import ALLOWED_PROTOCOLS, new_submodules
+from vendorpack.formats._shared.python.builds.choices import (
     OPTIONS,
     build_choices,
     unnamed_pythons,
     with_pythons,
 )
-from vendorpack.formats._shared.builds import BuildingLockfile, build_wheels, side_files
-from vendorpack.formats._shared.git_repo import derive_commit
-from vendorpack.formats._shared.local_projects import folders_in
-from vendorpack.formats._shared.pypi_index import DEFAULT_INDEX
-from vendorpack.formats._shared.submodule_sources import ALLOWED_PROTOCOLS, new_submodules
+from vendorpack.formats._shared.python.builds.wheels import (
+    BuildingLockfile,
+    build_wheels,
+    side_files,
+)
+from vendorpack.formats._shared.python.index import DEFAULT_INDEX
+from vendorpack.formats._shared.python.local_projects import folders_in
 from vendorpack.formats.uv import layout as cache_tree
 from vendorpack.formats.uv.builds import BuildRequirement, material_of
 from vendorpack.formats.uv.choose import UvArtifact, choose, lock_indexes, submodule

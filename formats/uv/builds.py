@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vendorpack.formats._shared.builds import Material
-from vendorpack.formats._shared.git_repo import commit_of
+from vendorpack.formats._shared.git.repository import commit_of
+from vendorpack.formats._shared.python.builds.wheels import Material
 from vendorpack.formats.uv.choose import UvArtifact
 from vendorpack.model import Artifact
 

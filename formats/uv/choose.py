@@ -19,17 +19,17 @@ from typing import Final
 from urllib.parse import quote
 
 from vendorpack.errors import LockfileError
-from vendorpack.formats._shared import wheels
-from vendorpack.formats._shared.git_repo import commit_address, commit_integrity
-from vendorpack.formats._shared.local_projects import warn_of_outside
-from vendorpack.formats._shared.markers import may_hold
-from vendorpack.formats._shared.pypi_index import (
+from vendorpack.formats._shared.git.repository import commit_address, commit_integrity
+from vendorpack.formats._shared.python import wheels
+from vendorpack.formats._shared.python.index import (
     DEFAULT_INDEX,
     check_filename,
     check_name,
     purl,
     without_userinfo,
 )
+from vendorpack.formats._shared.python.local_projects import warn_of_outside
+from vendorpack.formats._shared.python.markers import may_hold
 from vendorpack.formats.uv.cache import canonical_url, digest
 from vendorpack.formats.uv.lockfile import Dependency, File, Package, Source, UvLock
 from vendorpack.formats.uv.settings import ALL, Settings

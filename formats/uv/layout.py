@@ -35,8 +35,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import BinaryIO, Final
 
 from vendorpack.errors import UnsupportedError
-from vendorpack.formats._shared import tarball, zip_archive
-from vendorpack.formats._shared.git_repo import bare_repository, commit_of
+from vendorpack.formats._shared.archives import tarball, zip_archive
+from vendorpack.formats._shared.git.repository import bare_repository, commit_of
 from vendorpack.formats.uv.builds import BuildRequirement
 from vendorpack.formats.uv.cache import (
     ARCHIVE_BUCKET,

@@ -36,7 +36,7 @@ from urllib.parse import unquote, urlsplit
 
 from vendorpack.digest import SIZES, Digest, DigestError, Integrity
 from vendorpack.errors import LockfileError
-from vendorpack.formats._shared.toml_text import (
+from vendorpack.formats._shared.text.toml_text import (
     Table,
     load_toml,
     optional_text,

@@ -23,8 +23,8 @@ from typing import Any, Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from vendorpack.errors import LockfileError
-from vendorpack.formats._shared.pypi_index import DEFAULT_FILES, DEFAULT_INDEX, normalize
-from vendorpack.formats._shared.toml_text import Table, load_toml, subtable
+from vendorpack.formats._shared.python.index import DEFAULT_FILES, DEFAULT_INDEX, normalize
+from vendorpack.formats._shared.text.toml_text import Table, load_toml, subtable
 from vendorpack.model import Access, Credential, Host, Project
 from vendorpack.redact import redact_url
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from vendorpack.formats._shared.npm_registry import Release, dists_from_packuments
+from vendorpack.formats._shared.npm.registry import Release, dists_from_packuments
 from vendorpack.formats.yarn_berry import layout as cache
 from vendorpack.formats.yarn_berry.archive import CacheKey
 from vendorpack.formats.yarn_berry.artifacts import DIGEST_PREFIX, BerryArtifact, choose

@@ -40,7 +40,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from vendorpack.errors import UnsupportedError
-from vendorpack.formats._shared.tarball import DIRECTORY, FILE, SYMLINK, members
+from vendorpack.formats._shared.archives.tarball import DIRECTORY, FILE, SYMLINK, members
 
 MIXED: Final = "mixed"
 STORED: Final = "0"

@@ -23,7 +23,7 @@ from urllib.parse import quote, urlsplit
 
 from vendorpack.digest import Digest, Integrity
 from vendorpack.errors import LockfileError, UnsupportedError
-from vendorpack.formats._shared.npm_registry import DOWNLOADERS, check_name, purl, tarball_url
+from vendorpack.formats._shared.npm.registry import DOWNLOADERS, check_name, purl, tarball_url
 from vendorpack.formats.yarn_berry.archive import CacheKey
 from vendorpack.formats.yarn_berry.conditions import needed
 from vendorpack.formats.yarn_berry.locator import Locator, Reference, plain_version

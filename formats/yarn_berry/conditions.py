@@ -13,7 +13,7 @@ from functools import partial
 from typing import Final
 
 from vendorpack.errors import LockfileError
-from vendorpack.formats._shared.npm_registry import fits
+from vendorpack.formats._shared.npm.registry import fits
 from vendorpack.model import Target
 
 CURRENT: Final = "current"

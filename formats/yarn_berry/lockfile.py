@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from vendorpack.errors import LockfileError
-from vendorpack.formats._shared.yaml_text import Yaml, load_yaml
+from vendorpack.formats._shared.text.yaml_text import Yaml, load_yaml
 from vendorpack.formats.yarn_berry.archive import NEWEST_CACHE_VERSION, CacheKey
 from vendorpack.formats.yarn_berry.locator import Locator
 from vendorpack.model import Project

@@ -26,8 +26,8 @@ from typing import Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from vendorpack.errors import LockfileError
-from vendorpack.formats._shared.npm_registry import DEFAULT_REGISTRY
-from vendorpack.formats._shared.yaml_text import Yaml, load_yaml
+from vendorpack.formats._shared.npm.registry import DEFAULT_REGISTRY
+from vendorpack.formats._shared.text.yaml_text import Yaml, load_yaml
 from vendorpack.formats.yarn_berry.conditions import CURRENT, KINDS, Architectures
 from vendorpack.model import Access, Credential, Project, Warning
 from vendorpack.redact import redact_url

@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from vendorpack.errors import IntegrityError
-from vendorpack.formats._shared.npm_registry import (
+from vendorpack.formats._shared.npm.registry import (
     Dist,
     Release,
     dists_from_packuments,

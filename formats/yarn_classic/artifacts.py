@@ -22,7 +22,7 @@ from urllib.parse import quote, urlsplit
 
 from vendorpack.digest import Integrity
 from vendorpack.errors import LockfileError, UnsupportedError
-from vendorpack.formats._shared.npm_registry import DOWNLOADERS, purl
+from vendorpack.formats._shared.npm.registry import DOWNLOADERS, purl
 from vendorpack.formats.yarn_classic.lockfile import Pin
 from vendorpack.formats.yarn_classic.yarnrc import Yarnrc
 from vendorpack.model import Artifact, Warning

@@ -25,7 +25,7 @@ from typing import Final
 
 from vendorpack.digest import Digest, DigestError, Integrity
 from vendorpack.errors import LockfileError
-from vendorpack.formats._shared.npm_registry import check_name
+from vendorpack.formats._shared.npm.registry import check_name
 from vendorpack.formats.yarn_classic.syntax import Section, Setting, parse
 from vendorpack.model import Project
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from vendorpack.errors import LockfileError
-from vendorpack.formats._shared.json_text import decode_utf8
+from vendorpack.formats._shared.text.json_text import decode_utf8
 
 _MAX_DEPTH: Final = 4
 _QUOTED: Final = r'"(?:[^"\\]|\\.)*"'

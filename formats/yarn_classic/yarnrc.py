@@ -13,8 +13,8 @@ from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 from vendorpack.errors import LockfileError
-from vendorpack.formats._shared.npm_registry import DEFAULT_REGISTRY
-from vendorpack.formats._shared.npmrc import load_npmrc
+from vendorpack.formats._shared.npm.npmrc import load_npmrc
+from vendorpack.formats._shared.npm.registry import DEFAULT_REGISTRY
 from vendorpack.formats.yarn_classic.syntax import Setting, parse
 from vendorpack.model import Access, Project, Warning
 from vendorpack.redact import redact_url

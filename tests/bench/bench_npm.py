@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from tests.cli import Cli
 from tests.loopback import Reply, Request, Server
 from vendorpack.digest import Integrity
-from vendorpack.store import Store
+from vendorpack.store.local import Store
 
 ROUNDS = 3
 

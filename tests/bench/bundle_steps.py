@@ -49,7 +49,7 @@ def read_file(path: str, size: int) -> bytes:
 
 
 def unpack(bundle: Path, target: Path, jobs: int) -> None:
-    from vendorpack.unpack import unpack_to_prefix  # noqa: PLC0415
+    from vendorpack.unpack.ways import unpack_to_prefix  # noqa: PLC0415
 
     with open_bundle(bundle) as opened:
         unpack_to_prefix(opened, target, jobs=jobs)

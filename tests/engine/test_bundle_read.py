@@ -27,7 +27,7 @@ from vendorpack.bundle.frames import Compressor
 from vendorpack.bundle.manifest import MANIFEST_PATH, Manifest
 from vendorpack.bundle.reader import open_bundle
 from vendorpack.errors import BundleError, VendorpackError
-from vendorpack.unpack import merge_into, unpack_to_prefix
+from vendorpack.unpack.ways import merge_into, unpack_to_prefix
 
 
 def check(path: Path) -> None:

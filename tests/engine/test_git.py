@@ -22,7 +22,7 @@ from vendorpack.errors import (
     VendorpackError,
 )
 from vendorpack.fetch.git import GitAddress, fetch_commit
-from vendorpack.formats._shared.git_pack import BLOB, pack_commit_id, read_pack
+from vendorpack.formats._shared.git.pack import BLOB, pack_commit_id, read_pack
 
 NOBODY = "0123456789abcdef0123456789abcdef01234567"
 LOCAL = ("file",)

@@ -55,6 +55,23 @@ def test_a_room_knows_only_the_model_and_what_is_shared(room: str) -> None:
                 assert parts[1] in OPEN_TO_ROOMS, (path, module)
 
 
+def test_a_shared_topic_knows_no_ecosystem_but_its_own() -> None:
+    neutral = {"text", "archives", "git"}
+    topics = {p.name for p in (ROOMS / "_shared").iterdir() if (p / "__init__.py").exists()}
+    assert topics > neutral
+    for path in (ROOMS / "_shared").rglob("*.py"):
+        topic = path.relative_to(ROOMS / "_shared").parts[0]
+        for module in imports(path):
+            parts = module.split(".")
+            if parts[:3] == ["vendorpack", "formats", "_shared"] and len(parts) > 3:
+                assert parts[3] in {topic} | neutral, (path, module)
+
+
+@pytest.mark.parametrize("folder", sorted(ENGINE.rglob("__init__.py")), ids=str)
+def test_a_folder_says_what_lives_in_it(folder: Path) -> None:
+    assert ast.get_docstring(ast.parse(folder.read_text(encoding="utf-8")))
+
+
 @pytest.mark.parametrize("name", [room.name for room in BUILTIN])
 def test_a_room_is_complete(name: str) -> None:
     found = load(name)

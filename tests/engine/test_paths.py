@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from vendorpack.paths import MAX_PATH, PathError, Tree, check_path, fold, windows_problem
+from vendorpack.files.paths import MAX_PATH, PathError, Tree, check_path, fold, windows_problem
 
 
 @pytest.mark.parametrize(

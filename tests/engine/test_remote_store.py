@@ -25,11 +25,11 @@ from vendorpack.digest import Digest, Integrity
 from vendorpack.errors import FetchError, UsageError
 from vendorpack.fetch.artifacts import Fetcher
 from vendorpack.model import Artifact, Format, Packed
-from vendorpack.remote.cloud import CloudObjects
-from vendorpack.remote.folder import FolderObjects
-from vendorpack.remote.objects import Objects
-from vendorpack.remote.team import TeamStore, open_objects
-from vendorpack.store import Store
+from vendorpack.store.cloud import CloudObjects
+from vendorpack.store.folder import FolderObjects
+from vendorpack.store.local import Store
+from vendorpack.store.objects import Objects
+from vendorpack.store.team import TeamStore, open_objects
 
 if TYPE_CHECKING:
     from vendorpack.fetch.http import Client

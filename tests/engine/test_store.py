@@ -13,7 +13,7 @@ import pytest
 from vendorpack.digest import Digest, Hashers, Integrity
 from vendorpack.errors import BlobLost, StoreError
 from vendorpack.model import Blob, Host
-from vendorpack.store import Store, default_folder
+from vendorpack.store.local import Store, default_folder
 
 
 def integrity_of(data: bytes, *algorithms: str) -> Integrity:

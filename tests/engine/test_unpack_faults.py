@@ -24,8 +24,8 @@ from vendorpack.bundle.reader import open_bundle
 from vendorpack.bundle.writer import write_bundle
 from vendorpack.errors import StoreError, TargetError
 from vendorpack.model import Entry
-from vendorpack.shares import run_shares
-from vendorpack.unpack import check_folder, merge_into, unpack_to_prefix
+from vendorpack.parallel import run_shares
+from vendorpack.unpack.ways import check_folder, merge_into, unpack_to_prefix
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +40,7 @@ import sys
 from pathlib import Path
 from vendorpack.bundle import reader
 from vendorpack.bundle.reader import open_bundle
-from vendorpack.unpack import merge_into, unpack_to_prefix
+from vendorpack.unpack.ways import merge_into, unpack_to_prefix
 reader.MIN_SHARE = 1
 bundle, target, jobs, way = sys.argv[1:]
 with open_bundle(Path(bundle)) as opened:
@@ -126,7 +126,7 @@ def test_killed_at_any_moment(tmp_path: Path, jobs: int, before: str) -> None:
 def test_children_end_with_their_parent() -> None:
     program = """
 import os, time
-from vendorpack.shares import run_shares
+from vendorpack.parallel import run_shares
 
 def work(share, done):
     os.write(1, f"{os.getpid()}\\n".encode())  # one write: lines must not mix
@@ -280,7 +280,7 @@ def test_full_disk(tmp_path: Path, way: str, asked: bool, monkeypatch: pytest.Mo
     bundle, disk = tmp_path / "b", tmp_path / "disk"
     write_many(bundle)
     if not asked:  # Others fill the disk while we write.
-        monkeypatch.setattr("vendorpack.stage.free_space", lambda path: 1 << 40)
+        monkeypatch.setattr("vendorpack.unpack.stage.free_space", lambda path: 1 << 40)
     with mounted(disk, "-t", "tmpfs", "-o", "size=1m", "tmpfs"):
         with open_bundle(bundle) as opened, pytest.raises(StoreError) as caught:
             if way == "merge":

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.engine.bundle_samples import HEAD, Blobs, sample_entries, sections, write_sample
-from vendorpack import merge as merging
 from vendorpack.bundle.plan import Section
 from vendorpack.bundle.reader import open_bundle
 from vendorpack.bundle.writer import write_bundle
 from vendorpack.errors import TargetError
 from vendorpack.model import Entry
-from vendorpack.unpack import MergeResult, merge_entries, merge_into
+from vendorpack.unpack import merge as merging
+from vendorpack.unpack.ways import MergeResult, merge_entries, merge_into
 
 FILES = 8
 """Files below npm/ in the sample; and an empty folder."""

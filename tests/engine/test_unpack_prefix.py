@@ -19,14 +19,14 @@ from tests.engine.bundle_samples import (
     write_sample,
     write_tiny,
 )
-from vendorpack import temporary
 from vendorpack.bundle.manifest import MANIFEST_PATH
 from vendorpack.bundle.plan import Section
 from vendorpack.bundle.reader import open_bundle
 from vendorpack.bundle.writer import write_bundle
 from vendorpack.errors import BlobLost, StoreError, TargetError
+from vendorpack.files import temporary
 from vendorpack.model import Blob, Entry
-from vendorpack.unpack import Unpacked, check_folder, entries_to_prefix, unpack_to_prefix
+from vendorpack.unpack.ways import Unpacked, check_folder, entries_to_prefix, unpack_to_prefix
 
 
 @pytest.fixture(autouse=True)
@@ -352,7 +352,7 @@ def test_entries_with_a_lost_blob_leave_nothing(tmp_path: Path) -> None:
 def test_too_little_room_is_seen_before_anything_is_written(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vendorpack.stage.free_space", lambda path: 10_000)
+    monkeypatch.setattr("vendorpack.unpack.stage.free_space", lambda path: 10_000)
     with pytest.raises(StoreError, match=r"no space .* are needed, .* are free") as caught:
         unpack(bundle, tmp_path / "deps")
     assert caught.value.where == str(tmp_path / "deps")

@@ -17,9 +17,9 @@ from vendorpack.bundle.plan import Limits, Section, cut, locate, members
 from vendorpack.bundle.reader import open_bundle
 from vendorpack.bundle.writer import write_bundle
 from vendorpack.errors import BundleError, UnsupportedError
+from vendorpack.files.paths import PathError, Tree, check_path, fold
 from vendorpack.model import Entry
-from vendorpack.paths import PathError, Tree, check_path, fold
-from vendorpack.unpack import check_folder, unpack_to_prefix
+from vendorpack.unpack.ways import check_folder, unpack_to_prefix
 
 parts = st.one_of(
     st.text("aAbBé.", min_size=1, max_size=3),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.formats.cargo import crates
 from tests.formats.gomod import zips
 from vendorpack.errors import LockfileError, VendorpackError
-from vendorpack.formats._shared.toml_text import load_toml, table_lines
+from vendorpack.formats._shared.text.toml_text import load_toml, table_lines
 from vendorpack.formats.cargo import FORMAT as CARGO
 from vendorpack.formats.cargo.index import cache_file, line_of_index, merged_cache_file
 from vendorpack.formats.gomod import FORMAT as GOMOD

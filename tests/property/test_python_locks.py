@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from vendorpack.errors import VendorpackError
 from vendorpack.formats import pdm, pip, pipenv
-from vendorpack.formats._shared.build_lock import parse_build_lock
-from vendorpack.formats._shared.distributions import Release
-from vendorpack.formats._shared.pip_config import expand_userinfo, load_pip_config
-from vendorpack.formats._shared.pypi_index import DEFAULT_INDEX
-from vendorpack.formats._shared.wheelhouse_room import WheelhouseFormat
-from vendorpack.formats._shared.wheels import best_wheels, choose, release_of
+from vendorpack.formats._shared.python.builds.lock import parse_build_lock
+from vendorpack.formats._shared.python.distributions import Release
+from vendorpack.formats._shared.python.index import DEFAULT_INDEX
+from vendorpack.formats._shared.python.pip_config import expand_userinfo, load_pip_config
+from vendorpack.formats._shared.python.wheelhouse_room import WheelhouseFormat
+from vendorpack.formats._shared.python.wheels import best_wheels, choose, release_of
 from vendorpack.model import Host, Lockfile, Options, Project
 from vendorpack.target import parse_target
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vendorpack.errors import UnsupportedError
-from vendorpack.formats._shared.tarball import members, package_path
+from vendorpack.formats._shared.archives.tarball import members, package_path
 
 NAMES = st.text(
     st.characters(exclude_characters="\0/", exclude_categories=["Cs"]), min_size=1, max_size=60

@@ -19,7 +19,7 @@ from tests.memory import MemoryWorkshop
 from tests.real.clients import PROJECTS, Machine, client, copy_project, extract, pack
 from vendorpack.environment import resolve
 from vendorpack.fetch.git import GitAddress, fetch_commit
-from vendorpack.formats._shared.distributions import GitProject
+from vendorpack.formats._shared.python.distributions import GitProject
 from vendorpack.formats.pip import FORMAT
 from vendorpack.model import Options, Packed
 from vendorpack.target import parse_target, this_machine

@@ -18,8 +18,8 @@ from typing import Any, Final, NamedTuple, NoReturn
 from vendorpack.bundle import tar
 from vendorpack.bundle.frames import MAX_FRAME
 from vendorpack.errors import BundleError, UnsupportedError
+from vendorpack.files.paths import PathError, Tree, check_path
 from vendorpack.model import Environment, Json, Variable
-from vendorpack.paths import PathError, Tree, check_path
 
 BUNDLE_FORMAT: Final = 1
 MANIFEST_PATH: Final = "vendorpack.json"

@@ -23,8 +23,8 @@ from vendorpack.bundle.manifest import (
     Manifest,
 )
 from vendorpack.errors import BlobLost, BundleError, UnsupportedError
+from vendorpack.files.paths import PathError, Tree
 from vendorpack.model import Blob, Entry
-from vendorpack.paths import PathError, Tree
 
 ReadBlob: TypeAlias = Callable[[Blob], Iterable[Buffer]]
 """A blob's bytes in chunks, read from several threads at once.

@@ -23,7 +23,7 @@ from vendorpack.bundle.frames import MAX_MANIFEST_FRAME, Trailer
 from vendorpack.bundle.manifest import MANIFEST_PATH, File, Manifest, manifest_id
 from vendorpack.bundle.plan import Span, locate
 from vendorpack.errors import BundleError
-from vendorpack.shares import Progress, run_shares, split_evenly
+from vendorpack.parallel import Progress, run_shares, split_evenly
 
 MIN_SHARE = 4 << 20
 """Bytes of tar; to begin another process costs about as much as to unpack this."""

@@ -23,7 +23,6 @@ from typing import IO
 import zstandard
 
 import vendorpack
-from vendorpack import temporary
 from vendorpack.bundle import frames, tar
 from vendorpack.bundle.frames import Buffer, Compressor, Trailer
 from vendorpack.bundle.manifest import MANIFEST_PATH, Head, check_head, manifest_id
@@ -40,9 +39,10 @@ from vendorpack.bundle.plan import (
     cut,
     members,
 )
-from vendorpack.disk import sha256_of, storage_error
 from vendorpack.errors import UnsupportedError
-from vendorpack.shares import Progress, in_order
+from vendorpack.files import temporary
+from vendorpack.files.disk import sha256_of, storage_error
+from vendorpack.parallel import Progress, in_order
 
 _LEVEL = 3
 _COPY = 1 << 20

@@ -14,8 +14,8 @@ from vendorpack.formats import load
 from vendorpack.model import Format, Host
 
 if TYPE_CHECKING:
-    from vendorpack.merge import MergeResult
-    from vendorpack.unpack import Unpacked
+    from vendorpack.unpack.merge import MergeResult
+    from vendorpack.unpack.ways import Unpacked
 
 
 def native_roots(rooms: Mapping[str, Format], host: Host) -> dict[str, Path]:

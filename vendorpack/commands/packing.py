@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from vendorpack import environment, temporary
+from vendorpack import environment
 from vendorpack.bundle.manifest import Head, LockfileHash
 from vendorpack.bundle.plan import Base, Section
 from vendorpack.bundle.reader import open_bundle
@@ -29,6 +29,7 @@ from vendorpack.discover import Found
 from vendorpack.environment import ENV_NAME
 from vendorpack.errors import StoreError, UsageError, VendorpackError
 from vendorpack.fetch.artifacts import Tally
+from vendorpack.files import temporary
 from vendorpack.key import Keyed, compute_key
 from vendorpack.model import Access, Entry, Host, Json, Options
 from vendorpack.pack import (
@@ -46,7 +47,7 @@ from vendorpack.pack import (
 )
 from vendorpack.policy import Policy
 from vendorpack.progress import Progress, counted, human
-from vendorpack.store import Store
+from vendorpack.store.local import Store
 
 if TYPE_CHECKING:
     from vendorpack.fetch.http import Client
@@ -210,7 +211,7 @@ def plan(request: Request, console: Console) -> None:
 
 def download(request: Request, console: Console, prefix: Path | None) -> None:
     """Fill the native caches, or a folder, without a bundle in between."""
-    from vendorpack import unpack as unpacking  # noqa: PLC0415
+    from vendorpack.unpack import ways as unpacking  # noqa: PLC0415
 
     locked = read_all(request.found, request.options)
     keyed = compute_key(request.found, request.options)

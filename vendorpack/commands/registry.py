@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from vendorpack import temporary
 from vendorpack.bundle.reader import Bundle, open_bundle
 from vendorpack.commands import packing
 from vendorpack.commands.native import cores
 from vendorpack.commands.storing import store_folder
 from vendorpack.console import Console
-from vendorpack.disk import real_path, sha256_of, storage_error
 from vendorpack.errors import (
     BundleError,
     FetchError,
@@ -27,6 +25,8 @@ from vendorpack.errors import (
     UsageError,
 )
 from vendorpack.fetch.http import Client
+from vendorpack.files import temporary
+from vendorpack.files.disk import real_path, sha256_of, storage_error
 from vendorpack.model import Access, Host, Json
 from vendorpack.oci.image import Descriptor, Image, digest_of, image_of, parse_manifest
 from vendorpack.oci.layout import bundle_in, is_tar, write_layout
@@ -36,7 +36,7 @@ from vendorpack.oci.registry import Repository
 from vendorpack.pack import still_allowed
 from vendorpack.policy import Policy
 from vendorpack.progress import Progress, human
-from vendorpack.store import Store
+from vendorpack.store.local import Store
 
 DEFAULT_OUTPUT: Final = Path("deps.tar.zst")
 _KEY = re.compile(r"[0-9a-f]{64}")

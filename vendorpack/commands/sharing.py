@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vendorpack import temporary
 from vendorpack.bundle.reader import open_bundle
 from vendorpack.commands.native import cores
 from vendorpack.console import Console
-from vendorpack.disk import real_path, storage_error
 from vendorpack.errors import BundleError, FetchError, KeyMismatchError
 from vendorpack.fetch.artifacts import Tally
+from vendorpack.files import temporary
+from vendorpack.files.disk import real_path, storage_error
 from vendorpack.model import Json
 from vendorpack.progress import human
-from vendorpack.reuse import OldBundle
+from vendorpack.store.old_bundle import OldBundle
 
 if TYPE_CHECKING:
-    from vendorpack.fetch.nearby import Nearby
-    from vendorpack.remote.team import TeamStore
+    from vendorpack.store.nearby import Nearby
+    from vendorpack.store.team import TeamStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def open_places(reuse: Path | None, store_url: str | None, console: Console) -> 
 
 def open_team_store(url: str, console: Console) -> TeamStore:
     """The team's store at an address. Raises `UsageError`."""
-    from vendorpack.remote.team import TeamStore, open_objects  # noqa: PLC0415 - seldom needed
+    from vendorpack.store.team import TeamStore, open_objects  # noqa: PLC0415 - seldom needed
 
     return TeamStore(open_objects(url), console.warn)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from vendorpack.console import Console
 from vendorpack.model import Host
 from vendorpack.progress import counted, human
-from vendorpack.store import Store, default_folder
+from vendorpack.store.local import Store, default_folder
 
 
 def store_folder(named: Path | None, host: Host) -> Path:

@@ -29,7 +29,7 @@ from vendorpack.formats import load
 from vendorpack.key import hash_lockfile
 from vendorpack.model import Environment, Host
 from vendorpack.progress import Progress, counted, human
-from vendorpack.store import cache_folder
+from vendorpack.store.local import cache_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def unpack(
     host: Host,
 ) -> None:
     """Verify, then put everything in its place. base: the bundle that has what a delta lacks."""
-    from vendorpack import unpack as unpacking  # noqa: PLC0415
+    from vendorpack.unpack import ways as unpacking  # noqa: PLC0415
 
     progress = Progress(console)
     with ExitStack() as stack:
@@ -129,7 +129,7 @@ def unpack(
 
 def verify(path: Path, expected: Expected, console: Console) -> None:
     """Check a bundle or an unpacked one whole. Raises on the first thing that is wrong."""
-    from vendorpack import unpack as unpacking  # noqa: PLC0415
+    from vendorpack.unpack import ways as unpacking  # noqa: PLC0415
 
     delta: Delta | None = None
     if path.is_dir():
@@ -216,7 +216,7 @@ def run(
     path: Path, command: Sequence[str], expected: Expected, console: Console, host: Host
 ) -> None:
     """Unpack to a folder of our own, and become the command."""
-    from vendorpack import unpack as unpacking  # noqa: PLC0415
+    from vendorpack.unpack import ways as unpacking  # noqa: PLC0415
 
     if command[0] == "--":
         command = command[1:]

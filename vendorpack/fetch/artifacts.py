@@ -16,12 +16,12 @@ from vendorpack.digest import Digest, Hashers, Integrity
 from vendorpack.errors import FetchError, IntegrityError, StoreError, VendorpackError
 from vendorpack.model import Artifact, Blob, Format, Packed
 from vendorpack.redact import redact_url
-from vendorpack.store import Store
+from vendorpack.store.local import Store
 
 if TYPE_CHECKING:
     from vendorpack.fetch.http import Client
-    from vendorpack.fetch.nearby import Nearby
     from vendorpack.fetch.part import Download
+    from vendorpack.store.nearby import Nearby
 
 MAX_ARTIFACT_SIZE: Final = 16 << 30
 """Bytes; the cap on a download whose size nothing declares."""

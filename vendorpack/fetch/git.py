@@ -3,7 +3,7 @@
 The pack file is the artifact: its bytes depend on the commit's id alone, not on the server,
 the git that fetched it or its zlib. It is an ordinary git pack, version 2, of the commit, its
 trees and its blobs (no parents, no tags, no submodules' commits), and so small and plain that
-another module can prove it, `vendorpack.formats._shared.git_pack`::
+another module can prove it, `vendorpack.formats._shared.git.pack`::
 
     "PACK" | u32 2 | u32 number of objects
     for each object, by rising id:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from vendorpack.bundle.reader import Bundle
-from vendorpack.disk import sha256_of
 from vendorpack.errors import FetchError
+from vendorpack.files.disk import sha256_of
 from vendorpack.key import canonical_json
 from vendorpack.model import Json
 

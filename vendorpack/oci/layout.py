@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
-from vendorpack import temporary
 from vendorpack.bundle import tar
-from vendorpack.disk import real_path, sha256_of, storage_error
 from vendorpack.errors import FetchError, TargetError
+from vendorpack.files import temporary
+from vendorpack.files.disk import real_path, sha256_of, storage_error
 from vendorpack.key import canonical_json
 from vendorpack.model import Json
 from vendorpack.oci.image import (

@@ -10,9 +10,9 @@ from tests.formats.pip.world import FILES, World
 from tests.formats.uv.files import LINUX, WINDOWS, options, project, sha256, wheel
 from tests.memory import MemoryWorkshop
 from vendorpack.errors import IntegrityError, LockfileError, UnsupportedError, VendorpackError
-from vendorpack.formats._shared import direct_references
-from vendorpack.formats._shared.distributions import Distribution, GitProject, Release
-from vendorpack.formats._shared.pypi_index import DEFAULT_INDEX
+from vendorpack.formats._shared.python import direct_references
+from vendorpack.formats._shared.python.distributions import Distribution, GitProject, Release
+from vendorpack.formats._shared.python.index import DEFAULT_INDEX
 from vendorpack.formats.pdm import FORMAT, git_requirements, requirements
 from vendorpack.model import Lockfile, Options, Packed
 

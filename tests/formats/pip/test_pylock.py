@@ -8,7 +8,7 @@ import pytest
 
 from tests.formats.uv.files import LINUX, MAC, WINDOWS, options, project
 from vendorpack.errors import LockfileError, UnsupportedError, VendorpackError
-from vendorpack.formats._shared.distributions import Distribution, GitProject
+from vendorpack.formats._shared.python.distributions import Distribution, GitProject
 from vendorpack.formats.pip import FORMAT
 from vendorpack.model import Artifact, Lockfile, Options
 

@@ -22,9 +22,9 @@ from vendorpack.errors import (
     VendorpackError,
 )
 from vendorpack.fetch.git import GitAddress, fetch_commit
-from vendorpack.formats._shared.distributions import Distribution, GitProject
-from vendorpack.formats._shared.pypi_index import DEFAULT_INDEX
-from vendorpack.formats._shared.submodule_sources import ALLOWED_PROTOCOLS
+from vendorpack.formats._shared.git.submodule_sources import ALLOWED_PROTOCOLS
+from vendorpack.formats._shared.python.distributions import Distribution, GitProject
+from vendorpack.formats._shared.python.index import DEFAULT_INDEX
 from vendorpack.formats.pip import FORMAT
 from vendorpack.model import Credential, Lockfile, Options, Trust
 

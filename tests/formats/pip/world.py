@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 
 from tests.formats.uv.files import Pages, sha256
 from tests.memory import MemoryWorkshop
-from vendorpack.formats._shared.pypi_index import DEFAULT_INDEX, normalize
-from vendorpack.formats._shared.wheelhouse_room import WheelhouseFormat
+from vendorpack.formats._shared.python.index import DEFAULT_INDEX, normalize
+from vendorpack.formats._shared.python.wheelhouse_room import WheelhouseFormat
 from vendorpack.model import Artifact, Lockfile, Options, Packed, Project
 
 JSON = "application/vnd.pypi.simple.v1+json"

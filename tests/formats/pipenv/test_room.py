@@ -12,8 +12,8 @@ from tests.formats.pip.world import World
 from tests.formats.uv.files import LINUX, WINDOWS, options, project, sha256, wheel
 from tests.memory import MemoryWorkshop
 from vendorpack.errors import LockfileError, UnsupportedError, VendorpackError
-from vendorpack.formats._shared.distributions import Distribution, GitProject, Release
-from vendorpack.formats._shared.pypi_index import DEFAULT_INDEX
+from vendorpack.formats._shared.python.distributions import Distribution, GitProject, Release
+from vendorpack.formats._shared.python.index import DEFAULT_INDEX
 from vendorpack.formats.pipenv import FORMAT
 from vendorpack.model import Lockfile, Options
 

@@ -25,8 +25,8 @@ from tests.formats.uv.files import (
 )
 from tests.memory import MemoryWorkshop
 from vendorpack.errors import IntegrityError, LockfileError, UnsupportedError
-from vendorpack.formats._shared import pip_http_cache
-from vendorpack.formats._shared.pypi_index import ACCEPT, DEFAULT_FILES, DEFAULT_INDEX
+from vendorpack.formats._shared.python import pip_http_cache
+from vendorpack.formats._shared.python.index import ACCEPT, DEFAULT_FILES, DEFAULT_INDEX
 from vendorpack.formats.poetry import FORMAT
 from vendorpack.formats.poetry.choose import PoetryCommit, PoetryFile
 from vendorpack.model import Artifact, Entry, Lockfile, Options, Packed, Variable

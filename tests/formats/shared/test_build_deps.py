@@ -18,7 +18,12 @@ from tests.formats.uv.files import LINUX, MAC, WINDOWS, sdist, wheel
 from tests.memory import MemoryWorkshop
 from vendorpack.digest import Digest, Integrity
 from vendorpack.errors import FetchError, LockfileError, UnsupportedError
-from vendorpack.formats._shared.build_deps import (
+from vendorpack.formats._shared.python.builds.lock import (
+    BuildLock,
+    parse_build_lock,
+    render_build_lock,
+)
+from vendorpack.formats._shared.python.builds.requirements import (
     BuildPlan,
     BuildWheel,
     Source,
@@ -26,17 +31,12 @@ from vendorpack.formats._shared.build_deps import (
     find_build_wheels,
     packed_source,
 )
-from vendorpack.formats._shared.build_lock import (
-    BuildLock,
-    parse_build_lock,
-    render_build_lock,
-)
-from vendorpack.formats._shared.build_system import (
+from vendorpack.formats._shared.python.builds.system import (
     LEGACY_REQUIRES,
     BuildSystem,
     read_build_system,
 )
-from vendorpack.formats._shared.pypi_index import DEFAULT_INDEX
+from vendorpack.formats._shared.python.index import DEFAULT_INDEX
 from vendorpack.model import Artifact, Target, Trust
 
 HATCH = b"""

@@ -11,8 +11,12 @@ from tests.formats.uv.files import LINUX, options, project, wheel
 from tests.memory import MemoryWorkshop
 from vendorpack.errors import LockfileError, UsageError
 from vendorpack.formats import pdm, pip, pipenv, poetry, uv
-from vendorpack.formats._shared.build_system import LEGACY_REQUIRES, BuildSystem
-from vendorpack.formats._shared.local_projects import LocalProject, folders_in, local_projects
+from vendorpack.formats._shared.python.builds.system import LEGACY_REQUIRES, BuildSystem
+from vendorpack.formats._shared.python.local_projects import (
+    LocalProject,
+    folders_in,
+    local_projects,
+)
 from vendorpack.model import Format, Options
 
 HATCH = '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vendorpack.errors import LockfileError, UsageError
-from vendorpack.formats._shared.markers import (
+from vendorpack.formats._shared.python.markers import (
     environments,
     holds,
     parse_marker,

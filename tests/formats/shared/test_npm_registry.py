@@ -9,8 +9,7 @@ import pytest
 
 from tests.memory import MemoryIndex
 from vendorpack.errors import FetchError, LockfileError
-from vendorpack.formats._shared.json_text import decode_utf8, key_lines, load_json
-from vendorpack.formats._shared.npm_registry import (
+from vendorpack.formats._shared.npm.registry import (
     DEFAULT_REGISTRY,
     Release,
     check_name,
@@ -22,6 +21,7 @@ from vendorpack.formats._shared.npm_registry import (
     purl,
     tarball_url,
 )
+from vendorpack.formats._shared.text.json_text import decode_utf8, key_lines, load_json
 from vendorpack.model import Answer
 from vendorpack.target import parse_target
 

@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from vendorpack.errors import LockfileError
-from vendorpack.formats._shared.npm_registry import DEFAULT_REGISTRY
-from vendorpack.formats._shared.npmrc import Npmrc, load_npmrc
+from vendorpack.formats._shared.npm.npmrc import Npmrc, load_npmrc
+from vendorpack.formats._shared.npm.registry import DEFAULT_REGISTRY
 from vendorpack.model import Host, Project
 
 SECRET = "c4n4ry"

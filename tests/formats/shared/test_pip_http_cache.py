@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.memory import MemoryWorkshop
-from vendorpack.formats._shared.pip_http_cache import (
+from vendorpack.formats._shared.python.pip_http_cache import (
     MAGIC,
     cache_url,
     entries,

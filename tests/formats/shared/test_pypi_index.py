@@ -11,7 +11,7 @@ import pytest
 from tests.formats.uv.files import Pages
 from vendorpack.digest import Digest, Integrity
 from vendorpack.errors import FetchError, LockfileError
-from vendorpack.formats._shared.pypi_index import (
+from vendorpack.formats._shared.python.index import (
     IndexFile,
     check_filename,
     check_name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vendorpack.errors import LockfileError
-from vendorpack.formats._shared.toml_text import (
+from vendorpack.formats._shared.text.toml_text import (
     load_toml,
     optional_text,
     subtable,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from packaging.tags import sys_tags
 
-from vendorpack.formats._shared.wheels import (
+from vendorpack.formats._shared.python.wheels import (
     Binary,
     best_wheels,
     choose,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vendorpack.errors import LockfileError
-from vendorpack.formats._shared.yaml_text import Yaml, load_documents, load_yaml
+from vendorpack.formats._shared.text.yaml_text import Yaml, load_documents, load_yaml
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vendorpack.errors import UnsupportedError
-from vendorpack.formats._shared import zip_archive
+from vendorpack.formats._shared.archives import zip_archive
 
 LABEL = "pkg 1.0"
 FILES = {"pkg/__init__.py": b"x = 1\n" * 50, "pkg/data.bin": bytes(range(256)), "pkg/empty": b""}

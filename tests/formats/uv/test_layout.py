@@ -15,7 +15,7 @@ from tests.git_repository import Repository
 from tests.memory import MemoryWorkshop
 from vendorpack.errors import FetchError, UnsupportedError
 from vendorpack.fetch.git import GitAddress, fetch_commit
-from vendorpack.formats._shared.pypi_index import ACCEPT, DEFAULT_INDEX
+from vendorpack.formats._shared.python.index import ACCEPT, DEFAULT_INDEX
 from vendorpack.formats.uv import FORMAT
 from vendorpack.formats.uv.cache import SDIST_BUCKETS, WHEEL_BUCKETS, digest
 from vendorpack.model import Artifact, Blob, Entry, Index, Packed, Variable

@@ -9,7 +9,7 @@ import pytest
 
 from tests.formats.uv.files import LINUX, MAC, WINDOWS, options, project
 from vendorpack.errors import LockfileError, UnsupportedError
-from vendorpack.formats._shared.pypi_index import DEFAULT_FILES, DEFAULT_INDEX
+from vendorpack.formats._shared.python.index import DEFAULT_FILES, DEFAULT_INDEX
 from vendorpack.formats.uv import FORMAT
 from vendorpack.formats.uv.cache import digest
 from vendorpack.formats.uv.choose import UvArtifact

@@ -14,7 +14,7 @@ from tests.formats.yarn_berry.locks import artifacts, entry, lock, package, proj
 from tests.memory import MemoryIndex, MemoryWorkshop
 from vendorpack.digest import Digest, Integrity
 from vendorpack.errors import IntegrityError, UnsupportedError
-from vendorpack.formats._shared.npm_registry import DEFAULT_REGISTRY as REGISTRY
+from vendorpack.formats._shared.npm.registry import DEFAULT_REGISTRY as REGISTRY
 from vendorpack.formats.yarn_berry import FORMAT
 from vendorpack.formats.yarn_berry.archive import CacheKey, zip_from_tarball
 from vendorpack.model import Host, Lockfile, Options, Packed, Trust

@@ -19,7 +19,7 @@ from tests.formats.yarn_berry.locks import (
 )
 from vendorpack.digest import Digest
 from vendorpack.errors import LockfileError, UnsupportedError, VendorpackError
-from vendorpack.formats._shared.npm_registry import DEFAULT_REGISTRY as REGISTRY
+from vendorpack.formats._shared.npm.registry import DEFAULT_REGISTRY as REGISTRY
 from vendorpack.formats.yarn_berry.locator import Locator
 from vendorpack.model import Options, Target
 

@@ -21,7 +21,7 @@ from tests.formats.yarn_classic.locks import (
 from tests.memory import MemoryIndex, MemoryWorkshop
 from vendorpack.digest import Digest, Integrity
 from vendorpack.errors import IntegrityError, UnsupportedError
-from vendorpack.formats._shared.npm_registry import DEFAULT_REGISTRY
+from vendorpack.formats._shared.npm.registry import DEFAULT_REGISTRY
 from vendorpack.formats.yarn_classic import FORMAT
 from vendorpack.model import Artifact, Host, Lockfile, Options, Packed, Trust
 

@@ -1,0 +1,1 @@
+"""Archives as registries serve them, read strictly: gzipped tar, and zip (which is written too)."""

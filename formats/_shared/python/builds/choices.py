@@ -1,0 +1,122 @@
+"""How a user steers what Python sources are built with: options of the rooms that open sdists.
+
+The same names, and the same meaning, in each room: `<format>-build-deps` and so on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from vendorpack.errors import UsageError
+from vendorpack.formats._shared.python.builds.lock import BuildLock, parse_build_lock
+from vendorpack.formats._shared.python.builds.requirements import BuildPlan
+from vendorpack.formats._shared.python.local_projects import (
+    LocalProject,
+    fingerprint,
+    local_projects,
+)
+from vendorpack.formats._shared.python.markers import RUNTIME, with_python
+from vendorpack.model import Json, Options, Project, Target, Warning
+from vendorpack.target import this_machine, this_python
+
+OPTIONS: Final[Mapping[str, str]] = {
+    "build-deps": "no: leave out what sdists are built with",
+    "extra-build-requires": "Requirements that builds ask for beside the ones written down, "
+    "parted by white space",
+    "build-lock": "File beside the lockfile that records what sdists are built with",
+    "build-projects": "Folders of your own projects that are built there too, parted by commas",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BuildChoices:
+    """The options, read.
+
+    targets: what sources are built on: this machine if no target was named.
+    lock_file: relative to the lockfile's folder, as `projects` are.
+    switch: the option that leaves build requirements out.
+    """
+
+    wanted: bool
+    targets: tuple[Target, ...]
+    switch: str
+    extra: tuple[str, ...] = ()
+    lock_file: str | None = None
+    projects: tuple[str, ...] = ()
+
+    def local(self, project: Project, folders: Iterable[str]) -> tuple[LocalProject, ...]:
+        """The local projects that are built, of `folders` and of those that the user named.
+
+        Raises `UsageError`, `LockfileError`.
+        """
+        return local_projects(project, folders, self.projects) if self.wanted else ()
+
+    def fingerprint(self, project: Project, local: Sequence[LocalProject]) -> dict[str, Json]:
+        """What decides the content."""
+        data = project.read(self.lock_file) if self.lock_file else None
+        folded = None if data is None else data.replace(b"\r\n", b"\n")
+        return {
+            "build-deps": self.wanted,
+            "build-targets": [*sorted(map(str, self.targets))],
+            "extra-build-requires": [*self.extra],
+            "build-lock": None if folded is None else hashlib.sha256(folded).hexdigest(),
+            "local-builds": fingerprint(local),
+        }
+
+    def plan(
+        self, project: Project, indexes: tuple[str, ...], constraints: tuple[str, ...] = ()
+    ) -> BuildPlan | None:
+        """How to look for build requirements; None if they are left out.
+
+        Raises `LockfileError` for a build lock that cannot be read.
+        """
+        if not self.wanted:
+            return None
+        data = project.read(self.lock_file) if self.lock_file else None
+        shown = str(project.lockfile.parent / (self.lock_file or ""))
+        lock = BuildLock() if data is None else parse_build_lock(data, shown)
+        return BuildPlan(
+            indexes=indexes,
+            extra=self.extra,
+            constraints=constraints,
+            lock=lock,
+            lock_path=shown,
+            way_out=f"If it need not be built there, pass {self.switch} no.",
+        )
+
+
+def build_choices(name: str, options: Options) -> BuildChoices:
+    """Read the options of room `name`. Raises `UsageError`."""
+    switch = options.extra.get(f"{name}-build-deps", "yes").lower()
+    if switch not in ("yes", "no"):
+        raise UsageError(f"{name}-build-deps is yes or no, not {switch!r}")
+    targets = tuple(dict.fromkeys(map(with_python, options.targets)))
+    projects = options.extra.get(f"{name}-build-projects", "")
+    return BuildChoices(
+        wanted=switch == "yes",
+        targets=targets or (with_python(this_machine()),),
+        switch=f"--{name}-build-deps",
+        extra=tuple(options.extra.get(f"{name}-extra-build-requires", "").split()),
+        lock_file=options.extra.get(f"{name}-build-lock") or None,
+        projects=tuple(filter(None, map(str.strip, projects.split(",")))),
+    )
+
+
+def with_pythons(options: Options) -> Options:
+    """The options, each target with the Python that runs here if it names none."""
+    return replace(options, targets=tuple(map(with_python, options.targets)))
+
+
+def unnamed_pythons(options: Options, where: str) -> Iterator[Warning]:
+    """A warning for each target that names no Python: the one that runs here is taken."""
+    chosen = this_python()[1]
+    for target in options.targets:
+        if target.runtime(RUNTIME) is None:
+            yield Warning(
+                f"the target {target} names no Python; {chosen}, which runs here, is taken "
+                f"(write {target}-py{chosen})",
+                where,
+            )

@@ -1,0 +1,1 @@
+"""JSON, TOML and YAML as lockfiles have them: read strictly, with line numbers for errors."""

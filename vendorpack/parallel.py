@@ -1,0 +1,197 @@
+"""Do shares of work in parallel: in forked processes where that is safe, else in threads.
+
+Processes are what makes unpacking fast: half of it is the interpreter's own work, which
+threads cannot share. A child inherits everything by `fork` and reports through a pipe: bytes
+done, or the error that ended it.
+"""
+
+from __future__ import annotations
+
+import collections
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar, cast
+
+from vendorpack.errors import StoreError, VendorpackError
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+T = TypeVar("T")
+R = TypeVar("R")
+Progress: TypeAlias = Callable[[int], None]
+
+
+def split_evenly(items: Sequence[T], size: Callable[[T], int], parts: int) -> list[Sequence[T]]:
+    """Cut `items` into at most `parts` runs of about the same total size; none is empty."""
+    total = sum(map(size, items))
+    runs: list[Sequence[T]] = []
+    start, done = 0, 0
+    for index, item in enumerate(items, 1):
+        done += size(item)
+        if len(runs) < parts - 1 and done * parts >= total * (len(runs) + 1):
+            runs.append(items[start:index])
+            start = index
+    if start < len(items):
+        runs.append(items[start:])
+    return runs
+
+
+def run_shares(
+    work: Callable[[T, Progress], None], shares: Sequence[T], progress: Progress | None = None
+) -> None:
+    """Call `work(share, done)` for every share at the same time.
+
+    `done` takes the number of bytes done since its last call; `work` should call it often,
+    since that is when it learns that nobody waits for it any more. The first error ends all
+    shares and is raised here. Nothing that `work` changes in memory can be relied on.
+    """
+    report = progress or _ignore
+    if len(shares) <= 1:
+        for share in shares:
+            work(share, report)
+    elif _may_fork():
+        _run_processes(work, shares, report)
+    else:
+        _run_threads(work, shares, report)
+
+
+def in_order(function: Callable[[T], R], items: Iterable[T], *, jobs: int) -> Iterator[R]:
+    """Like the built-in `map`, in `jobs` threads.
+
+    `items` are drawn by the caller's thread, at most `jobs` ahead of the results taken.
+    """
+    from concurrent.futures import Future, ThreadPoolExecutor  # noqa: PLC0415 - costs 10 ms
+
+    pending: collections.deque[Future[R]] = collections.deque()
+    with ThreadPoolExecutor(max(jobs, 1), "worker") as pool:
+        try:
+            for item in items:
+                pending.append(pool.submit(function, item))
+                if len(pending) > jobs:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()
+
+
+def _ignore(_count: int) -> None:
+    pass
+
+
+def _may_fork() -> bool:
+    # A fork copies only the thread that asks for it: locks that others hold stay locked. On
+    # macOS system libraries start threads of their own.
+    return sys.platform == "linux" and threading.active_count() == 1
+
+
+# -- threads -------------------------------------------------------------------------------
+
+
+class _StoppedError(Exception):
+    """Another share failed."""
+
+
+def _run_threads(
+    work: Callable[[T, Progress], None], shares: Sequence[T], report: Progress
+) -> None:
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - costs 10 ms
+
+    lock = threading.Lock()
+    failed = threading.Event()
+
+    def done(count: int) -> None:
+        if failed.is_set():
+            raise _StoppedError
+        with lock:
+            report(count)
+
+    def one(share: T) -> None:
+        try:
+            work(share, done)
+        except BaseException:
+            failed.set()
+            raise
+
+    with ThreadPoolExecutor(len(shares), "share") as pool:
+        try:
+            futures = [pool.submit(one, share) for share in shares]
+            problems = [error for future in futures if (error := future.exception())]
+        except BaseException:
+            failed.set()
+            raise
+    for problem in sorted(problems, key=lambda error: isinstance(error, _StoppedError)):
+        raise problem
+
+
+# -- processes -----------------------------------------------------------------------------
+
+
+def _run_processes(
+    work: Callable[[T, Progress], None], shares: Sequence[T], report: Progress
+) -> None:
+    from multiprocessing.connection import Pipe, wait  # noqa: PLC0415 - costs 10 ms
+
+    children: list[int] = []
+    pipes: list[Connection[Any, Any]] = []
+    try:
+        for share in shares:
+            reading, writing = Pipe(duplex=False)
+            pipes.append(reading)
+            with writing:
+                pid = os.fork()
+                if not pid:
+                    for pipe in pipes:
+                        pipe.close()  # else nobody would see that the parent is gone
+                    _child(work, share, writing)
+                children.append(pid)
+        talking = list(pipes)
+        while talking:
+            for pipe in cast("list[Connection[Any, Any]]", wait(talking)):
+                try:
+                    message = pipe.recv()
+                except EOFError:
+                    talking.remove(pipe)
+                    continue
+                if isinstance(message, Exception):
+                    raise message
+                report(message)
+    except BaseException:
+        for pid in children:
+            os.kill(pid, signal.SIGKILL)
+        raise
+    finally:
+        statuses = [os.waitpid(pid, 0)[1] for pid in children]
+        for pipe in pipes:
+            pipe.close()
+    if any(statuses):
+        raise StoreError(
+            f"a worker process ended early (status {max(statuses)})",
+            fix="Is there enough memory? Try --jobs 1.",
+        )
+
+
+def _child(
+    work: Callable[[T, Progress], None], share: T, writing: Connection[Any, Any]
+) -> NoReturn:
+    """Do one share and end the process, whatever happens, without the parent's clean-up."""
+    status = 1
+    try:
+        try:
+            # Sending fails if the parent is gone; then the child ends too.
+            work(share, writing.send)
+            status = 0
+        except VendorpackError as error:
+            writing.send(error)
+        except BrokenPipeError:
+            pass
+        except Exception:
+            writing.send(RuntimeError(traceback.format_exc()))
+    finally:
+        os._exit(status)

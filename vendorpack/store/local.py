@@ -1,0 +1,370 @@
+"""The store: verified artifacts on this machine, so that nothing is downloaded twice.
+
+::
+
+    <store>/v1/
+      blobs/<2 hex>/<62 hex>                 the bytes, named by their sha256
+      index/<algorithm>/<2 hex>/<rest>       "<sha256> <size>\\n": which blob has this digest
+      parts/<64 hex>.part                    a download under way, or cut short
+      parts/<64 hex>.lock                    held (flock) by the process that writes the part
+
+A blob gets its name only after it was verified, by a rename within the store. It is hashed
+again on every read: a file that rotted or was tampered with is removed and reported as
+`BlobLost`, and the caller fetches it anew. That is also why nothing here is fsynced: a blob
+that a power cut emptied is found out at its first use.
+
+Writers need no lock between them: two processes that store the same bytes write the same
+name. `index` also holds what was derived from a blob (a converted archive), under the
+algorithm `derived:<recipe>` and the source blob's own sha256.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from vendorpack.digest import Hashers, Integrity
+from vendorpack.errors import BlobLost
+from vendorpack.files.disk import storage_error
+from vendorpack.model import Blob, Host
+
+CHUNK: Final = 1 << 20
+TOUCH_AFTER: Final = 24 * 3600
+"""Seconds after which a use of a blob is noted again in its modification time."""
+DIRECTORY_VARIABLE: Final = "VENDORPACK_STORE_DIR"
+
+
+def cache_folder(host: Host) -> Path:
+    """vendorpack's own folder among the user's caches, as the system has it."""
+    if host.os == "windows":
+        local = host.environ.get("LOCALAPPDATA")
+        return (Path(local) if local else host.home / "AppData" / "Local") / "vendorpack"
+    if host.os == "macos":
+        return host.home / "Library" / "Caches" / "vendorpack"
+    xdg = host.environ.get("XDG_CACHE_HOME")
+    return (Path(xdg) if xdg else host.home / ".cache") / "vendorpack"
+
+
+def default_folder(host: Host) -> Path:
+    """Where the store is: VENDORPACK_STORE_DIR, else in the user's cache folder."""
+    named = host.environ.get(DIRECTORY_VARIABLE)
+    return Path(named) if named else cache_folder(host) / "store"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How much the store holds."""
+
+    blobs: int
+    size: int
+    """Bytes of all blobs and parts."""
+
+
+class Store:
+    """A content-addressed folder. Every method may raise `StoreError`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._root = folder / "v1"
+        try:
+            for name in ("blobs", "index", "parts"):
+                (self._root / name).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise storage_error(error, folder) from None
+
+    # -- finding -------------------------------------------------------------------------
+
+    def find(self, integrity: Integrity) -> Blob | None:
+        """The blob that is known to have every algorithm's digest of `integrity`."""
+        found: set[Blob] | None = None
+        for algorithm in integrity.algorithms:
+            blobs = set()
+            for digest in integrity.digests:
+                if digest.algorithm == algorithm:
+                    blob = self._look_up(algorithm, digest.hex)
+                    if blob is not None:
+                        blobs.add(blob)
+            found = blobs if found is None else found & blobs
+        for blob in sorted(found or ()):
+            if self._has(blob):
+                return blob
+        return None
+
+    def check(self, blob: Blob, integrity: Integrity) -> bool:
+        """Read the blob and compare it with its name and every streamed digest.
+
+        An index entry is only a hint; this is what makes a hit as good as a download. A blob
+        that does not hold is removed, and False is the answer.
+        """
+        hashers = Hashers(integrity.algorithms)
+        try:
+            with self._path(blob).open("rb", buffering=0) as file:
+                while chunk := file.read(CHUNK):
+                    hashers.update(chunk)
+        except OSError:
+            return False
+        values = hashers.values()
+        streamed = Integrity.of(d for d in integrity.digests if d.streamed)
+        if values["sha256"].hex() != blob.sha256:
+            self._discard(blob)
+            return False
+        return streamed.accepts(values)
+
+    # -- reading -------------------------------------------------------------------------
+
+    def chunks(self, blob: Blob) -> Iterator[bytes]:
+        """The bytes in pieces; raises `BlobLost` at the end if they were not the right ones.
+
+        Nothing that was taken may be used before the iterator has ended.
+        """
+        with self._open(blob) as file:
+            yield from self._hashed(blob, file)
+
+    def read(self, blob: Blob) -> bytes:
+        """All the bytes, verified."""
+        return b"".join(self.chunks(blob))
+
+    def open(self, blob: Blob) -> BinaryIO:
+        """A seekable stream over bytes that were verified in full before this returns.
+
+        What is verified is what is read: the handle that was hashed is the one returned, so
+        that no rename can swap the file in between.
+        """
+        file = self._open(blob)
+        try:
+            for _ in self._hashed(blob, file):
+                pass
+            file.seek(0)
+        except BaseException:
+            file.close()
+            raise
+        return io.BufferedReader(file)
+
+    def _open(self, blob: Blob) -> io.FileIO:
+        try:
+            return io.FileIO(self._path(blob))
+        except FileNotFoundError:
+            raise BlobLost(blob.sha256, "a file of the store is gone") from None
+        except OSError as error:
+            raise storage_error(error, self._path(blob)) from None
+
+    def _hashed(self, blob: Blob, file: io.FileIO) -> Iterator[bytes]:
+        state = hashlib.sha256()
+        size = 0
+        try:
+            while chunk := file.read(CHUNK):
+                state.update(chunk)
+                size += len(chunk)
+                yield chunk
+        except OSError as error:
+            raise storage_error(error, self._path(blob)) from None
+        if state.hexdigest() != blob.sha256 or size != blob.size:
+            self._discard(blob)
+            raise BlobLost(
+                blob.sha256,
+                "a file of the store was damaged; it has been removed",
+                where=f"sha256 {blob.sha256}",
+            )
+
+    # -- writing -------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def part(self, name: str) -> Iterator[Path]:
+        """A file to download into; the same one after an interruption, so it can be resumed.
+
+        Another process that is busy with it makes this one use a file of its own, which is
+        removed at the end.
+        """
+        key = hashlib.sha256(name.encode()).hexdigest()
+        path = self._root / "parts" / f"{key}.part"
+        lock = _try_lock(path.with_suffix(".lock"))
+        if lock is not None:
+            try:
+                yield path
+            finally:
+                with contextlib.suppress(OSError):
+                    if not path.exists():
+                        path.with_suffix(".lock").unlink()
+                os.close(lock)
+            return
+        own = path.with_name(f"{key}.{os.getpid()}-{time.monotonic_ns()}.part")
+        try:
+            yield own
+        finally:
+            own.unlink(missing_ok=True)
+
+    def adopt(self, path: Path, values: Mapping[str, bytes], size: int) -> Blob:
+        """Give a verified file its name, and note every digest that is known of it.
+
+        `values` maps algorithm to value and has sha256; the file is moved.
+        """
+        blob = Blob(values["sha256"].hex(), size)
+        # The index first: once the blob has its name, it is found by every digest.
+        for algorithm, value in values.items():
+            if algorithm != "sha256":
+                self._note(algorithm, value.hex(), blob)
+        target = self._path(blob)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.chmod(0o644 & ~_umask())
+            path.replace(target)
+        except OSError as error:
+            raise storage_error(error, target) from None
+        return blob
+
+    def keep(self, chunks: Iterable[bytes]) -> Blob:
+        """Store bytes made here."""
+        state = hashlib.sha256()
+        size = 0
+        path = self._temporary()
+        try:
+            with path.open("xb", buffering=0) as file:
+                for chunk in chunks:
+                    state.update(chunk)
+                    size += len(chunk)
+                    view = memoryview(chunk)
+                    while view:
+                        view = view[file.write(view) :]
+            return self.adopt(path, {"sha256": state.digest()}, size)
+        except OSError as error:
+            raise storage_error(error, path) from None
+        finally:
+            path.unlink(missing_ok=True)
+
+    def derived(self, recipe: str, blob: Blob, make: Callable[[bytes], bytes]) -> Blob:
+        """`make(read(blob))`, made once: found again by recipe and source."""
+        algorithm = f"derived:{recipe}"
+        known = self._look_up(algorithm, blob.sha256)
+        if known is not None and self._has(known):
+            return known
+        result = self.keep((make(self.read(blob)),))
+        self._note(algorithm, blob.sha256, result)
+        return result
+
+    # -- house-keeping -------------------------------------------------------------------
+
+    def usage(self) -> Usage:
+        """Count what is there."""
+        blobs = size = 0
+        for path in self._files("blobs"):
+            blobs += 1
+            size += path.stat().st_size
+        size += sum(path.stat().st_size for path in self._files("parts"))
+        return Usage(blobs, size)
+
+    def prune(self, unused_for: float, now: float) -> Usage:
+        """Remove what was not used for so many seconds. Returns what was removed.
+
+        Safe while others pack: who loses a blob under its hands fetches it again.
+        """
+        removed = freed = 0
+        for folder in ("blobs", "parts"):
+            for path in self._files(folder):
+                with contextlib.suppress(FileNotFoundError):
+                    stat = path.stat()
+                    if now - stat.st_mtime >= unused_for:
+                        path.unlink()
+                        removed += folder == "blobs"
+                        freed += stat.st_size
+        for path in self._files("index"):
+            with contextlib.suppress(FileNotFoundError):
+                blob = _parse_index(path.read_bytes())
+                if blob is None or not self._path(blob).exists():
+                    path.unlink()
+        return Usage(removed, freed)
+
+    def _files(self, folder: str) -> Iterator[Path]:
+        for parent, _, names in os.walk(self._root / folder):
+            for name in names:
+                yield Path(parent, name)
+
+    def _path(self, blob: Blob) -> Path:
+        return self._root / "blobs" / blob.sha256[:2] / blob.sha256[2:]
+
+    def _has(self, blob: Blob) -> bool:
+        path = self._path(blob)
+        try:
+            stat = path.stat()
+            if stat.st_size != blob.size:
+                self._discard(blob)
+                return False
+            if time.time() - stat.st_mtime > TOUCH_AFTER:
+                with contextlib.suppress(OSError):  # a read-only store works as well
+                    os.utime(path)
+        except OSError:
+            return False
+        return True
+
+    def _discard(self, blob: Blob) -> None:
+        with contextlib.suppress(OSError):
+            self._path(blob).unlink()
+
+    def _look_up(self, algorithm: str, hex_value: str) -> Blob | None:
+        if algorithm == "sha256":
+            try:
+                size = self._path(Blob(hex_value, 0)).stat().st_size
+            except OSError:
+                return None
+            return Blob(hex_value, size)
+        try:
+            return _parse_index(self._index(algorithm, hex_value).read_bytes())
+        except OSError:
+            return None
+
+    def _note(self, algorithm: str, hex_value: str, blob: Blob) -> None:
+        path = self._index(algorithm, hex_value)
+        line = f"{blob.sha256} {blob.size}\n".encode()
+        temporary = self._temporary()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_bytes(line)
+            temporary.replace(path)
+        except OSError as error:
+            raise storage_error(error, path) from None
+
+    def _index(self, algorithm: str, hex_value: str) -> Path:
+        folder = self._root / "index" / algorithm.replace(":", "-")
+        return folder / hex_value[:2] / hex_value[2:]
+
+    def _temporary(self) -> Path:
+        return self._root / "parts" / f"new-{os.getpid()}-{os.urandom(8).hex()}"
+
+
+def _parse_index(line: bytes) -> Blob | None:
+    sha256, _, size = line.decode("ascii", "replace").strip().partition(" ")
+    if len(sha256) != 64 or not size.isdecimal() or not set(sha256) <= set("0123456789abcdef"):
+        return None
+    return Blob(sha256, int(size))
+
+
+def _umask() -> int:
+    """The process's umask, which can only be read by setting it."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def _try_lock(path: Path) -> int | None:
+    """Hold an exclusive lock on `path`, as a descriptor; None if another process does."""
+    if sys.platform == "win32":
+        return None
+    import fcntl  # noqa: PLC0415 - POSIX only
+
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise storage_error(error, path) from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
