@@ -14,10 +14,10 @@ from tests.real import test_bundler, test_npm, test_pip, test_pnpm, test_poetry,
 from tests.real.docs import PAGES, Page, dockerfile
 from tests.real.test_docs import SCENES
 from vendorpack.cli import app
+from vendorpack.cli.options import ROOM_OPTIONS
 from vendorpack.errors import VendorpackError
 from vendorpack.formats import load
 from vendorpack.formats import rooms as all_rooms
-from vendorpack.options import ROOM_OPTIONS
 
 # -- commands ------------------------------------------------------------------------------
 

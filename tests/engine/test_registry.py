@@ -19,7 +19,7 @@ from tests.engine.bundle_samples import HEAD, write_sample
 from tests.loopback import Authority, Registry, Reply, Server
 from tests.loopback.registry import BASIC, IDENTITY, USER, refusal
 from tests.npm_world import World, sri, tarball, world
-from vendorpack.commands import registry as commands
+from vendorpack.commands import pulling, pushing
 from vendorpack.console import Console
 from vendorpack.errors import VendorpackError
 from vendorpack.model import Host
@@ -56,7 +56,7 @@ class Bench:
     ) -> Done:
         def work(console: Console) -> None:
             target = f"{registry.host}/team/deps{name}"
-            commands.push(self.folder / "deps.tar.zst", target, replace, console, self._host())
+            pushing.push(self.folder / "deps.tar.zst", target, replace, console, self._host())
 
         return self._run(work, as_json)
 
@@ -70,7 +70,7 @@ class Bench:
     ) -> Done:
         def work(console: Console) -> None:
             source = f"{registry.host}/team/deps{name}"
-            commands.pull(
+            pulling.pull(
                 source,
                 self.folder / output,
                 lambda: self.key,

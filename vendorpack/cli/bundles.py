@@ -1,0 +1,134 @@
+"""With a bundle at hand: unpack, verify, show, diff, env, run; and what formats there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vendorpack.cli.app import app
+from vendorpack.cli.guard import guarded
+from vendorpack.cli.options import (
+    BundleFile,
+    BundleOrFolder,
+    ExpectKey,
+    ForLockfile,
+    Json,
+    Prefix,
+    Quiet,
+)
+from vendorpack.cli.surroundings import this_host
+from vendorpack.console import Console
+
+
+@app.command()
+@guarded
+def unpack(
+    bundle: BundleFile,
+    prefix: Prefix = None,
+    base: Annotated[
+        Path | None,
+        typer.Option(metavar="BUNDLE", help="For a delta: the bundle that has the rest."),
+    ] = None,
+    expect_key: ExpectKey = None,
+    lockfile: ForLockfile = None,
+    jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Processes.")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Verify a bundle and put its files where clients find them."""
+    from vendorpack.commands import using  # noqa: PLC0415
+
+    expected = using.Expected(expect_key, tuple(lockfile or ()))
+    console = Console(quiet=quiet, as_json=as_json)
+    using.unpack(bundle, prefix, base, expected, jobs, console, this_host())
+
+
+@app.command()
+@guarded
+def verify(
+    bundle: BundleOrFolder,
+    expect_key: ExpectKey = None,
+    lockfile: ForLockfile = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Check every byte of a bundle, or of an unpacked one."""
+    from vendorpack.commands import using  # noqa: PLC0415
+
+    expected = using.Expected(expect_key, tuple(lockfile or ()))
+    using.verify(bundle, expected, Console(quiet=quiet, as_json=as_json))
+
+
+@app.command()
+@guarded
+def show(
+    bundle: BundleOrFolder,
+    files: Annotated[bool, typer.Option("--files", help="List the files as well.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List what is in a bundle."""
+    from vendorpack.commands import using  # noqa: PLC0415
+
+    using.show(bundle, files, Console(as_json=as_json))
+
+
+@app.command()
+@guarded
+def diff(old: BundleOrFolder, new: BundleOrFolder, as_json: Json = False) -> None:
+    """List packages added, removed or changed between two bundles."""
+    from vendorpack.commands import delta  # noqa: PLC0415
+
+    delta.diff(old, new, Console(as_json=as_json))
+
+
+@app.command()
+@guarded
+def env(
+    bundle: BundleOrFolder,
+    shell: Annotated[
+        str, typer.Option(help="sh, fish, pwsh, dockerfile, github, gitlab or json.")
+    ] = "sh",
+    as_json: Json = False,
+) -> None:
+    """Print the variables that the ordinary install command needs.
+
+    For a folder: to use it where it lies. For a bundle: after `vendorpack unpack` has put it
+    into the clients' own caches.
+    """
+    from vendorpack.commands import using  # noqa: PLC0415
+
+    using.env(bundle, "json" if as_json else shell, Console(as_json=as_json), this_host())
+
+
+@app.command(context_settings={"allow_interspersed_args": False, "ignore_unknown_options": True})
+@guarded
+def run(
+    bundle: BundleFile,
+    command: Annotated[list[str], typer.Argument(metavar="-- COMMAND...", help="What to run.")],
+    expect_key: ExpectKey = None,
+    lockfile: ForLockfile = None,
+    quiet: Quiet = False,
+) -> None:
+    """Unpack a bundle to a cache and run a command with it."""
+    from vendorpack.commands import using  # noqa: PLC0415
+
+    expected = using.Expected(expect_key, tuple(lockfile or ()))
+    using.run(bundle, command, expected, Console(quiet=quiet), this_host())
+
+
+@app.command("formats")
+@guarded
+def formats(
+    name: Annotated[str | None, typer.Argument(metavar="[FORMAT]", help="Only this one.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the formats, or the options that one of them has."""
+    from vendorpack.commands.formats import list_formats, show_format  # noqa: PLC0415
+
+    console = Console(as_json=as_json)
+    if name is None:
+        list_formats(console)
+    else:
+        show_format(name, console)

@@ -1,0 +1,40 @@
+"""The output's name, and this machine: what commands ask before they begin."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+from vendorpack.errors import StoreError, UsageError
+from vendorpack.model import Host
+
+_OTHER_KINDS: Final = frozenset({".gz", ".tgz", ".bz2", ".xz", ".txz", ".zip", ".7z"})
+
+
+def this_host() -> Host:
+    """This machine's configuration. A machine without a home still packs."""
+    try:
+        home = Path.home()
+    except RuntimeError:
+        home = Path("/nonexistent")
+    system = {"win32": "windows", "darwin": "macos"}.get(sys.platform, "linux")
+    return Host(dict(os.environ), home, system)
+
+
+def checked_output(path: Path) -> Path:
+    """The file, if a bundle can be written to it as far as its name tells.
+
+    To be asked before anything is downloaded. Raises `UsageError`, `StoreError`.
+    """
+    if path.is_dir():
+        fix = f"Name a file: {path / 'deps.tar.zst'}"
+        raise UsageError("the output is a folder", where=str(path), fix=fix)
+    if path.suffix in _OTHER_KINDS:
+        fix = "Name it .tar.zst, or .tar for one without compression."
+        raise UsageError(f"a bundle is no {path.suffix}", where=str(path), fix=fix)
+    if not path.parent.is_dir():
+        fix = f"mkdir -p {path.parent}"
+        raise StoreError("the output's folder does not exist", where=str(path), fix=fix)
+    return path
