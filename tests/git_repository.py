@@ -54,6 +54,12 @@ class Repository:
         self.git("commit", "-q", "--allow-empty", "-m", "x")
         return self.git("rev-parse", "HEAD")
 
+    def submodule(self, url: str, of: Repository) -> None:
+        """Put the other repository's work tree in, by its name, as found at `url`."""
+        name = of.folder.name
+        self.git("submodule", "add", "-q", of.url, name)
+        self.git("submodule", "set-url", name, url)
+
     def publish(self, folder: Path) -> None:
         """Make a bare copy in a folder that `git_server` serves, or is to serve."""
         self.git("clone", "-q", "--bare", ".", str(folder / f"{self.folder.name}.git"))

@@ -22,7 +22,7 @@ import enum
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Protocol, TypeAlias, TypeVar
+from typing import BinaryIO, Final, Protocol, TypeAlias, TypeVar
 
 from vendorpack.digest import Integrity
 from vendorpack.errors import LockfileError
@@ -251,6 +251,12 @@ class Packed:
     blob: Blob
 
 
+FILE_MODES: Final = (0o644, 0o755)
+FOLDER_MODES: Final = (0o755, 0o1777)
+"""What a bundle's entries may have; the first is the default."""
+_DEFAULT_MODE: Final = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One path of the bundle's tree.
@@ -258,14 +264,23 @@ class Entry:
     path: relative to the bundle's root, with `/`; its first part is the room's own folder
         (rooms that serve the same client may share one).
     content: bytes of the store, bytes made by the room, or None for an empty directory.
-    mode: 0o644 or 0o755; a directory may be 0o1777.
+    mode: 0o644 (a file's default) or 0o755; a directory's is 0o755 (its default) or 0o1777.
     artifact: what it came from; None for what the room made up (index files).
+
+    Raises `ValueError` for any other mode.
     """
 
     path: str
     content: Blob | bytes | None
-    mode: int = 0o644
+    mode: int = _DEFAULT_MODE
     artifact: Artifact | None = None
+
+    def __post_init__(self) -> None:
+        modes = FOLDER_MODES if self.content is None else FILE_MODES
+        if self.mode == _DEFAULT_MODE:
+            object.__setattr__(self, "mode", modes[0])
+        elif self.mode not in modes:
+            raise ValueError(f"{self.path!r} has mode {self.mode:o}")
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -14,7 +14,6 @@ import asyncio
 import contextlib
 import os
 from collections.abc import (
-    AsyncIterator,
     Awaitable,
     Callable,
     Iterable,
@@ -40,6 +39,7 @@ from vendorpack.model import (
     Entry,
     Environment,
     Format,
+    Index,
     Json,
     Lockfile,
     Options,
@@ -146,12 +146,18 @@ def access_of(locked: Iterable[Locked]) -> Access:
 async def gather(run: Run, locked: Sequence[Locked]) -> Gathered:
     """Locate, check against the policy, fetch and expand until nothing is missing."""
     access = access_of(locked)
-    policy = replace(run.policy, origins=run.policy.origins | access.origins)
+    policy = run.policy.trusting(access.origins)
     policy.check_hosts(a for item in locked for a in item.lockfile.artifacts)
     rooms = {item.room.name: item.room for item in locked}
     packed: dict[str, tuple[Packed, ...]] = {}
-    located: list[Locked] = []
-    async with _client_when_needed(run, access, policy) as client:
+    async with contextlib.AsyncExitStack() as stack:
+        client = _client_when_needed(run, access, policy, stack)
+        located = await _locate(run, locked, _Index(client))
+        granted = access_of(located)
+        if granted != access:
+            # An index may say that its artifacts lie elsewhere, and want its token there too.
+            access, policy = granted, run.policy.trusting(granted.origins)
+            client = _client_when_needed(run, access, policy, stack)
 
         async def commit(url: str, part: Path, algorithms: Sequence[str]) -> Download:
             from vendorpack.fetch.commits import download_commit  # noqa: PLC0415 - seldom needed
@@ -181,21 +187,7 @@ async def gather(run: Run, locked: Sequence[Locked]) -> Gathered:
             asyncio.get_running_loop().set_default_executor(threads)
         index = _Index(client)
         for name, room in rooms.items():
-            lockfiles = [
-                await room.locate(item.lockfile, run.options, index)
-                for item in locked
-                if item.room is room
-            ]
-            located += [
-                replace(item, lockfile=lockfile)
-                for item, lockfile in zip(
-                    (item for item in locked if item.room is room), lockfiles, strict=True
-                )
-            ]
-            said = {w for item in locked for w in item.lockfile.warnings}
-            for warning in dict.fromkeys(w for lock in lockfiles for w in lock.warnings):
-                if warning not in said:
-                    run.warn(warning.what, warning.where)
+            lockfiles = [item.lockfile for item in located if item.room is room]
             have: dict[Artifact, Packed] = {}
             more = _merged(a for lockfile in lockfiles for a in lockfile.artifacts)
             workshop = _Workshop(run.store)
@@ -217,7 +209,21 @@ async def gather(run: Run, locked: Sequence[Locked]) -> Gathered:
                 more = [a for a in _merged(found) if _identity(a) not in have]
                 if not more:
                     break
-    return Gathered(packed, rooms, tuple(located))
+    return Gathered(packed, rooms, located)
+
+
+async def _locate(run: Run, locked: Sequence[Locked], index: Index) -> tuple[Locked, ...]:
+    """The lockfiles with what the indexes add; warnings that are new with it are said."""
+    located = []
+    said = {w for item in locked for w in item.lockfile.warnings}
+    for item in locked:
+        lockfile = await item.room.locate(item.lockfile, run.options, index)
+        located.append(replace(item, lockfile=lockfile))
+        for warning in dict.fromkeys(lockfile.warnings):
+            if warning not in said:
+                said.add(warning)
+                run.warn(warning.what, warning.where)
+    return tuple(located)
 
 
 def _identity(artifact: Artifact) -> Artifact:
@@ -359,21 +365,19 @@ class _Workshop:
 # -- the client, made when it is first needed ------------------------------------------------
 
 
-@contextlib.asynccontextmanager
-async def _client_when_needed(
-    run: Run, access: Access, policy: Policy
-) -> AsyncIterator[Callable[[], Awaitable[Client]]]:
+def _client_when_needed(
+    run: Run, access: Access, policy: Policy, stack: contextlib.AsyncExitStack
+) -> Callable[[], Awaitable[Client]]:
     made: list[Client] = []
     making = asyncio.Lock()
-    async with contextlib.AsyncExitStack() as stack:
 
-        async def client() -> Client:
-            async with making:
-                if not made:
-                    made.append(await stack.enter_async_context(run.connect(access, policy)))
-            return made[0]
+    async def client() -> Client:
+        async with making:
+            if not made:
+                made.append(await stack.enter_async_context(run.connect(access, policy)))
+        return made[0]
 
-        yield client
+    return client
 
 
 class _Index:

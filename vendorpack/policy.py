@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Final
 from urllib.parse import urlsplit
@@ -54,6 +54,10 @@ class Policy:
     allow_hosts: frozenset[str] = frozenset()
     allow_missing_hash: tuple[str, ...] = ()
     allow_weak_hash: tuple[str, ...] = ()
+
+    def trusting(self, origins: Iterable[str]) -> Policy:
+        """The same rules with these origins, however they are spelled, allowed without asking."""
+        return replace(self, origins=self.origins | {origin_of(origin) for origin in origins})
 
     def check(self, url: str, *, redirected_from: str | None = None) -> None:
         """Whether a request may go to `url`. Raises `PolicyError`."""

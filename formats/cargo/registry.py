@@ -100,11 +100,17 @@ async def _locate_crate(
 
 
 def _access(access: Access, settings: dict[Registry, _Settings]) -> Access:
-    """Downloads' hosts are as trusted as the registry that names them, and get its token."""
+    """Downloads' hosts are as trusted as the registry that names them, and get its token.
+
+    Not so where a registry that is asked safely hands its downloads to plain http: that the
+    user has to allow.
+    """
     origins, credentials = set(access.origins), list(access.credentials)
     for server, found in settings.items():
         prefix = found.downloads.partition("{")[0]
         parts = urlsplit(prefix)
+        if parts.scheme != "https" and urlsplit(server.sparse_index or "").scheme == "https":
+            continue
         origins.add(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}")
         if found.auth_required:
             credentials.extend(

@@ -309,12 +309,16 @@ def test_heads_that_no_bundle_has(tmp_path: Path, change: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize(
-    "entry",
-    [Entry("a", b"", 0o600), Entry("a", b"", 0o4755), Entry("a", None), Entry("a", None, 0o777)],
+    ("content", "mode"), [(b"", 0o600), (b"", 0o4755), (b"", 0o1777), (None, 0o644), (None, 0o777)]
 )
-def test_modes_that_no_bundle_holds(tmp_path: Path, entry: Entry) -> None:
-    with pytest.raises(ValueError, match="mode"):
-        write(tmp_path / "b", entry)
+def test_modes_that_no_entry_has(content: bytes | None, mode: int) -> None:
+    with pytest.raises(ValueError, match=f"'a' has mode {mode:o}"):
+        Entry("a", content, mode)
+
+
+def test_the_mode_that_an_entry_has_unless_told() -> None:
+    assert Entry("a", b"").mode == 0o644
+    assert Entry("a", None).mode == 0o755
 
 
 def test_the_same_file_twice_is_there_once(tmp_path: Path) -> None:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
+import json
 import os
-import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.cli import Cli
 from tests.corpus import corpus
-from tests.formats.cargo.crates import CRATES_IO, crate, package, project
-from tests.git_repository import Repository
-from tests.memory import MemoryIndex, MemoryWorkshop
+from tests.formats.cargo.crates import crate, package
+from tests.git_repository import Repository, git_server
+from tests.loopback import Reply, Request, Server
 from tests.real.clients import PROJECTS, Machine, copy_project, extract, pack, tool
-from vendorpack.fetch.git import GitAddress, fetch_commit
-from vendorpack.formats.cargo import FORMAT
-from vendorpack.formats.cargo.artifacts import Crate
-from vendorpack.model import Artifact, Options, Packed
+from vendorpack.formats.cargo.artifacts import index_path
+from vendorpack.formats.cargo.index import line_of_crate
 
 pytestmark = pytest.mark.real
 
@@ -34,111 +31,146 @@ def toolchain() -> dict[str, str]:
     return {"RUSTUP_HOME": home}
 
 
-MAIN = """
-fn main() {
-    println!("{}", [one::NAME, renamed::NAME, left::NAME, right::NAME].join(" "));
-}
-"""
+def write_app(into: Path, dependencies: str, lock: str, expression: str) -> Path:
+    """A program that prints the names that its dependencies export."""
+    (into / "src").mkdir(parents=True)
+    main = f'fn main() {{ println!("{{}}", [{expression}].join(" ")); }}\n'
+    (into / "src/main.rs").write_text(main)
+    head = '[package]\nname = "app"\nversion = "0.1.0"\nedition = "2021"\n[dependencies]\n'
+    (into / "Cargo.toml").write_text(head + dependencies)
+    (into / "Cargo.lock").write_text("version = 4\n\n" + lock)
+    return into
 
 
-def name_of(text: str) -> str:
-    return f'pub const NAME: &str = "{text}";\n'
+def name_of(text: str) -> bytes:
+    return f'pub const NAME: &str = "{text}";\n'.encode()
 
 
-class World:
-    """Crates and repositories made here, and a project that depends on all of them."""
+def member(name: str) -> bytes:
+    return f'[package]\nname = "{name}"\nversion = "0.1.0"\nedition = "2021"\n'.encode()
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        features = "[features]\nextra = []\n[dependencies]\none = '1'\n"
-        windows = "[target.'cfg(windows)'.dependencies]\nonly-windows = '1'\n"
-        self.crates = {
-            "one": crate("one", "1.2.3+meta", windows, name_of("one")),
-            "Two": crate("Two", "0.1.0", features, '#[cfg(feature = "extra")]\n' + name_of("two")),
-            "only-windows": crate("only-windows", "1.0.0", "", "compile_error!();"),
+
+# -- git -----------------------------------------------------------------------------------------
+
+
+def test_commits_of_every_kind_with_submodules(tmp_path: Path) -> None:
+    """A revision, a branch and an annotated tag, one with a submodule that has one itself."""
+    served = tmp_path / "served"
+    deep = Repository(tmp_path / "deep")
+    deep.commit({"deep.rs": name_of("deep")})
+    shared = Repository(tmp_path / "shared")
+    shared.submodule("../deep.git", deep)
+    shared.commit({"name.rs": b'include!("deep/deep.rs");\n'})
+    library = Repository(tmp_path / "library")
+    first = library.commit({"Cargo.toml": member("library"), "src/lib.rs": name_of("left")})
+    library.git("tag", "-a", "v1", "-m", "x")
+    middle = library.commit({"src/lib.rs": name_of("middle")})
+    library.submodule("../shared.git", shared)
+    last = library.commit({"src/lib.rs": b'include!("../shared/name.rs");\n'})
+    for repository in (deep, shared, library):
+        repository.publish(served)
+    cli = Cli(tmp_path)
+    with git_server(served) as address:
+        url = f"{address}/library.git"
+        sources = [
+            f"git+{url}?branch=main#{last}",
+            f"git+{url}?rev={middle}#{middle}",
+            f"git+{url}?tag=v1#{first}",
+        ]
+        wanted = ",\n ".join(f'"library 0.1.0 ({source})"' for source in sources)
+        lock = package("app", "0.1.0", None) + f"dependencies = [\n {wanted},\n]\n"
+        lock += "".join("\n" + package("library", "0.1.0", source) for source in sources)
+        dependencies = "".join(
+            f'{name} = {{ package = "library", git = "{url}", {kind} = "{value}" }}\n'
+            for name, kind, value in (
+                ("left", "tag", "v1"),
+                ("middle", "rev", middle),
+                ("right", "branch", "main"),
+            )
+        )
+        app = write_app(
+            tmp_path / "app", dependencies, lock, "left::NAME, middle::NAME, right::NAME"
+        )
+        cli.ok("pack", app, "--allow-host", address, "-o", "deps.tar.zst")
+    prefix = extract(tmp_path / "deps.tar.zst", tmp_path / "deps")
+    here = machine(tmp_path)
+    here.offline("cargo", "build", "--frozen", cwd=app, prefix=prefix, env=toolchain())
+    assert here.offline("target/debug/app", cwd=app) == "left middle deep\n"
+    here.offline("cargo", "fetch", "--frozen", cwd=app, prefix=prefix, env=toolchain())
+    metadata = ("cargo", "metadata", "--frozen", "--format-version=1")
+    here.offline(*metadata, cwd=app, prefix=prefix, env=toolchain())
+    assert (app / "Cargo.lock").read_text() == "version = 4\n\n" + lock
+
+
+# -- a registry of one's own ---------------------------------------------------------------------
+
+
+TOKEN = "Bearer canary-token"
+
+
+def serve_registry(crates: Mapping[tuple[str, str], bytes], dl: str) -> dict[str, bytes]:
+    """A sparse index by path."""
+    index = {"/index/config.json": json.dumps({"dl": dl, "auth-required": True}).encode()}
+    for (name, _), content in crates.items():
+        path = f"/index/{index_path(name)}"
+        index[path] = index.get(path, b"") + line_of_crate(content, crates_io=False) + b"\n"
+    return index
+
+
+def test_a_registry_that_wants_its_token_everywhere(tmp_path: Path) -> None:
+    features = '[features]\nextra = []\n[dependencies.one]\nversion = "1"\nregistry-index = "{}"\n'
+    windows = "[target.'cfg(windows)'.dependencies.only-windows]\nversion = '1'\n"
+    windows += "registry-index = '{}'\n"
+    answers: dict[str, bytes] = {}
+
+    def answer(request: Request) -> Reply:
+        if request.headers.get("authorization") != TOKEN:
+            return Reply(b"a token is due", 401)
+        content = answers.get(request.path)
+        return Reply(b"not here", 404) if content is None else Reply(content)
+
+    with Server({}, default=answer) as downloads, Server({}, default=answer) as index:
+        registry = f"sparse+{index.url}/index/"
+        two = '#[cfg(feature = "extra")]\n' + name_of("two").decode()
+        crates = {
+            ("one", "1.2.3+meta"): crate(
+                "one", "1.2.3+meta", windows.format(registry), name_of("one").decode()
+            ),
+            ("Two", "0.1.0"): crate("Two", "0.1.0", features.format(registry), two),
+            ("only-windows", "1.0.0"): crate("only-windows", "1.0.0", "", "compile_error!();"),
         }
-        shared = Repository(folder / "shared")
-        shared.commit({"name.rs": name_of("shared").encode()})
-        self.repository = Repository(folder / "library")
-        manifest = b'[package]\nname = "library"\nversion = "0.1.0"\nedition = "2021"\n'
-        first = {"Cargo.toml": manifest, "src/lib.rs": name_of("left").encode()}
-        self.first = self.repository.commit(first)
-        self.repository.git("submodule", "add", "-q", "../shared", "shared")
-        second = b'include!("../shared/name.rs");\n'
-        self.second = self.repository.commit({"src/lib.rs": second})
-
-    def write_project(self) -> Path:
-        url = self.repository.url
-        into = self.folder / "app"
-        (into / "src").mkdir(parents=True)
-        (into / "src/main.rs").write_text(MAIN)
-        (into / "Cargo.toml").write_text(f"""
-[package]
-name = "app"
-version = "0.1.0"
-edition = "2021"
-[dependencies]
-one = "1"
-renamed = {{ package = "Two", version = "0.1", features = ["extra"] }}
-left = {{ package = "library", git = "{url}", rev = "{self.first}" }}
-right = {{ package = "library", git = "{url}", branch = "main" }}
-""")
-        left = f"git+{url}?rev={self.first}#{self.first}"
-        right = f"git+{url}?branch=main#{self.second}"
+        answers |= serve_registry(crates, downloads.url + "/dl/{crate}-{version}")
+        answers |= {f"/dl/{name}-{version}": crates[name, version] for name, version in crates}
         lock = (
-            "version = 4\n\n"
-            + package("Two", "0.1.0", CRATES_IO, self.crates["Two"])
+            package("Two", "0.1.0", registry, crates["Two", "0.1.0"])
             + 'dependencies = [\n "one",\n]\n\n'
             + package("app", "0.1.0", None)
-            + f'dependencies = [\n "Two",\n "library 0.1.0 ({right})",\n'
-            + f' "library 0.1.0 ({left})",\n "one",\n]\n\n'
-            + package("library", "0.1.0", right)
-            + "\n"
-            + package("library", "0.1.0", left)
-            + "\n"
-            + package("one", "1.2.3+meta", CRATES_IO, self.crates["one"])
+            + 'dependencies = [\n "Two",\n "one",\n]\n\n'
+            + package("one", "1.2.3+meta", registry, crates["one", "1.2.3+meta"])
             + 'dependencies = [\n "only-windows",\n]\n\n'
-            + package("only-windows", "1.0.0", CRATES_IO, self.crates["only-windows"])
+            + package("only-windows", "1.0.0", registry, crates["only-windows", "1.0.0"])
         )
-        (into / "Cargo.lock").write_text(lock)
-        return into
-
-    def fetched(self, artifact: Artifact, workshop: MemoryWorkshop) -> Packed:
-        if isinstance(artifact, Crate):
-            content = self.crates[artifact.name]
-            assert artifact.integrity.accepts({"sha256": hashlib.sha256(content).digest()})
-        else:
-            assert artifact.url is not None
-            out = self.folder / "pack"
-            address = GitAddress.parse(artifact.url)
-            asyncio.run(fetch_commit(address, out, environ=os.environ, protocols=["file"]))
-            assert artifact.integrity.accepts({"git": FORMAT.derive(artifact, "git", out)})
-            content = out.read_bytes()
-        return Packed(artifact, workshop.add(content))
-
-
-def test_crates_and_commits_with_a_submodule(tmp_path: Path) -> None:
-    world = World(tmp_path)
-    app = world.write_project()
-    lock = (app / "Cargo.lock").read_bytes()
-    lockfile = FORMAT.read(project(tmp_path / "alone", lock), Options())
-    workshop = MemoryWorkshop()
-    packed = [world.fetched(artifact, workshop) for artifact in lockfile.artifacts]
-    more = asyncio.run(FORMAT.expand(lockfile, packed, workshop, MemoryIndex({})))
-    packed += [world.fetched(artifact, workshop) for artifact in more]
-    workshop.write(FORMAT.layout(packed, workshop), tmp_path / "deps")
-    for origin in ("library", "shared"):
-        shutil.rmtree(tmp_path / origin)
-    variables = FORMAT.environment(packed).variables
-    env = toolchain() | {
-        v.name: str(tmp_path / "deps" / v.value) if v.is_path else v.value for v in variables
-    }
+        dependencies = (
+            'one = { version = "1", registry = "corp" }\n'
+            'renamed = { package = "Two", version = "0.1", features = ["extra"], '
+            'registry = "corp" }\n'
+        )
+        app = write_app(tmp_path / "app", dependencies, lock, "one::NAME, renamed::NAME")
+        environ = {
+            "CARGO_REGISTRIES_CORP_INDEX": registry,
+            "CARGO_REGISTRIES_CORP_TOKEN": TOKEN,
+        }
+        Cli(tmp_path, environ=environ).ok("pack", app, "-o", "deps.tar.zst")
+        assert len(downloads.paths) == 3
+    prefix = extract(tmp_path / "deps.tar.zst", tmp_path / "deps")
     here = machine(tmp_path)
-    here.offline("cargo", "build", "--frozen", cwd=app, env=env)
-    assert here.offline("target/debug/app", cwd=app) == "one two left shared\n"
-    here.offline("cargo", "fetch", "--frozen", cwd=app, env=env)
-    here.offline("cargo", "metadata", "--frozen", "--format-version=1", cwd=app, env=env)
-    assert (app / "Cargo.lock").read_bytes() == lock
+    here.offline("cargo", "build", "--frozen", cwd=app, prefix=prefix, env=toolchain())
+    assert here.offline("target/debug/app", cwd=app) == "one two\n"
+    leaked = [p for p in prefix.rglob("*") if p.is_file() and b"canary" in p.read_bytes()]
+    assert leaked == []
+
+
+# -- the public registry -----------------------------------------------------------------------
 
 
 @pytest.mark.network

@@ -19,13 +19,11 @@ from vendorpack.bundle import tar
 from vendorpack.bundle.frames import MAX_FRAME
 from vendorpack.errors import BundleError, UnsupportedError
 from vendorpack.files.paths import PathError, Tree, check_path
-from vendorpack.model import Environment, Json, Variable
+from vendorpack.model import FILE_MODES, FOLDER_MODES, Environment, Json, Variable
 
 BUNDLE_FORMAT: Final = 1
 MANIFEST_PATH: Final = "vendorpack.json"
 ENVIRONMENT_PATH: Final = "vendorpack.env"
-FILE_MODES: Final = (0o644, 0o755)
-FOLDER_MODES: Final = (0o755, 0o1777)
 
 _MAX_SIZE: Final = 1 << 50
 _HEX256 = re.compile(r"[0-9a-f]{64}")

@@ -14,8 +14,6 @@ from typing import Final, TypeAlias
 from vendorpack.bundle import tar
 from vendorpack.bundle.frames import MAX_FRAME, Buffer
 from vendorpack.bundle.manifest import (
-    FILE_MODES,
-    FOLDER_MODES,
     MANIFEST_PATH,
     Delta,
     File,
@@ -82,7 +80,7 @@ def members(sections: Iterable[Section]) -> Iterator[Member]:
     """Check entries and drop those that repeat an earlier one exactly.
 
     Raises `UnsupportedError` for a path no bundle may hold, or two that are in each other's
-    way; `ValueError` for a mode that no entry may have.
+    way.
     """
     tree = Tree()
     tree.add(MANIFEST_PATH)
@@ -265,8 +263,6 @@ def _misfit() -> BundleError:
 
 def _row(entry: Entry, artifact: int | None) -> File:
     content = entry.content
-    if entry.mode not in (FOLDER_MODES if content is None else FILE_MODES):
-        raise ValueError(f"{entry.path!r} has mode {entry.mode:o}")
     if content is None:
         return File(entry.path + "/", 0, entry.mode, None, artifact)
     if isinstance(content, Blob):

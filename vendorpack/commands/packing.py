@@ -193,8 +193,7 @@ def plan(request: Request, console: Console) -> None:
     keyed = compute_key(request.found, request.options)
     locked = read_all(request.found, request.options)
     _warn_of(console, request.found, locked)
-    origins = request.policy.origins | access_of(locked).origins
-    policy = Policy(origins, request.policy.allow_hosts)
+    policy = request.policy.trusting(access_of(locked).origins)
     policy.check_hosts(a for item in locked for a in item.lockfile.artifacts)
     records = [
         plan_record(artifact, item.room.name)
