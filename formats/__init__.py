@@ -56,6 +56,13 @@ BUILTIN = (
         lockfiles=("pnpm-lock.yaml",),
     ),
     Room(
+        name="bun",
+        module="vendorpack.formats.bun",
+        family="javascript",
+        lockfiles=("bun.lock", "bun.lockb"),
+        precedence=True,
+    ),
+    Room(
         name="yarn-classic",
         module="vendorpack.formats.yarn_classic",
         family="javascript",

@@ -10,17 +10,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from vendorpack.digest import Integrity
-from vendorpack.errors import FetchError, IntegrityError
+from vendorpack.errors import FetchError
 from vendorpack.formats._shared.npm.registry import (
     DEFAULT_REGISTRY,
     Dist,
     Release,
     dists_from_packuments,
     packument_url,
+    with_registry_hashes,
 )
 from vendorpack.formats.npm.artifacts import NpmArtifact
-from vendorpack.model import Artifact, Index, Trust
+from vendorpack.model import Artifact, Index
 from vendorpack.redact import redact_url
 
 _MANIFEST: Final = (
@@ -83,31 +83,14 @@ def _answered(artifact: NpmArtifact, dist: Dist | None) -> NpmArtifact:
             fix="Lock again with npm 7 or newer.",
             status=404,
         )
-    locked = artifact.integrity
-    for algorithm in sorted({*locked.algorithms} & {*dist.integrity.algorithms}):
-        if not _of(locked, algorithm) & _of(dist.integrity, algorithm):
-            raise IntegrityError(
-                f"the registry's {algorithm} of {artifact} is not the one that is locked",
-                where=f"{artifact.where}, {asked}",
-                fix="The package was replaced, or the registry is another one than at the time "
-                "of locking; find out which before you lock again.",
-            )
+    artifact = with_registry_hashes(artifact, dist, artifact.registry or "")
     if not artifact.address_locked:
         artifact = replace(artifact, url=dist.tarball)
     if artifact.manifest is None:
         artifact = replace(artifact, manifest=_manifest(dist))
-    if locked and not locked.weak:
-        return artifact
-    missing = [d for d in dist.integrity.digests if d.algorithm not in locked.algorithms]
-    if not missing:
-        return artifact
-    return replace(artifact, integrity=locked | Integrity.of(missing), trust=Trust.REGISTRY)
+    return artifact
 
 
 def _manifest(dist: Dist) -> str:
     known = {name: dist.manifest[name] for name in _MANIFEST if name in dist.manifest}
     return json.dumps(known, sort_keys=True)
-
-
-def _of(integrity: Integrity, algorithm: str) -> set[bytes]:
-    return {d.value for d in integrity.digests if d.algorithm == algorithm}

@@ -15,15 +15,10 @@ cache, which must be writable. Every entry of the lockfile is needed on every pl
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
-from vendorpack.errors import IntegrityError
 from vendorpack.formats._shared.npm.registry import (
-    Dist,
-    Release,
-    dists_from_packuments,
-    packument_url,
+    with_all_hashes,
 )
 from vendorpack.formats.yarn_classic.artifacts import MirrorArtifact, choose, collision
 from vendorpack.formats.yarn_classic.lockfile import parse_yarn_lock
@@ -39,11 +34,9 @@ from vendorpack.model import (
     Options,
     Packed,
     Project,
-    Trust,
     Variable,
     Workshop,
 )
-from vendorpack.redact import redact_url
 
 _FOLDER = "yarn-classic"
 _MIRROR_VARIABLE = "YARN_YARN_OFFLINE_MIRROR"
@@ -82,21 +75,14 @@ class YarnClassic(Format):
 
         Raises `IntegrityError` if the registry contradicts the lockfile, and `FetchError`.
         """
-        questions = {
-            artifact: Release(artifact.registry, artifact.name, artifact.version)
-            for artifact in lockfile.artifacts
-            if isinstance(artifact, MirrorArtifact)
-            and artifact.registry is not None
-            and (not artifact.integrity or artifact.integrity.weak)
-        }
-        if not questions:
-            return lockfile
-        dists = await dists_from_packuments(index, questions.values())
         return lockfile.with_artifacts(
-            _answered(artifact, dists[questions[artifact]])
-            if isinstance(artifact, MirrorArtifact) and questions.get(artifact) in dists
-            else artifact
-            for artifact in lockfile.artifacts
+            await with_all_hashes(
+                lockfile.artifacts,
+                index,
+                lambda artifact: (
+                    artifact.registry if isinstance(artifact, MirrorArtifact) else None
+                ),
+            )
         )
 
     def layout(self, packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
@@ -140,22 +126,6 @@ class YarnClassic(Format):
             xdg = host.environ.get("XDG_CACHE_HOME", "")
             caches = Path(xdg) if xdg.startswith("/") else host.home / ".cache"
         return {_FOLDER: caches / "yarn-offline-mirror"}
-
-
-def _answered(artifact: MirrorArtifact, dist: Dist) -> MirrorArtifact:
-    locked = artifact.integrity
-    known = {d.algorithm: d for d in dist.integrity.digests}
-    for digest in locked.digests:
-        if known.get(digest.algorithm, digest) != digest:
-            raise IntegrityError(
-                f"the registry's {digest.algorithm} of {artifact} is not the one that is locked",
-                where=f"{artifact.where}, "
-                f"{redact_url(packument_url(artifact.registry or '', artifact.name))}",
-                fix="The package was replaced, or the registry is another one than at the time "
-                "of locking; find out which before you lock again.",
-            )
-    both = locked | dist.integrity
-    return artifact if both == locked else replace(artifact, integrity=both, trust=Trust.REGISTRY)
 
 
 FORMAT = YarnClassic()

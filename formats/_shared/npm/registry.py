@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import quote
 
 from vendorpack.digest import Digest, DigestError, Integrity
-from vendorpack.errors import FetchError, LockfileError
+from vendorpack.errors import FetchError, IntegrityError, LockfileError
 from vendorpack.formats._shared.text.json_text import decode_utf8, load_json
-from vendorpack.model import Index, Target
+from vendorpack.model import Artifact, Index, Target, Trust
 from vendorpack.redact import redact_url
+
+A = TypeVar("A", bound=Artifact)
 
 DEFAULT_REGISTRY: Final = "https://registry.npmjs.org/"
 """npm's public registry: what every client asks unless it is configured otherwise."""
@@ -192,6 +194,54 @@ async def dists_from_packuments(index: Index, releases: Iterable[Release]) -> di
         for task in asked:
             task.cancel()
     return {release: dist for answer in answers for release, dist in answer.items()}
+
+
+async def with_all_hashes(
+    artifacts: Sequence[Artifact], index: Index, registry_of: Callable[[Artifact], str | None]
+) -> tuple[Artifact, ...]:
+    """The same artifacts; those without a hash that counts get the registry's.
+
+    registry_of: whom to ask about an artifact, None if it is no release of a registry's. What a
+    registry does not know stays as it is, for the policy to judge. Raises `IntegrityError` if
+    it contradicts the lockfile, and `FetchError`.
+    """
+    questions = {
+        artifact: Release(registry, artifact.name, artifact.version)
+        for artifact in artifacts
+        if (not artifact.integrity or artifact.integrity.weak)
+        and (registry := registry_of(artifact)) is not None
+    }
+    dists = await dists_from_packuments(index, questions.values()) if questions else {}
+    answered = {
+        artifact: with_registry_hashes(artifact, dists[release], release.registry)
+        for artifact, release in questions.items()
+        if release in dists
+    }
+    return tuple(answered.get(artifact, artifact) for artifact in artifacts)
+
+
+def with_registry_hashes(artifact: A, dist: Dist, registry: str) -> A:
+    """An artifact whose lockfile has no hash that counts, with those that the registry has.
+
+    Raises `IntegrityError` if the registry contradicts the lockfile.
+    """
+    locked = artifact.integrity
+    for algorithm in sorted({*locked.algorithms} & {*dist.integrity.algorithms}):
+        if not _of(locked, algorithm) & _of(dist.integrity, algorithm):
+            raise IntegrityError(
+                f"the registry's {algorithm} of {artifact} is not the one that is locked",
+                where=f"{artifact.where}, {redact_url(packument_url(registry, artifact.name))}",
+                fix="The package was replaced, or the registry is another one than at the time "
+                "of locking; find out which before you lock again.",
+            )
+    missing = [d for d in dist.integrity.digests if d.algorithm not in locked.algorithms]
+    if (locked and not locked.weak) or not missing:
+        return artifact
+    return replace(artifact, integrity=locked | Integrity.of(missing), trust=Trust.REGISTRY)
+
+
+def _of(integrity: Integrity, algorithm: str) -> set[bytes]:
+    return {d.value for d in integrity.digests if d.algorithm == algorithm}
 
 
 async def _package(
