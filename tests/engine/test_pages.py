@@ -10,7 +10,16 @@ import pytest
 import typer
 
 from tests.cli import CHECKOUT
-from tests.real import test_bundler, test_npm, test_pip, test_pnpm, test_poetry, test_uv, test_yarn
+from tests.real import (
+    test_bun,
+    test_bundler,
+    test_npm,
+    test_pip,
+    test_pnpm,
+    test_poetry,
+    test_uv,
+    test_yarn,
+)
 from tests.real.docs import PAGES, Page, dockerfile
 from tests.real.test_docs import SCENES
 from vendorpack.cli import app
@@ -97,12 +106,14 @@ def test_the_dockerfile_of_the_readme_is_a_recipe() -> None:
 
 
 FOREIGN = {
+    "--backend": "bun",
     "--chown": "COPY in a Dockerfile",
     "--frozen": "cargo",
     "--local": "bundle",
     "--network": "docker build",
     "--offline": "cargo, yarn",
     "--prod": "pnpm",
+    "--production": "bun",
 }
 """Options of other programs that the pages name alone."""
 
@@ -170,6 +181,7 @@ TESTED = {
     "npm": [f"npm-{version}" for version in test_npm.VERSIONS],
     "pnpm": [f"pnpm-{version}" for version in test_pnpm.VERSIONS],
     "Yarn": [*test_yarn.SCRIPTS],
+    "Bun": [f"bun-{version}" for version in test_bun.VERSIONS],
     "pip": [f"pip-{version}" for version in test_pip.VERSIONS],
     "uv": [f"uv-{version}" for version in test_uv.VERSIONS],
     "Poetry": [f"poetry-{version}" for version in test_poetry.VERSIONS],

@@ -10,6 +10,7 @@ import functools
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,6 +133,23 @@ def extract(bundle: Path, into: Path) -> Path:
     into.mkdir(parents=True)
     subprocess.run(["tar", "--zstd", "-xf", bundle, "-C", into], check=True)
     return into
+
+
+def another_user(*own: Path) -> tuple[str, ...]:
+    """What to put before a command so that nobody in particular runs it.
+
+    own: folders that shall be this user's; temporary folders above them are opened for everybody.
+    """
+    if os.getuid() != 0 or shutil.which("setpriv") is None:
+        miss("only root, with setpriv of util-linux, can run a command as another user")
+    for folder in own:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in folder.parents:
+            if path.is_relative_to(tempfile.gettempdir()) and path.stat().st_mode & 0o055 != 0o055:
+                path.chmod(path.stat().st_mode | 0o055)
+        for path in (folder, *folder.rglob("*")):
+            shutil.chown(path, 65534, 65534)
+    return ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 
 
 def copy_project(source: Path, into: Path) -> Path:

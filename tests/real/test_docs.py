@@ -81,6 +81,7 @@ SCENES: Mapping[tuple[str, str], Scene] = {
     ),
     ("docs/npm.md", "npm"): Scene("hello-npm", ("npm",), after=INSTALLED),
     ("docs/pnpm.md", "pnpm"): Scene("hello-pnpm", ("pnpm",), after=INSTALLED),
+    ("docs/bun.md", "Bun"): Scene("hello-bun", ("bun",), after="bun index.ts"),
     ("docs/yarn.md", "Yarn 1 (Classic)"): Scene("hello-yarn-1", ("yarn_1",), after=INSTALLED),
     ("docs/yarn.md", "Yarn 2, 3 and 4 (Berry)"): Scene(
         "hello-yarn-4", ("yarn_4",), after=INSTALLED
@@ -163,6 +164,14 @@ def npm() -> Kit:
 @pytest.fixture
 def pnpm() -> Kit:
     return javascript("pnpm-11")
+
+
+@pytest.fixture
+def bun(tmp_path: Path) -> Kit:
+    folder = tmp_path / "bun"
+    folder.mkdir()
+    (folder / "bun").symlink_to(client("bun-1.4") / "node_modules/bun/bin/bun.exe")
+    return Kit([folder])
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,15 @@ import pytest
 
 from tests.cli import Cli
 from tests.corpus import corpus
-from tests.real.clients import PROJECTS, Machine, client, copy_project, extract, pack
+from tests.real.clients import (
+    PROJECTS,
+    Machine,
+    another_user,
+    client,
+    copy_project,
+    extract,
+    pack,
+)
 
 pytestmark = [pytest.mark.real, pytest.mark.network]
 
@@ -127,19 +134,11 @@ def test_without_dev(real_cli: Cli, bundles: Path, tmp_path: Path) -> None:
 def test_a_read_only_cache_of_another_user(real_cli: Cli, bundles: Path, tmp_path: Path) -> None:
     """As in an image: root unpacked it, somebody else installs."""
     node, script = npm("11")
-    if shutil.which("setpriv") is None:
-        pytest.skip("setpriv is not installed")
     project = copy_project(PROJECTS / "hello-npm", tmp_path / "project")
     pack(real_cli, project, "-o", bundles / "deps.tar.zst")
     prefix = extract(bundles / "deps.tar.zst", tmp_path / "deps")
     target = machine(tmp_path)
-    target.home.mkdir()
-    for path in (tmp_path, *tmp_path.parents):
-        if path.stat().st_uid == 0 and path.is_relative_to("/tmp"):
-            path.chmod(path.stat().st_mode | 0o055)
-    for path in (target.home, project, *project.rglob("*")):
-        shutil.chown(path, 65534, 65534)
-    nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+    nobody = another_user(target.home, project)
     target.offline(*nobody, node, script, *INSTALL, cwd=project, prefix=prefix)
     assert (project / "node_modules/kleur/package.json").exists()
 
