@@ -21,7 +21,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.cli import Cli
-from tests.loopback import Reply, Request, Server
+from tests.world import Reply, Request, Server
 from vendorpack.digest import Integrity
 from vendorpack.store.local import Store
 

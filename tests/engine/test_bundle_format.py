@@ -17,8 +17,8 @@ import pytest
 from tests.cli import Cli
 from tests.engine import bundle_samples, test_bundle_read
 from tests.engine.bundle_samples import write_sample, write_tiny
-from tests.npm_world import world
 from tests.real.docs import Page
+from tests.world.npm import npm_registry
 from vendorpack.bundle import tar
 from vendorpack.bundle.frames import Compressor
 from vendorpack.key import canonical_json
@@ -55,7 +55,7 @@ def test_bundles_of_a_project(tmp_path: Path) -> None:
     cli = Cli(tmp_path)
     reader = tmp_path / "read_bundle.py"
     reader.write_text(BLOCK.text)
-    npm = world()
+    npm = npm_registry()
     with npm.server:
         npm.lock(tmp_path / "project", {"a": "1.0.0", "b": "1.0.0", "@c/d": "2.0.0"})
         cli.ok("pack", "project", "-o", "base.tar.zst")

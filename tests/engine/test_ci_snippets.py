@@ -14,15 +14,15 @@ import pytest
 import yaml
 
 from tests.cli import CHECKOUT, Cli
-from tests.npm_world import World, world
+from tests.world.npm import NpmRegistry, npm_registry
 
 SNIPPETS = CHECKOUT / "docs/ci"
 PACKAGES = {"a": "1.0.0", "b": "2.0.0", "c": "3.0.0"}
 
 
 @pytest.fixture
-def npm() -> Iterator[World]:
-    made = world()
+def npm() -> Iterator[NpmRegistry]:
+    made = npm_registry()
     with made.server:
         yield made
 
@@ -96,7 +96,7 @@ def _pairs(path: Path) -> dict[str, str]:
     return {name: value for name, _, value in (line.partition("=") for line in lines)}
 
 
-def test_the_github_action(npm: World, tmp_path: Path) -> None:
+def test_the_github_action(npm: NpmRegistry, tmp_path: Path) -> None:
     action = yaml.safe_load((SNIPPETS / "action.yml").read_text())
     cache: dict[str, bytes] = {}
     said = []
@@ -113,7 +113,7 @@ def test_the_github_action(npm: World, tmp_path: Path) -> None:
     assert said == [(3, 1), (0, 1), (1, 2)]
 
 
-def test_the_gitlab_jobs(npm: World, tmp_path: Path) -> None:
+def test_the_gitlab_jobs(npm: NpmRegistry, tmp_path: Path) -> None:
     jobs = yaml.safe_load((SNIPPETS / "gitlab.yml").read_text())
     assert jobs["pack"]["cache"]["key"] == "vendorpack-$VENDORPACK_KEY"
     kept = b""

@@ -12,20 +12,20 @@ from pathlib import Path
 import pytest
 
 from tests.cli import Cli
-from tests.npm_world import World, world
 from tests.real.clients import tool
+from tests.world.npm import NpmRegistry, npm_registry
 from vendorpack.formats import load, rooms
 
 
 @pytest.fixture
-def npm() -> Iterator[World]:
-    made = world()
+def npm() -> Iterator[NpmRegistry]:
+    made = npm_registry()
     with made.server:
         yield made
 
 
 @pytest.fixture
-def bundle(npm: World, tmp_path: Path) -> Path:
+def bundle(npm: NpmRegistry, tmp_path: Path) -> Path:
     npm.lock(tmp_path / "project", {"a": "1.0.0", "b": "2.0.0"})
     Cli(tmp_path).ok("pack", "project")
     return tmp_path / "deps.tar.zst"
@@ -68,7 +68,7 @@ def test_unpack_into_the_native_cache(bundle: Path, tmp_path: Path) -> None:
     assert tree(tmp_path / "own/_cacache") == tree(cache)
 
 
-def test_download_fills_the_same(npm: World, bundle: Path, tmp_path: Path) -> None:
+def test_download_fills_the_same(npm: NpmRegistry, bundle: Path, tmp_path: Path) -> None:
     cli = Cli(tmp_path)
     cli.ok("unpack", bundle, "--prefix", "unpacked")
     shutil.rmtree(tmp_path / "store")
@@ -83,7 +83,7 @@ def test_download_fills_the_same(npm: World, bundle: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("command", ["unpack", "verify", "run"])
 def test_a_bundle_for_another_lockfile(
-    npm: World, bundle: Path, tmp_path: Path, command: str
+    npm: NpmRegistry, bundle: Path, tmp_path: Path, command: str
 ) -> None:
     cli = Cli(tmp_path)
     key = cli.ok("key", "project").out.strip()
@@ -249,7 +249,7 @@ def test_a_reader_that_goes_away(bundle: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
-def test_a_full_disk(npm: World, bundle: Path, tmp_path: Path) -> None:
+def test_a_full_disk(npm: NpmRegistry, bundle: Path, tmp_path: Path) -> None:
     small = tmp_path / "small"
     small.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(small)]
@@ -299,7 +299,7 @@ def test_no_home_at_all(bundle: Path, tmp_path: Path) -> None:
     ],
 )
 def test_slips_are_met_with_advice(
-    npm: World, tmp_path: Path, command: str, code: int, says: str
+    npm: NpmRegistry, tmp_path: Path, command: str, code: int, says: str
 ) -> None:
     npm.lock(tmp_path / "project", {"a": "1.0.0"})
     (tmp_path / "project/package.json").touch()

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from tests.cli import Cli
-from tests.npm_world import World, world
 from tests.real.clients import tool
+from tests.world.npm import NpmRegistry, npm_registry
 from vendorpack.bundle.manifest import Manifest
 from vendorpack.bundle.reader import open_bundle
 from vendorpack.errors import BundleError
@@ -35,7 +35,7 @@ class Upgrade:
     """Bundles of the old lockfile, of the new one, and the delta between them."""
 
     folder: Path
-    npm: World
+    npm: NpmRegistry
     old: Path
     new: Path
     delta: Path
@@ -50,7 +50,7 @@ def upgrade(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upgrade]:
     (folder / "elsewhere").mkdir()
     cli = Cli(folder / "elsewhere")
     old, new, delta = (folder / f"{name}.tar.zst" for name in ("old", "new", "delta"))
-    npm = world()
+    npm = npm_registry()
     with npm.server:
         for name, version in {*OLD.items(), *NEW.items()}:
             npm.publish(name, version, noise=noise(f"{name}@{version}"))
@@ -264,7 +264,7 @@ def test_reuse_believes_nothing_but_the_lockfile(
 ) -> None:
     """An older bundle that was made to claim the digests of other bytes."""
     forged = Cli(tmp_path, "forged-store")
-    bad = world()
+    bad = npm_registry()
     with bad.server:
         bad.lock(tmp_path / "bad", {"p002": "6.6.6"})
         forged.ok("pack", "bad", "-o", "bad.tar", "--json")

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.git_repository import Repository
 from tests.real.clients import tool
+from tests.world.git import Repository
 from vendorpack.errors import (
     FetchError,
     IntegrityError,

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli import Cli
-from tests.git_repository import Repository, git_over_http
-from tests.loopback import Reply, Request, Server
+from tests.world import Reply, Request, Server
+from tests.world.git import Repository, git_over_http
 
 LOGIN = "Basic " + base64.b64encode(b"me:s3cret").decode()
 

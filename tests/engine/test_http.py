@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.loopback import Authority, Proxy, Reply, Request, Route, Server
+from tests.world import Authority, Proxy, Reply, Request, Route, Server
 from vendorpack.errors import FetchError, PolicyError, StoreError, UsageError
 from vendorpack.fetch.address import basic
 from vendorpack.fetch.http import Client, Download, Limits

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from tests.cli import Cli
-from tests.npm_world import World, world
 from tests.real.clients import tool
+from tests.world.npm import NpmRegistry, npm_registry
 from vendorpack.errors import FetchError, TargetError, UsageError
 from vendorpack.oci.image import parse_manifest
 from vendorpack.oci.reference import parse_reference
@@ -25,8 +25,8 @@ HEX = "ab" * 32
 
 
 @pytest.fixture
-def npm(tmp_path: Path) -> Iterator[World]:
-    made = world()
+def npm(tmp_path: Path) -> Iterator[NpmRegistry]:
+    made = npm_registry()
     with made.server:
         made.lock(tmp_path / "project", {"a": "1.0.0", "b": "2.0.0"})
         yield made
@@ -49,7 +49,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("name", ["deps.tar.zst", "deps.tar"])
-def test_the_layout(npm: World, tmp_path: Path, name: str) -> None:
+def test_the_layout(npm: NpmRegistry, tmp_path: Path, name: str) -> None:
     cli = Cli(tmp_path)
     answer = cli.ok("pack", "project", "-o", name, "--oci", "image", "--json").json
     layout = tmp_path / "image"
@@ -87,7 +87,7 @@ def test_the_layout(npm: World, tmp_path: Path, name: str) -> None:
         assert {(m.uid, m.gid) for m in tar} == {(0, 0)}
 
 
-def test_it_is_the_same_everywhere(npm: World, tmp_path: Path) -> None:
+def test_it_is_the_same_everywhere(npm: NpmRegistry, tmp_path: Path) -> None:
     strange = {"TZ": "Asia/Kathmandu", "LANG": "C", "PYTHONHASHSEED": "7", "LC_ALL": "C"}
     cli, other = Cli(tmp_path), Cli(tmp_path, store="b", environ=strange, umask=0o077)
     cli.ok("pack", "project", "--oci", "image")
@@ -111,7 +111,7 @@ def _read(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     return file.read()
 
 
-def test_the_architecture_is_the_targets(npm: World, tmp_path: Path) -> None:
+def test_the_architecture_is_the_targets(npm: NpmRegistry, tmp_path: Path) -> None:
     def architecture(*args: str) -> str:
         Cli(tmp_path).ok("pack", "project", "--oci", "image", *args)
         layout = tmp_path / "image"
@@ -127,7 +127,7 @@ def test_the_architecture_is_the_targets(npm: World, tmp_path: Path) -> None:
     assert architecture("--all-targets") == "amd64"
 
 
-def test_packing_again(npm: World, tmp_path: Path) -> None:
+def test_packing_again(npm: NpmRegistry, tmp_path: Path) -> None:
     cli = Cli(tmp_path)
     cli.ok("pack", "project", "--oci", "image")
     before = {p: p.stat().st_ino for p in (tmp_path / "image").rglob("*")}
@@ -153,7 +153,7 @@ def test_packing_again(npm: World, tmp_path: Path) -> None:
     [{"notes.txt": "mine"}, {"index.json": "{}"}, {"index.json": '{"manifests": [1, 2]}'}],
 )
 def test_what_is_no_layout_of_one_image_stays(
-    npm: World, tmp_path: Path, content: dict[str, str]
+    npm: NpmRegistry, tmp_path: Path, content: dict[str, str]
 ) -> None:
     folder = tmp_path / "image"
     folder.mkdir()
@@ -164,7 +164,7 @@ def test_what_is_no_layout_of_one_image_stays(
     assert {p.name: p.read_text() for p in folder.iterdir()} == content
 
 
-def test_into_an_empty_folder_and_through_a_link(npm: World, tmp_path: Path) -> None:
+def test_into_an_empty_folder_and_through_a_link(npm: NpmRegistry, tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
     Cli(tmp_path).ok("pack", "project", "--oci", "link")
@@ -172,7 +172,7 @@ def test_into_an_empty_folder_and_through_a_link(npm: World, tmp_path: Path) -> 
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a full disk needs a mount, and that root")
-def test_a_full_disk_leaves_nothing(npm: World, tmp_path: Path) -> None:
+def test_a_full_disk_leaves_nothing(npm: NpmRegistry, tmp_path: Path) -> None:
     small = tmp_path / "small"
     small.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", small])
@@ -187,7 +187,7 @@ def test_a_full_disk_leaves_nothing(npm: World, tmp_path: Path) -> None:
         subprocess.run(["umount", small], check=True)
 
 
-def test_options_that_exclude_each_other(npm: World, tmp_path: Path) -> None:
+def test_options_that_exclude_each_other(npm: NpmRegistry, tmp_path: Path) -> None:
     cli = Cli(tmp_path)
     for args in (
         ("--push",),

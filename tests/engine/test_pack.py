@@ -13,21 +13,21 @@ from pathlib import Path
 import pytest
 
 from tests.cli import Cli
-from tests.npm_world import World, sri, tarball, world
 from tests.real.clients import tool
+from tests.world.npm import NpmRegistry, npm_registry, sri, tarball
 
 PACKAGES = {"a": "1.0.0", "b": "2.0.0", "@s/c": "3.0.0", "d": "4.0.0"}
 
 
 @pytest.fixture
-def npm() -> Iterator[World]:
-    made = world()
+def npm() -> Iterator[NpmRegistry]:
+    made = npm_registry()
     with made.server:
         yield made
 
 
 @pytest.fixture
-def project(npm: World, tmp_path: Path) -> Path:
+def project(npm: NpmRegistry, tmp_path: Path) -> Path:
     npm.lock(tmp_path / "project", PACKAGES)
     return tmp_path / "project"
 
@@ -36,7 +36,7 @@ def blobs(folder: Path) -> set[bytes]:
     return {p.read_bytes() for p in (folder / "v1/blobs").rglob("*") if p.is_file()}
 
 
-def test_pack_then_nothing_to_do(npm: World, project: Path, tmp_path: Path) -> None:
+def test_pack_then_nothing_to_do(npm: NpmRegistry, project: Path, tmp_path: Path) -> None:
     cli = Cli(tmp_path)
     packed = cli.ok("pack", project, "-o", "deps.tar.zst", "--json").json
     assert packed["downloaded"] == 4 and len(npm.server.requests) == 4
@@ -55,7 +55,9 @@ def test_pack_then_nothing_to_do(npm: World, project: Path, tmp_path: Path) -> N
     assert (tmp_path / "other.tar.zst").read_bytes() == (tmp_path / "deps.tar.zst").read_bytes()
 
 
-def test_one_changed_package_is_one_download(npm: World, project: Path, tmp_path: Path) -> None:
+def test_one_changed_package_is_one_download(
+    npm: NpmRegistry, project: Path, tmp_path: Path
+) -> None:
     cli = Cli(tmp_path)
     first = cli.ok("pack", project, "--json").json
     npm.lock(project, {**PACKAGES, "b": "2.0.1"})
@@ -65,7 +67,7 @@ def test_one_changed_package_is_one_download(npm: World, project: Path, tmp_path
     assert second["key"] != first["key"] and second["from_store"] == 3
 
 
-def test_the_same_bytes_everywhere(npm: World, project: Path, tmp_path: Path) -> None:
+def test_the_same_bytes_everywhere(npm: NpmRegistry, project: Path, tmp_path: Path) -> None:
     runs = {
         "one": (Cli(tmp_path, "store1"), ()),
         "two": (
@@ -103,7 +105,7 @@ def test_source_date_epoch_and_level_make_another_file(project: Path, tmp_path: 
 
 @pytest.mark.parametrize("what", ["flipped", "html"])
 def test_a_tampered_artifact_is_refused(
-    npm: World, project: Path, tmp_path: Path, what: str
+    npm: NpmRegistry, project: Path, tmp_path: Path, what: str
 ) -> None:
     good = npm.packages[npm.path("b", "2.0.0")]
     bad = {"flipped": good[:-1] + bytes([good[-1] ^ 1]), "html": b"<!DOCTYPE html><h1>Log in"}[what]
@@ -116,7 +118,7 @@ def test_a_tampered_artifact_is_refused(
     for text in (
         f"package-lock.json:{line}",
         "b 2.0.0",
-        npm.url("b", "2.0.0"),
+        npm.address("b", "2.0.0"),
         f"expected {sri(good)}",
         f"actual   {sri(bad)}",
         "HTML page" if what == "html" else "its hash differs",
@@ -128,7 +130,7 @@ def test_a_tampered_artifact_is_refused(
     assert not any(part.read_bytes() == bad for part in parts)
 
 
-def test_a_damaged_store_mends_itself(npm: World, project: Path, tmp_path: Path) -> None:
+def test_a_damaged_store_mends_itself(npm: NpmRegistry, project: Path, tmp_path: Path) -> None:
     cli = Cli(tmp_path)
     cli.ok("pack", project)
     whole = (tmp_path / "deps.tar.zst").read_bytes()
@@ -164,7 +166,11 @@ def test_a_damaged_output_is_written_anew(project: Path, tmp_path: Path) -> None
     ],
 )
 def test_interrupted_and_resumed(
-    npm: World, project: Path, tmp_path: Path, signal_number: signal.Signals, in_background: bool
+    npm: NpmRegistry,
+    project: Path,
+    tmp_path: Path,
+    signal_number: signal.Signals,
+    in_background: bool,
 ) -> None:
     """Three artifacts arrive, the fourth hangs; then the process is ended.
 
@@ -196,7 +202,7 @@ def test_interrupted_and_resumed(
     assert left == ["deps.tar.zst"]
 
 
-def test_two_at_once_agree(npm: World, project: Path, tmp_path: Path) -> None:
+def test_two_at_once_agree(npm: NpmRegistry, project: Path, tmp_path: Path) -> None:
     cli = Cli(tmp_path)
     jobs = [
         cli.start("pack", project, "-o", name) for name in ("1.tar.zst", "1.tar.zst", "2.tar.zst")
@@ -218,7 +224,7 @@ def test_two_at_once_agree(npm: World, project: Path, tmp_path: Path) -> None:
     ],
 )
 def test_what_the_lockfile_may_not_ask_for(
-    npm: World,
+    npm: NpmRegistry,
     tmp_path: Path,
     change: dict[str, str | None],
     code: int,
@@ -243,11 +249,11 @@ def test_what_the_lockfile_may_not_ask_for(
         assert cli("pack", project).code == code
 
 
-def test_no_secret_is_written_anywhere(npm: World, tmp_path: Path) -> None:
+def test_no_secret_is_written_anywhere(npm: NpmRegistry, tmp_path: Path) -> None:
     canary = "hunter2canary"
     project = tmp_path / "project"
     data = npm.publish("b", "2.0.0")
-    signed = npm.url("b", "2.0.0").replace("//", f"//user:{canary}@") + f"?sig={canary}"
+    signed = npm.address("b", "2.0.0").replace("//", f"//user:{canary}@") + f"?sig={canary}"
     npm.lock(project, {"b": "2.0.0"}, b={"resolved": signed})
     host = npm.server.url.removeprefix("http:")
     (project / ".npmrc").write_text(f"registry={npm.server.url}/\n{host}/:_authToken=${{TOKEN}}\n")
@@ -269,7 +275,7 @@ def test_no_secret_is_written_anywhere(npm: World, tmp_path: Path) -> None:
         assert not path.is_file() or canary.encode() not in path.read_bytes()
 
 
-def test_no_code_is_run(npm: World, tmp_path: Path) -> None:
+def test_no_code_is_run(npm: NpmRegistry, tmp_path: Path) -> None:
     canary = tmp_path / "ran"
     scripts = dict.fromkeys(("preinstall", "install", "postinstall"), f"touch {canary}")
     npm.publish("b", "2.0.0", scripts=scripts)
@@ -280,21 +286,21 @@ def test_no_code_is_run(npm: World, tmp_path: Path) -> None:
     assert not canary.exists()
 
 
-def test_dry_run_asks_nothing(npm: World, project: Path, tmp_path: Path) -> None:
+def test_dry_run_asks_nothing(npm: NpmRegistry, project: Path, tmp_path: Path) -> None:
     done = Cli(tmp_path).ok("pack", project, "--dry-run", "--json").json
     assert [a["name"] for a in done["artifacts"]] == ["@s/c", "a", "b", "d"]
     assert {a["trust"] for a in done["artifacts"]} == {"lockfile"}
     assert not npm.server.requests and not (tmp_path / "deps.tar.zst").exists()
 
 
-def test_a_dry_run_vouches_for_nobody(npm: World, tmp_path: Path) -> None:
+def test_a_dry_run_vouches_for_nobody(npm: NpmRegistry, tmp_path: Path) -> None:
     """What has no hash in the lockfile may get one from the index, which is not asked."""
     npm.lock(tmp_path / "bare", {"a": "1.0.0"}, a={"integrity": None})
     done = Cli(tmp_path).ok("pack", "bare", "--dry-run", "--json", "--allow-missing-hash", "a")
     assert [a["trust"] for a in done.json["artifacts"]] == [None]
 
 
-def test_several_projects_in_one_bundle(npm: World, tmp_path: Path) -> None:
+def test_several_projects_in_one_bundle(npm: NpmRegistry, tmp_path: Path) -> None:
     npm.lock(tmp_path / "mono/web", {"a": "1.0.0", "b": "2.0.0"})
     npm.lock(tmp_path / "mono/api", {"b": "2.0.0", "d": "4.0.0"})
     cli = Cli(tmp_path)
@@ -344,7 +350,7 @@ def test_usage(project: Path, tmp_path: Path) -> None:
         assert done.code == code and done.err.startswith("error: "), (args, done)
 
 
-def test_the_choice_of_platforms(npm: World, tmp_path: Path) -> None:
+def test_the_choice_of_platforms(npm: NpmRegistry, tmp_path: Path) -> None:
     project = tmp_path / "project"
     npm.lock(
         project,
@@ -364,7 +370,7 @@ def test_the_choice_of_platforms(npm: World, tmp_path: Path) -> None:
     assert names("--all-targets") == ["a", "mac", "musl"]
 
 
-def test_errors_in_json(npm: World, project: Path, tmp_path: Path) -> None:
+def test_errors_in_json(npm: NpmRegistry, project: Path, tmp_path: Path) -> None:
     npm.packages.clear()
     done = Cli(tmp_path)("pack", project, "--json")
     assert done.code == 7
@@ -376,7 +382,7 @@ def test_errors_in_json(npm: World, project: Path, tmp_path: Path) -> None:
     )
 
 
-def test_an_artifact_that_is_not_asked_for_twice(npm: World, tmp_path: Path) -> None:
+def test_an_artifact_that_is_not_asked_for_twice(npm: NpmRegistry, tmp_path: Path) -> None:
     """One address, locked with sha1 in one place and sha512 in another: both must hold."""
     project = tmp_path / "project"
     data = npm.publish("b", "2.0.0")

@@ -16,9 +16,9 @@ import pytest
 
 from tests.cli import Cli, Done
 from tests.engine.bundle_samples import HEAD, write_sample
-from tests.loopback import Authority, Registry, Reply, Server
-from tests.loopback.registry import BASIC, IDENTITY, USER, refusal
-from tests.npm_world import World, sri, tarball, world
+from tests.world import Authority, Registry, Reply, Server
+from tests.world.containers import BASIC, IDENTITY, USER, refusal
+from tests.world.npm import NpmRegistry, npm_registry, sri, tarball
 from vendorpack.commands import pulling, pushing
 from vendorpack.console import Console
 from vendorpack.errors import VendorpackError
@@ -122,13 +122,13 @@ class Project:
     """A project, packed as it is typed."""
 
     folder: Path
-    npm: World
+    npm: NpmRegistry
     cli: Cli
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
-    npm = world()
+    npm = npm_registry()
     with npm.server:
         npm.lock(tmp_path / "project", {"a": "1.0.0", "b": "2.0.0"})
         yield Project(tmp_path, npm, Cli(tmp_path))

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from tests.cli import Cli
-from tests.npm_world import World, world
+from tests.world.npm import NpmRegistry, npm_registry
 from vendorpack.digest import Digest, Integrity
 from vendorpack.errors import FetchError, UsageError
 from vendorpack.fetch.artifacts import Fetcher
@@ -101,14 +101,14 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 
 
 @pytest.fixture
-def npm() -> Iterator[World]:
-    made = world()
+def npm() -> Iterator[NpmRegistry]:
+    made = npm_registry()
     with made.server:
         yield made
 
 
 @pytest.fixture
-def project(npm: World, tmp_path: Path) -> Path:
+def project(npm: NpmRegistry, tmp_path: Path) -> Path:
     npm.lock(tmp_path / "project", PACKAGES)
     return tmp_path / "project"
 
@@ -165,7 +165,7 @@ def test_without_obstore_it_says_what_to_install(
 
 
 def test_what_one_machine_packed_another_need_not_download(
-    place: Place, npm: World, project: Path, tmp_path: Path
+    place: Place, npm: NpmRegistry, project: Path, tmp_path: Path
 ) -> None:
     first = Cli(tmp_path, "store1", place.environ)
     packed = first.ok("pack", project, "--store", place.url, "-o", "1.tar.zst", "--json")
@@ -195,7 +195,7 @@ def test_what_one_machine_packed_another_need_not_download(
 
 
 def test_what_the_local_store_has_is_added_too(
-    place: Place, npm: World, project: Path, tmp_path: Path
+    place: Place, npm: NpmRegistry, project: Path, tmp_path: Path
 ) -> None:
     cli = Cli(tmp_path, environ=place.environ)
     cli.ok("pack", project, "-o", "1.tar.zst")
@@ -248,7 +248,7 @@ def tamper(team: Path, kind: str, wanted: bytes) -> Path:
 
 @pytest.mark.parametrize("kind", ["flipped", "longer", "empty", "other", "nonsense"])
 def test_a_wrong_object_is_refused_and_named(
-    npm: World, project: Path, tmp_path: Path, kind: str
+    npm: NpmRegistry, project: Path, tmp_path: Path, kind: str
 ) -> None:
     team = tmp_path / "team"
     first = Cli(tmp_path, "store1")
@@ -307,7 +307,7 @@ def test_digests_that_only_a_room_can_compute(tmp_path: Path) -> None:
 
 
 def test_a_wrong_bundle_is_reported_and_not_taken(
-    npm: World, project: Path, tmp_path: Path
+    npm: NpmRegistry, project: Path, tmp_path: Path
 ) -> None:
     team = tmp_path / "team"
     cli = Cli(tmp_path)
@@ -326,7 +326,7 @@ def test_a_wrong_bundle_is_reported_and_not_taken(
 
 
 def test_a_store_that_is_out_of_order_costs_one_warning(
-    project: Path, tmp_path: Path, npm: World
+    project: Path, tmp_path: Path, npm: NpmRegistry
 ) -> None:
     (tmp_path / "file").write_text("no folder")
     cli = Cli(tmp_path)

@@ -11,8 +11,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.formats.cargo import crates
-from tests.formats.gomod import zips
+from tests.world import crates, modules
 from vendorpack.errors import LockfileError, VendorpackError
 from vendorpack.formats._shared.text.toml_text import load_toml, table_lines
 from vendorpack.formats.cargo import FORMAT as CARGO
@@ -37,7 +36,7 @@ CARGO_LOCK = "\n".join(
     ]
 ).encode()
 GO_SUM = "\n".join(
-    f"example.com/{name} v1.0.0{mod} {zips.h1({'a': name.encode()})}"
+    f"example.com/{name} v1.0.0{mod} {modules.h1({'a': name.encode()})}"
     for name in ("a", "B", "c/d")
     for mod in ("", "/go.mod")
 ).encode()
@@ -75,7 +74,7 @@ def test_cargo_lock(data: bytes) -> None:
 def test_go_sum(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         try:
-            lockfile = GOMOD.read(zips.project(Path(folder) / "p", {"go.sum": data}), Options())
+            lockfile = GOMOD.read(modules.project(Path(folder) / "p", {"go.sum": data}), Options())
         except VendorpackError as error:
             assert error.where is not None
             return
@@ -147,15 +146,15 @@ NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\\/\n\0"), min_
 @given(st.dictionaries(NAMES.filter(lambda n: n not in (".", "..")), st.binary(max_size=40)))
 def test_the_one_form_of_a_zip_keeps_its_hash(files: dict[str, bytes]) -> None:
     module = Module("example.com/x", "v1.0.0")
-    content = zips.module_zip(module.path, module.version, files)
+    content = modules.module_zip(module.path, module.version, files)
     one_form = stored_zip(content, module)
     assert stored_zip(one_form, module) == one_form
     whole = {f"{module.path}@{module.version}/{name}": data for name, data in files.items()}
     value = zip_hash(io.BytesIO(one_form), module)
-    assert "h1:" + base64.b64encode(value).decode() == zips.h1(whole)
+    assert "h1:" + base64.b64encode(value).decode() == modules.h1(whole)
 
 
 @few
 @given(st.binary(max_size=100))
 def test_the_hash_of_a_go_mod(data: bytes) -> None:
-    assert "h1:" + base64.b64encode(mod_hash(data)).decode() == zips.h1({"go.mod": data})
+    assert "h1:" + base64.b64encode(mod_hash(data)).decode() == modules.h1({"go.mod": data})

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import tests.formats.poetry.test_room as poetry_room
 import tests.formats.uv.test_room as uv_room
-from tests.formats.uv.files import LINUX, WINDOWS, options, project
+from tests.world.distributions import LINUX, WINDOWS, options, project
 from vendorpack.errors import VendorpackError
 from vendorpack.formats.poetry import FORMAT as POETRY
 from vendorpack.formats.uv import FORMAT as UV

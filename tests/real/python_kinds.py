@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.git_repository import Repository
 from tests.real.clients import client
+from tests.world.git import Repository
 
 # -- what is installed ---------------------------------------------------------------------
 

@@ -18,9 +18,9 @@ import pytest
 
 from tests.cli import Cli
 from tests.corpus import corpus
-from tests.formats.bundler.gem_world import GemWorld, Release, gem_file, gem_world, sha256
-from tests.git_repository import Repository
 from tests.real.clients import Machine, client, extract, tool
+from tests.world.gems import GemWorld, Release, gem_file, gem_world, sha256
+from tests.world.git import Repository
 
 pytestmark = pytest.mark.real
 

@@ -11,10 +11,10 @@ import pytest
 
 from tests.cli import Cli
 from tests.corpus import corpus
-from tests.formats.cargo.crates import crate, package
-from tests.git_repository import Repository, git_server
-from tests.loopback import Reply, Request, Server
 from tests.real.clients import PROJECTS, Machine, copy_project, extract, pack, tool
+from tests.world import Reply, Request, Server
+from tests.world.crates import crate, package
+from tests.world.git import Repository, git_server
 from vendorpack.formats.cargo.artifacts import index_path
 from vendorpack.formats.cargo.index import line_of_crate
 

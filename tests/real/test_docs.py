@@ -20,7 +20,6 @@ import pytest
 
 from tests.cli import Cli
 from tests.engine.test_remote_store import s3
-from tests.formats.bundler.gem_world import gem_world
 from tests.real import test_bundler, test_cargo
 from tests.real.clients import PROJECTS, Machine, client, copy_project, tool
 from tests.real.docs import Block, Kit, Page, Terminal, dockerfile
@@ -28,6 +27,7 @@ from tests.real.engines import buildah, docker_registry, dockerd
 from tests.real.python_kinds import settings
 from tests.real.roots import write_root
 from tests.real.test_pip import environment, target_of
+from tests.world.gems import gem_world
 from vendorpack.target import this_machine
 
 pytestmark = [pytest.mark.real, pytest.mark.network]

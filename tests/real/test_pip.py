@@ -12,11 +12,11 @@ import pytest
 
 from tests.cli import Cli
 from tests.corpus import corpus
-from tests.formats.pip.world import World
-from tests.formats.uv.files import project, wheel
-from tests.git_repository import Repository
 from tests.memory import MemoryWorkshop
 from tests.real.clients import PROJECTS, Machine, client, copy_project, extract, pack
+from tests.world.distributions import project, wheel
+from tests.world.git import Repository
+from tests.world.pypi_memory import MemoryPypi
 from vendorpack.environment import resolve
 from vendorpack.fetch.git import GitAddress, fetch_commit
 from vendorpack.formats._shared.python.distributions import GitProject
@@ -188,7 +188,7 @@ def test_a_commit(tmp_path: Path) -> None:
     remote = "https://git.example/demo.git"
     text = f"demo @ git+{remote}@{commit}#subdirectory=sub\n"
     locked = project(tmp_path, "requirements.txt", {"requirements.txt": text})
-    world = World({"helper-1-py3-none-any.whl": helper})
+    world = MemoryPypi({"helper-1-py3-none-any.whl": helper})
     workshop = MemoryWorkshop()
     lockfile = FORMAT.read(locked, Options(targets=(parse_target(target_of(client_pip)),)))
     (artifact,) = lockfile.artifacts

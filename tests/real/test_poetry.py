@@ -13,8 +13,8 @@ import pytest
 
 from tests.cli import Cli
 from tests.corpus import corpus
-from tests.git_repository import Repository, git_server
 from tests.real.clients import PROJECTS, Machine, client, copy_project, extract, pack
+from tests.world.git import Repository, git_server
 
 pytestmark = [pytest.mark.real, pytest.mark.network]
 

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from tests.cli import CHECKOUT, Cli, Done
-from tests.git_repository import git_server
 from tests.real.clients import PROJECTS, Machine, copy_project, extract, pack
 from tests.real.python_kinds import (
     CLIENTS,
@@ -39,6 +38,7 @@ from tests.real.python_kinds import (
 )
 from tests.real.test_pip import environment, target_of
 from tests.real.test_poetry import lock_again
+from tests.world.git import git_server
 
 pytestmark = [pytest.mark.real, pytest.mark.network]
 

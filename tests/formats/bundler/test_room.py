@@ -12,7 +12,8 @@ import pytest
 
 from tests.cli import Cli
 from tests.corpus import corpus
-from tests.formats.bundler.gem_world import (
+from tests.memory import MemoryIndex
+from tests.world.gems import (
     GemSource,
     GemWorld,
     Release,
@@ -21,8 +22,7 @@ from tests.formats.bundler.gem_world import (
     lock_text,
     sha256,
 )
-from tests.git_repository import Repository
-from tests.memory import MemoryIndex
+from tests.world.git import Repository
 from vendorpack.errors import FetchError, IntegrityError, UnsupportedError
 from vendorpack.formats.bundler import FORMAT
 from vendorpack.formats.bundler.artifacts import Gem

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.formats.cargo.crates import CRATES_IO, OTHER, package, project
+from tests.world.crates import CRATES_IO, OTHER, package, project
 from vendorpack.errors import LockfileError, UnsupportedError, UsageError, VendorpackError
 from vendorpack.formats.cargo import FORMAT
 from vendorpack.formats.cargo.artifacts import Commit, Crate, download_url, index_path

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.formats.cargo.crates import CRATES_IO, OTHER, archive, crate, package, project
-from tests.git_repository import Repository
 from tests.memory import MemoryIndex, MemoryWorkshop
+from tests.world.crates import CRATES_IO, OTHER, archive, crate, package, project
+from tests.world.git import Repository
 from vendorpack.errors import FetchError, IntegrityError, LockfileError, UnsupportedError
 from vendorpack.fetch.git import GitAddress, fetch_commit
 from vendorpack.formats.cargo import FORMAT

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.formats.gomod.zips import h1, project
+from tests.world.modules import h1, project
 from vendorpack.errors import LockfileError, UnsupportedError, VendorpackError
 from vendorpack.formats.gomod import FORMAT
 from vendorpack.formats.gomod.modfile import directives

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.formats.gomod.zips import h1, module_zip, project, zip_of
 from tests.memory import MemoryWorkshop
+from tests.world.modules import h1, module_zip, project, zip_of
 from vendorpack.errors import IntegrityError
 from vendorpack.formats.gomod import FORMAT
 from vendorpack.formats.gomod.hashes import stored_zip

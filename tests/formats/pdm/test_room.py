@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.formats.pip.world import FILES, World
-from tests.formats.uv.files import LINUX, WINDOWS, options, project, sha256, wheel
 from tests.memory import MemoryWorkshop
+from tests.world.distributions import LINUX, WINDOWS, options, project, sha256, wheel
+from tests.world.pypi_memory import FILES, MemoryPypi
 from vendorpack.errors import IntegrityError, LockfileError, UnsupportedError, VendorpackError
 from vendorpack.formats._shared.python import direct_references
 from vendorpack.formats._shared.python.distributions import Distribution, GitProject, Release
@@ -89,7 +89,7 @@ url = "https://index.example/simple"
 
 def test_the_requirements_file(tmp_path: Path) -> None:
     workshop = MemoryWorkshop()
-    world = World(FOO)
+    world = MemoryPypi(FOO)
     direct = "https://x.example/direct-1.0-py3-none-any.whl"
     world.urls |= {direct: b"direct", f"git+https://git.example/v.git#{COMMIT}": b"pack"}
     text = f"""{LOCK}
@@ -127,7 +127,7 @@ def test_commits_have_a_requirements_file_of_their_own(tmp_path: Path) -> None:
 
 
 def test_another_file_under_a_locked_name(tmp_path: Path) -> None:
-    changed = World({NAME: wheel("foo", "1.0", {"evil": b""})})
+    changed = MemoryPypi({NAME: wheel("foo", "1.0", {"evil": b""})})
     with pytest.raises(IntegrityError, match="the index offers another file under the name foo"):
         changed.located(FORMAT, project(tmp_path, "pdm.lock", {"pdm.lock": LOCK}), options(LINUX))
 

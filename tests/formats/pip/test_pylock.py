@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.formats.uv.files import LINUX, MAC, WINDOWS, options, project
+from tests.world.distributions import LINUX, MAC, WINDOWS, options, project
 from vendorpack.errors import LockfileError, UnsupportedError, VendorpackError
 from vendorpack.formats._shared.python.distributions import Distribution, GitProject
 from vendorpack.formats.pip import FORMAT

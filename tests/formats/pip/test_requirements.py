@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.formats.uv.files import LINUX, project
+from tests.world.distributions import LINUX, project
 from vendorpack.errors import LockfileError, UnsupportedError, VendorpackError
 from vendorpack.formats.pip import FORMAT
 from vendorpack.formats.pip.requirements import (

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.formats.pip.world import FILES, World, pinned
-from tests.formats.uv.files import LINUX, WINDOWS, options, project, sdist, sha256, wheel
-from tests.git_repository import Repository
 from tests.memory import MemoryWorkshop
+from tests.world.distributions import LINUX, WINDOWS, options, project, sdist, sha256, wheel
+from tests.world.git import Repository
+from tests.world.pypi_memory import FILES, MemoryPypi, pinned
 from vendorpack.errors import (
     FetchError,
     IntegrityError,
@@ -52,7 +52,7 @@ def read(folder: Path, text: str, asked: Options, **files: str) -> Lockfile:
 
 
 def locate(
-    folder: Path, text: str, world: World, *targets: object, **extra: str
+    folder: Path, text: str, world: MemoryPypi, *targets: object, **extra: str
 ) -> tuple[list[str], Lockfile]:
     asked = Options(
         targets=options(*targets).targets,
@@ -69,7 +69,7 @@ def locate(
 
 def test_each_target_takes_its_file(tmp_path: Path) -> None:
     text = f"Foo.Bar[x]==1.0 {pinned(FOO_1)}\n"
-    world = World(FOO)
+    world = MemoryPypi(FOO)
     bsd = "freebsd-x86_64-py3.12"
     assert locate(tmp_path, text, world, LINUX)[0] == [LINUX_WHEEL]
     assert locate(tmp_path, text, world, LINUX, WINDOWS)[0] == [LINUX_WHEEL, WINDOWS_WHEEL]
@@ -83,7 +83,7 @@ def test_each_target_takes_its_file(tmp_path: Path) -> None:
 
 
 def test_a_file_is_pinned_by_its_own_hash(tmp_path: Path) -> None:
-    _, lockfile = locate(tmp_path, f"\nfoo-bar==1 {pinned(FOO_1)}", World(FOO), LINUX)
+    _, lockfile = locate(tmp_path, f"\nfoo-bar==1 {pinned(FOO_1)}", MemoryPypi(FOO), LINUX)
     (artifact,) = lockfile.artifacts
     assert isinstance(artifact, Distribution)
     assert [d.hex for d in artifact.integrity.digests] == [sha256(FOO[LINUX_WHEEL])]
@@ -95,7 +95,7 @@ def test_a_file_is_pinned_by_its_own_hash(tmp_path: Path) -> None:
 
 def test_files_that_are_not_locked_are_passed_over(tmp_path: Path) -> None:
     text = f"foo-bar==1.0 {pinned(FOO, 'foo-bar-1.0.tar.gz')}"
-    found, lockfile = locate(tmp_path, text, World(FOO), LINUX)
+    found, lockfile = locate(tmp_path, text, MemoryPypi(FOO), LINUX)
     assert found == ["foo-bar-1.0.tar.gz"]
     (artifact,) = lockfile.artifacts
     assert isinstance(artifact, Distribution)
@@ -104,8 +104,8 @@ def test_files_that_are_not_locked_are_passed_over(tmp_path: Path) -> None:
 
 def test_markers(tmp_path: Path) -> None:
     text = f"foo-bar==1.0 ; sys_platform == 'win32' {pinned(FOO_1)}"
-    assert locate(tmp_path, text, World(FOO), LINUX)[0] == []
-    assert locate(tmp_path, text, World(FOO), LINUX, WINDOWS)[0] == [WINDOWS_WHEEL]
+    assert locate(tmp_path, text, MemoryPypi(FOO), LINUX)[0] == []
+    assert locate(tmp_path, text, MemoryPypi(FOO), LINUX, WINDOWS)[0] == [WINDOWS_WHEEL]
 
 
 def test_constraints_pin_what_the_requirements_name(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_constraints_pin_what_the_requirements_name(tmp_path: Path) -> None:
 
 
 def test_a_requirement_without_hash_is_left_to_the_policy(tmp_path: Path) -> None:
-    found, lockfile = locate(tmp_path, "foo-bar==1.0", World(FOO), LINUX)
+    found, lockfile = locate(tmp_path, "foo-bar==1.0", MemoryPypi(FOO), LINUX)
     assert found == [LINUX_WHEEL]
     assert not lockfile.artifacts[0].integrity
 
@@ -218,7 +218,7 @@ def test_submodules(tmp_path: Path) -> None:
     modules = outer.folder / ".gitmodules"
     modules.write_text(modules.read_text().replace(inner.url, "../inner.git"))
     commit = outer.commit({})
-    world = World({})
+    world = MemoryPypi({})
     for repository, oid in ((inner, inner_commit), (outer, commit)):
         pack = tmp_path / oid
         address = GitAddress(repository.url, oid)
@@ -276,7 +276,7 @@ def test_errors_each_with_its_own_message(
     tmp_path: Path, text: str, error: type[VendorpackError], message: str
 ) -> None:
     with pytest.raises(error) as caught:
-        locate(tmp_path, text, World(FOO), LINUX)
+        locate(tmp_path, text, MemoryPypi(FOO), LINUX)
     assert caught.value.what == message
     assert (caught.value.where or "").startswith("requirements.txt:")
 
@@ -286,7 +286,7 @@ EXTRA = "https://other.example/simple/"
 
 
 def test_a_second_index_with_other_bytes(tmp_path: Path) -> None:
-    world = World(FOO, more={EXTRA: OTHER})
+    world = MemoryPypi(FOO, more={EXTRA: OTHER})
     text = f"--extra-index-url {EXTRA}\nfoo-bar==1.0 "
     _, lockfile = locate(tmp_path, text + pinned(FOO_1), world, LINUX)
     assert [a.url for a in lockfile.artifacts] == [FILES + LINUX_WHEEL]
@@ -301,7 +301,7 @@ def test_a_second_index_with_other_bytes(tmp_path: Path) -> None:
 
 def test_yanked_files_and_lost_hashes_are_warned_of(tmp_path: Path) -> None:
     text = f"foo-bar==1.0 {pinned(FOO_1)} --hash=sha256:{'ab' * 32}"
-    found, lockfile = locate(tmp_path, text, World(FOO, yanked=[LINUX_WHEEL]), LINUX)
+    found, lockfile = locate(tmp_path, text, MemoryPypi(FOO, yanked=[LINUX_WHEEL]), LINUX)
     assert found == [LINUX_WHEEL]
     assert [w.what for w in lockfile.warnings] == [
         "the index has no file for a locked hash of foo-bar 1.0",
@@ -311,7 +311,7 @@ def test_yanked_files_and_lost_hashes_are_warned_of(tmp_path: Path) -> None:
 
 def test_only_the_index_that_is_named_is_asked(tmp_path: Path) -> None:
     index = "https://index.example/simple/"
-    world = World(FOO, index=index)
+    world = MemoryPypi(FOO, index=index)
     text = f"--index-url {index.rstrip('/')}\nfoo-bar==1.0 {pinned(FOO_1)}"
     _, lockfile = locate(tmp_path, text, world, LINUX)
     assert world.index.asked == [index + "foo-bar/"]
@@ -362,7 +362,7 @@ def test_configuration_and_its_secrets(tmp_path: Path) -> None:
 
 def test_a_bundle(tmp_path: Path) -> None:
     direct = sdist("direct", "1", {"pyproject.toml": b"[build-system]\nrequires = ['setuptools']"})
-    world = World({**FOO, **TOOLS})
+    world = MemoryPypi({**FOO, **TOOLS})
     url = FILES + "direct-1.tar.gz"
     world.urls[url] = direct
     text = (
@@ -403,7 +403,9 @@ def test_a_bundle(tmp_path: Path) -> None:
     # The build lock is honoured: a newer setuptools changes nothing, byte for byte.
     (written,) = FORMAT.side_files(locked, lockfile, packed, workshop).values()
     (locked.folder / "build-lock.toml").write_bytes(written)
-    newer = World({**FOO, **TOOLS, "setuptools-99-py3-none-any.whl": wheel("setuptools", "99", {})})
+    newer = MemoryPypi(
+        {**FOO, **TOOLS, "setuptools-99-py3-none-any.whl": wheel("setuptools", "99", {})}
+    )
     newer.urls[url] = direct
     relocked, repacked = newer.packed(FORMAT, locked, asked, workshop)
     assert [e.path for e in FORMAT.layout(repacked, workshop)] == list(entries)
@@ -414,7 +416,7 @@ def test_build_dependencies_can_be_left_out(tmp_path: Path) -> None:
     text = f"foo-bar==1.0 {pinned(FOO, 'foo-bar-1.0.tar.gz')}\n"
     locked = project(tmp_path, "requirements.txt", {"requirements.txt": text})
     asked = Options(targets=(LINUX,), extra={"pip-build-deps": "no"})
-    _, packed = World(FOO).packed(FORMAT, locked, asked, MemoryWorkshop())
+    _, packed = MemoryPypi(FOO).packed(FORMAT, locked, asked, MemoryWorkshop())
     assert [p.artifact.name for p in packed] == ["foo-bar"]
     with pytest.raises(UsageError, match="yes or no"):
         FORMAT.read(locked, Options(extra={"pip-build-deps": "maybe"}))
@@ -428,6 +430,6 @@ def test_a_target_without_python_is_named(tmp_path: Path) -> None:
 def test_names_that_differ_in_dashes_are_one(tmp_path: Path) -> None:
     files = {"A_b.c-1.0-py3-none-any.whl": wheel("A-b.c", "1.0", {})}
     for name in ("a-b-c", "A_b.c", "a.B__c"):
-        assert locate(tmp_path, f"{name}==1.0 {pinned(files)}", World(files), LINUX)[0] == list(
-            files
-        )
+        assert locate(tmp_path, f"{name}==1.0 {pinned(files)}", MemoryPypi(files), LINUX)[
+            0
+        ] == list(files)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.formats.pip.world import World
-from tests.formats.uv.files import LINUX, WINDOWS, options, project, sha256, wheel
 from tests.memory import MemoryWorkshop
+from tests.world.distributions import LINUX, WINDOWS, options, project, sha256, wheel
+from tests.world.pypi_memory import MemoryPypi
 from vendorpack.errors import LockfileError, UnsupportedError, VendorpackError
 from vendorpack.formats._shared.python.distributions import Distribution, GitProject, Release
 from vendorpack.formats._shared.python.index import DEFAULT_INDEX
@@ -99,7 +99,7 @@ def test_other_sources_than_an_index(tmp_path: Path) -> None:
 
 
 def test_a_bundle(tmp_path: Path) -> None:
-    world = World(FOO)
+    world = MemoryPypi(FOO)
     url = "https://x.example/direct-1.0-py3-none-any.whl"
     world.urls[url] = FOO["foo-1.0-py3-none-any.whl"]
     document = lock(

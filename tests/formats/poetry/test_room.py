@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.formats.uv.files import (
+from tests.memory import MemoryWorkshop
+from tests.world.distributions import (
     LINUX,
     MAC,
     WINDOWS,
@@ -23,7 +24,6 @@ from tests.formats.uv.files import (
     sha256,
     wheel,
 )
-from tests.memory import MemoryWorkshop
 from vendorpack.errors import IntegrityError, LockfileError, UnsupportedError
 from vendorpack.formats._shared.python import pip_http_cache
 from vendorpack.formats._shared.python.index import ACCEPT, DEFAULT_FILES, DEFAULT_INDEX

@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from tests.formats.pip.world import World
-from tests.formats.uv.files import LINUX, MAC, WINDOWS, sdist, wheel
 from tests.memory import MemoryWorkshop
+from tests.world.distributions import LINUX, MAC, WINDOWS, sdist, wheel
+from tests.world.pypi_memory import MemoryPypi
 from vendorpack.digest import Digest, Integrity
 from vendorpack.errors import FetchError, LockfileError, UnsupportedError
 from vendorpack.formats._shared.python.builds.lock import (
@@ -173,7 +173,7 @@ def build(
         lock or BuildLock(),
         "b.toml",
     )
-    world = World(files, more=more)
+    world = MemoryPypi(files, more=more)
     sources = [source(data, workshop, (target,))]
     return asyncio.run(find_build_wheels(sources, plan, world.index))
 

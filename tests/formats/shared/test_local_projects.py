@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.formats.pip.world import World
-from tests.formats.uv.files import LINUX, options, project, wheel
 from tests.memory import MemoryWorkshop
+from tests.world.distributions import LINUX, options, project, wheel
+from tests.world.pypi_memory import MemoryPypi
 from vendorpack.errors import LockfileError, UsageError
 from vendorpack.formats import pdm, pip, pipenv, poetry, uv
 from vendorpack.formats._shared.python.builds.system import LEGACY_REQUIRES, BuildSystem
@@ -162,7 +162,7 @@ def test_a_build_lock_has_them(tmp_path: Path) -> None:
     extra = {"pip-build-projects": ".", "pip-build-lock": "build.toml"}
     asked = Options(targets=options(LINUX).targets, extra=extra)
     workshop = MemoryWorkshop()
-    lockfile, packed = World(TOOLS).packed(pip.FORMAT, here, asked, workshop)
+    lockfile, packed = MemoryPypi(TOOLS).packed(pip.FORMAT, here, asked, workshop)
     assert [(one.artifact.name, one.artifact.why) for one in packed] == [
         ("editables", ("build", "build of .")),
         ("hatchling", ("build", "build of .")),
@@ -170,11 +170,11 @@ def test_a_build_lock_has_them(tmp_path: Path) -> None:
     side = pip.FORMAT.side_files(here, lockfile, packed, workshop)
     (here.folder / "build.toml").write_bytes(side["build.toml"])
     newer = {**TOOLS, "hatchling-2-py3-none-any.whl": wheel("hatchling", "2", {})}
-    lockfile, again = World(newer).packed(pip.FORMAT, here, asked, workshop)
+    lockfile, again = MemoryPypi(newer).packed(pip.FORMAT, here, asked, workshop)
     assert [one.blob for one in again] == [one.blob for one in packed]
     assert pip.FORMAT.side_files(here, lockfile, again, workshop) == side
     (here.folder / "pyproject.toml").write_text(HATCH.replace('g"]', 'g>=1"]'))
-    _, changed = World(newer).packed(pip.FORMAT, here, asked, workshop)
+    _, changed = MemoryPypi(newer).packed(pip.FORMAT, here, asked, workshop)
     assert ("hatchling", "2") in {(one.artifact.name, one.artifact.version) for one in changed}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.formats.uv.files import Pages
+from tests.world.distributions import Pages
 from vendorpack.digest import Digest, Integrity
 from vendorpack.errors import FetchError, LockfileError
 from vendorpack.formats._shared.python.index import (

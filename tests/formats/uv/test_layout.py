@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.formats.uv.files import LINUX, Pages, options, project, sdist, sha256, wheel
-from tests.git_repository import Repository
 from tests.memory import MemoryWorkshop
+from tests.world.distributions import LINUX, Pages, options, project, sdist, sha256, wheel
+from tests.world.git import Repository
 from vendorpack.errors import FetchError, UnsupportedError
 from vendorpack.fetch.git import GitAddress, fetch_commit
 from vendorpack.formats._shared.python.index import ACCEPT, DEFAULT_INDEX

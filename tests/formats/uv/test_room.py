@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.formats.uv.files import LINUX, MAC, WINDOWS, options, project
+from tests.world.distributions import LINUX, MAC, WINDOWS, options, project
 from vendorpack.errors import LockfileError, UnsupportedError
 from vendorpack.formats._shared.python.index import DEFAULT_FILES, DEFAULT_INDEX
 from vendorpack.formats.uv import FORMAT

@@ -1,8 +1,7 @@
-"""Gem servers and git repositories on the loopback, for tests and for real Bundlers."""
+"""Gem servers with a compact index, and their gems."""
 
 from __future__ import annotations
 
-import base64
 import gzip
 import hashlib
 import io
@@ -11,8 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.git_repository import git_over_http
-from tests.loopback import Reply, Request, Server
+from tests.world.git import GitHost
+from tests.world.server import Reply, Request
+from tests.world.site import Service, Site, basic
 
 
 def gem_file(name: str, version: str, platform: str = "ruby", note: str = "") -> bytes:
@@ -52,8 +52,8 @@ class Release:
 
 
 @dataclass
-class GemSource:
-    """One gem server with a compact index, below a path of the loopback's server.
+class GemSource(Service):
+    """One gem server with a compact index.
 
     login: `user:password` that every request must bring.
     checksums: whether the index has any.
@@ -65,10 +65,9 @@ class GemSource:
     releases: list[Release] = field(default_factory=list)
 
     def answer(self, path: str, request: Request) -> Reply:
-        if self.login is not None:
-            expected = "Basic " + base64.b64encode(self.login.encode()).decode()
-            if request.headers.get("authorization") != expected:
-                return Reply(b"who are you?", 401, {"WWW-Authenticate": "Basic"})
+        wanted = None if self.login is None else basic(self.login)
+        if wanted is not None and request.headers.get("authorization") != wanted:
+            return Reply(b"who are you?", 401, {"WWW-Authenticate": "Basic"})
         if path.startswith("gems/"):
             for release in self.releases:
                 if path == f"gems/{release.file_name}":
@@ -102,7 +101,7 @@ class GemSource:
 class GemWorld:
     """Sources by path (`main`), and bare git repositories below `repositories`."""
 
-    server: Server
+    server: Site
     repositories: Path
     sources: dict[str, GemSource]
 
@@ -117,16 +116,9 @@ class GemWorld:
 
 def gem_world(folder: Path, sources: Iterable[str] = ("main",)) -> GemWorld:
     """A world whose server runs while `GemWorld.server` is entered."""
-    known = {name: GemSource() for name in sources}
-
-    def answer(request: Request) -> Reply:
-        name, _, path = request.path.lstrip("/").partition("/")
-        if name == "git":
-            return git_over_http(folder, path, request)
-        source = known.get(name)
-        return Reply(b"no such source", 404) if source is None else source.answer(path, request)
-
-    return GemWorld(Server({}, default=answer), folder, known)
+    site = Site()
+    site.mount("git", GitHost(folder))
+    return GemWorld(site, folder, {name: site.mount(name, GemSource()) for name in sources})
 
 
 def lock_text(

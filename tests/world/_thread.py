@@ -20,7 +20,9 @@ class ThreadedServer:
         resets: how many of the next connections to reset at once, before any handshake.
     """
 
-    def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
+        """`host` is a name of the loopback that the server goes by."""
+        self.host = host
         self.connections = 0
         self.resets = 0
         self._tls = tls
@@ -32,8 +34,8 @@ class ThreadedServer:
 
     @property
     def url(self) -> str:
-        """`http(s)://127.0.0.1:port`, without a slash behind."""
-        return f"{'http' if self._tls is None else 'https'}://127.0.0.1:{self.port}"
+        """`http(s)://host:port`, without a slash behind."""
+        return f"{'http' if self._tls is None else 'https'}://{self.host}:{self.port}"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection until it is closed."""

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from tests.loopback._thread import ThreadedServer, linger_none
+from tests.world._thread import ThreadedServer, linger_none
 
 _RANGE = re.compile(r"bytes=(\d+)-")
 _BLOCK = 1 << 16
@@ -88,8 +88,9 @@ class Server(ThreadedServer):
         *,
         default: Handler = not_here,
         tls: ssl.SSLContext | None = None,
+        host: str = "127.0.0.1",
     ) -> None:
-        super().__init__(tls=tls)
+        super().__init__(tls=tls, host=host)
         self.requests: list[Request] = []
         self.most_at_once = 0
         self._routes = routes

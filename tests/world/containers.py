@@ -18,7 +18,7 @@ import json
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
-from tests.loopback.server import Reply, Request, Server
+from tests.world.server import Reply, Request, Server
 
 USER = "user:canary-password"
 IDENTITY = "canary-identity"

@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 from urllib.parse import urlsplit
 
-from tests.loopback._thread import ThreadedServer
-from tests.loopback.server import Request, read_request
+from tests.world._thread import ThreadedServer
+from tests.world.server import Request, read_request
 
 
 class Proxy(ThreadedServer):

@@ -1,4 +1,4 @@
-"""Wheels, source distributions and projects for the tests of uv's and Poetry's rooms."""
+"""Wheels, source distributions and projects made on the spot."""
 
 from __future__ import annotations
 

@@ -6,8 +6,8 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 
-from tests.formats.uv.files import Pages, sha256
 from tests.memory import MemoryWorkshop
+from tests.world.distributions import Pages, sha256
 from vendorpack.formats._shared.python.index import DEFAULT_INDEX, normalize
 from vendorpack.formats._shared.python.wheelhouse_room import WheelhouseFormat
 from vendorpack.model import Artifact, Lockfile, Options, Packed, Project
@@ -16,7 +16,7 @@ JSON = "application/vnd.pypi.simple.v1+json"
 FILES = "https://files.example/"
 
 
-class World:
+class MemoryPypi:
     """Files by name, on one or several indexes."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A small npm registry on the loopback, and a project locked against it."""
+"""An npm registry, and a project locked against it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import io
 import json
 import tarfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
-from tests.loopback import Reply, Request, Server
+from tests.world.server import Reply, Request
+from tests.world.site import Service, Site
 
 
 def tarball(name: str, version: str, **package_json: object) -> bytes:
@@ -41,15 +42,49 @@ def sri(data: bytes, algorithm: str = "sha512") -> str:
     return f"{algorithm}-" + base64.b64encode(hashlib.new(algorithm, data).digest()).decode()
 
 
-@dataclass
-class World:
-    """Packages and the server that has them. `server.requests` tells what was asked."""
+class NpmRegistry(Service):
+    """Packages, and, with `packuments`, what the registry says of their releases.
 
-    server: Server
-    packages: dict[str, bytes]
-    """Path below the registry to tarball."""
-    stalled: set[str]
-    """Paths that are asked for in vain: no answer ever comes."""
+    packages: path below the registry to tarball.
+    stalled: paths that are asked for in vain: no answer ever comes.
+    """
+
+    def __init__(self, *, packuments: bool = False) -> None:
+        self._packuments = packuments
+        self.packages: dict[str, bytes] = {}
+        self.stalled: set[str] = set()
+
+    def answer(self, path: str, request: Request) -> Reply:
+        if f"/{path}" in self.stalled:
+            return Reply(silent=True)
+        data = self.packages.get(f"/{path}")
+        if data is not None:
+            return Reply(data)
+        packument = self.packument(unquote(path)) if self._packuments else None
+        if packument is None:
+            return Reply(b"no such package", 404)
+        return Reply(packument, headers={"Content-Type": "application/json"})
+
+    def packument(self, name: str) -> bytes | None:
+        """What the registry says of all releases of a package."""
+        start = f"/{name}/-/{name.rpartition('/')[2]}-"
+        releases = {
+            path.removeprefix(start).removesuffix(".tgz"): data
+            for path, data in self.packages.items()
+            if path.startswith(start)
+        }
+        if not releases:
+            return None
+        versions = {
+            version: {
+                "name": name,
+                "version": version,
+                "dist": {"tarball": self.address(name, version), "integrity": sri(data)},
+            }
+            for version, data in releases.items()
+        }
+        latest = {"latest": list(releases)[-1]}
+        return json.dumps({"name": name, "dist-tags": latest, "versions": versions}).encode()
 
     def publish(self, name: str, version: str, **package_json: object) -> bytes:
         """Add a release; returns its tarball."""
@@ -62,9 +97,9 @@ class World:
         """Where a release's tarball is."""
         return f"/{name}/-/{name.rpartition('/')[2]}-{version}.tgz"
 
-    def url(self, name: str, version: str) -> str:
+    def address(self, name: str, version: str) -> str:
         """Its address."""
-        return self.server.url + self.path(name, version)
+        return self.url + self.path(name, version)
 
     def lock(
         self, folder: Path, packages: Mapping[str, str], **overrides: Mapping[str, object]
@@ -81,7 +116,7 @@ class World:
             data = self.packages.get(self.path(name, version)) or self.publish(name, version)
             entry = {
                 "version": version,
-                "resolved": self.url(name, version),
+                "resolved": self.address(name, version),
                 "integrity": sri(data),
             }
             changed = {**entry, **overrides.get(name, {})}
@@ -91,19 +126,10 @@ class World:
         path = folder / "package-lock.json"
         lock = {"name": "project", "lockfileVersion": 3, "requires": True, "packages": entries}
         path.write_text(json.dumps(lock, indent=2) + "\n")
-        (folder / ".npmrc").write_text(f"registry={self.server.url}/\n")
+        (folder / ".npmrc").write_text(f"registry={self.url}/\n")
         return path
 
 
-def world() -> World:
-    """A registry whose server runs while `World.server` is entered."""
-    packages: dict[str, bytes] = {}
-    stalled: set[str] = set()
-
-    def answer(request: Request) -> Reply:
-        if request.path in stalled:
-            return Reply(silent=True)
-        data = packages.get(request.path)
-        return Reply(b"no such package", 404) if data is None else Reply(data)
-
-    return World(Server({}, default=answer), packages, stalled)
+def npm_registry() -> NpmRegistry:
+    """A registry that has a site for itself, which runs while `server` is entered."""
+    return Site().mount("", NpmRegistry())

@@ -1,4 +1,4 @@
-"""Git repositories for tests to fetch from, in a folder or over HTTP."""
+"""Git repositories, in a folder or over HTTP."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
-from tests.loopback import Reply, Request, Server
 from tests.real.clients import tool
+from tests.world.server import Reply, Request
+from tests.world.site import Service, Site
 
 SETTINGS = {
     "GIT_CONFIG_GLOBAL": os.devnull,
@@ -65,35 +67,63 @@ class Repository:
         self.git("clone", "-q", "--bare", ".", str(folder / f"{self.folder.name}.git"))
 
 
+class GitHost(Service):
+    """The bare repositories of a folder over HTTP.
+
+    kind: `smart` hands out any commit by its id; `named` is an old smart server, which hands
+    out only what refs name; `dumb` is a web server that knows nothing of git.
+    """
+
+    def __init__(self, folder: Path, kind: Literal["smart", "named", "dumb"] = "smart") -> None:
+        self._folder, self._kind = folder, kind
+
+    def answer(self, path: str, request: Request) -> Reply:
+        if self._kind != "dumb":
+            return git_over_http(self._folder, path, request, by_id=self._kind == "smart")
+        repository = self._folder / path.partition("/")[0]
+        if not repository.is_dir():
+            return Reply(b"not here", 404)
+        subprocess.run(["git", "update-server-info"], cwd=repository, env=_served(), check=True)
+        file = self._folder / path
+        return Reply(file.read_bytes()) if file.is_file() else Reply(b"not here", 404)
+
+
 @contextmanager
 def git_server(folder: Path) -> Iterator[str]:
     """The address that serves the bare repositories of a folder, while it lasts."""
-    with Server({}, default=lambda asked: git_over_http(folder, asked.path[1:], asked)) as server:
-        yield server.url
+    with Site() as site:
+        yield site.mount("", GitHost(folder)).url
 
 
-def git_over_http(folder: Path, path: str, request: Request) -> Reply:
+def _served(*, by_id: bool = True) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_COUNT": "2",
+        "GIT_CONFIG_KEY_0": "uploadpack.allowAnySHA1InWant",
+        "GIT_CONFIG_VALUE_0": str(by_id).lower(),
+        "GIT_CONFIG_KEY_1": "safe.directory",
+        "GIT_CONFIG_VALUE_1": "*",
+    }
+
+
+def git_over_http(folder: Path, path: str, request: Request, *, by_id: bool = True) -> Reply:
     """What a web server does with git's own CGI program."""
     done = subprocess.run(
         ["git", "http-backend"],
         input=request.body,
         env={
-            "PATH": os.environ["PATH"],
+            **_served(by_id=by_id),
             "GIT_PROJECT_ROOT": str(folder),
             "GIT_HTTP_EXPORT_ALL": "1",
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_CONFIG_COUNT": "2",
-            "GIT_CONFIG_KEY_0": "uploadpack.allowAnySHA1InWant",
-            "GIT_CONFIG_VALUE_0": "true",
-            "GIT_CONFIG_KEY_1": "safe.directory",
-            "GIT_CONFIG_VALUE_1": "*",
             "PATH_INFO": f"/{path}",
             "QUERY_STRING": request.target.partition("?")[2],
             "REQUEST_METHOD": request.method,
             "CONTENT_TYPE": request.headers.get("content-type", ""),
             "CONTENT_LENGTH": str(len(request.body)),
             "HTTP_CONTENT_ENCODING": request.headers.get("content-encoding", ""),
-            "GIT_PROTOCOL": request.headers.get("git-protocol", ""),
+            # Version 2 of the protocol hands out whatever is asked for.
+            "GIT_PROTOCOL": request.headers.get("git-protocol", "") if by_id else "",
             "REMOTE_ADDR": "127.0.0.1",
         },
         capture_output=True,

@@ -1,0 +1,33 @@
+"""A Go module proxy."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+
+from tests.world.modules import h1, module_zip
+from tests.world.server import Reply, Request
+from tests.world.site import Service
+
+
+class GoProxy(Service):
+    """Modules by path and version."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, bytes] = {}
+
+    def publish(self, module: str, version: str, files: Mapping[str, bytes]) -> str:
+        """Add a release, whose go.mod is among `files`: its lines of go.sum."""
+        base = re.sub("[A-Z]", lambda match: "!" + match[0].lower(), f"{module}/@v/{version}")
+        info = {"Version": version, "Time": "2020-01-01T00:00:00Z"}
+        self._files[f"{base}.info"] = json.dumps(info).encode()
+        self._files[f"{base}.mod"] = files["go.mod"]
+        self._files[f"{base}.zip"] = module_zip(module, version, files)
+        whole = h1({f"{module}@{version}/{name}": data for name, data in files.items()})
+        mod = h1({"go.mod": files["go.mod"]})
+        return f"{module} {version} {whole}\n{module} {version}/go.mod {mod}\n"
+
+    def answer(self, path: str, request: Request) -> Reply:
+        content = self._files.get(path)
+        return Reply(b"not found", 404) if content is None else Reply(content)
