@@ -63,6 +63,12 @@ BUILTIN = (
         precedence=True,
     ),
     Room(
+        name="deno",
+        module="vendorpack.formats.deno",
+        family="javascript",
+        lockfiles=("deno.lock",),
+    ),
+    Room(
         name="yarn-classic",
         module="vendorpack.formats.yarn_classic",
         family="javascript",

@@ -28,20 +28,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from vendorpack.formats._shared.archives.tarball import FILE, HARDLINK, members, package_path
 from vendorpack.formats._shared.git.checkout import checked_out
 from vendorpack.formats._shared.git.pack import read_pack
 from vendorpack.formats._shared.git.repository import commit_of
+from vendorpack.formats._shared.npm.package import package_files
 from vendorpack.formats.bun.artifacts import BunArtifact
 from vendorpack.model import Entry, Packed, Workshop
 
 ROOT: Final = "bun/cache"
 
 _TAG: Final = ".bun-tag"
-_EXECUTABLE: Final = 0o111
-
-Files = dict[str, tuple[int, bytes | memoryview]]
-"""Path below a package's folder to its mode and content."""
 
 
 def layout(packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
@@ -56,20 +52,18 @@ def layout(packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
                 yield Entry(f"{ROOT}/{folder}/{path}", bytes(data), mode, artifact)
 
 
-def _files(packed: Packed, workshop: Workshop) -> Files:
+def _files(packed: Packed, workshop: Workshop) -> dict[str, tuple[int, bytes | memoryview]]:
+    """Path below a package's folder to its mode and content."""
     artifact = packed.artifact
     assert isinstance(artifact, BunArtifact)
-    found: Files = {}
-    if artifact.tag:
-        with workshop.open(packed.blob) as file:
-            pack = read_pack(file, len(commit_of(artifact)))
-            for item in checked_out(pack, file):
-                if not item.is_link:
-                    found[item.path] = (0o755 if item.is_executable else 0o644, item.data)
-        found[_TAG] = (0o644, artifact.tag.encode())
-        return found
-    for member in members(workshop.read(packed.blob), label=str(artifact)):
-        path = package_path(member.name)
-        if member.type in (FILE, HARDLINK) and path is not None:
-            found[path] = (0o755 if member.mode & _EXECUTABLE else 0o644, member.data)
-    return found
+    if not artifact.tag:
+        files = package_files(workshop.read(packed.blob), str(artifact))
+        return {path: (file.entry_mode, file.data) for path, file in files.items()}
+    with workshop.open(packed.blob) as file:
+        pack = read_pack(file, len(commit_of(artifact)))
+        found: dict[str, tuple[int, bytes | memoryview]] = {
+            item.path: (0o755 if item.is_executable else 0o644, item.data)
+            for item in checked_out(pack, file)
+            if not item.is_link
+        }
+    return {**found, _TAG: (0o644, artifact.tag.encode())}
