@@ -44,7 +44,7 @@ class Deno(Format):
     name = "deno"
     title = "Deno"
     layout_version = 1
-    command = "deno install --frozen"
+    command = "deno install --frozen --cached-only"
     opens_artifacts = True
 
     def read(self, project: Project, options: Options) -> Lockfile:

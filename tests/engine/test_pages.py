@@ -13,6 +13,7 @@ from tests.cli import CHECKOUT
 from tests.real import (
     test_bun,
     test_bundler,
+    test_deno,
     test_npm,
     test_pip,
     test_pnpm,
@@ -108,7 +109,7 @@ def test_the_dockerfile_of_the_readme_is_a_recipe() -> None:
 FOREIGN = {
     "--backend": "bun",
     "--chown": "COPY in a Dockerfile",
-    "--frozen": "cargo",
+    "--frozen": "cargo, deno",
     "--local": "bundle",
     "--network": "docker build",
     "--offline": "cargo, yarn",
@@ -182,6 +183,7 @@ TESTED = {
     "pnpm": [f"pnpm-{version}" for version in test_pnpm.VERSIONS],
     "Yarn": [*test_yarn.SCRIPTS],
     "Bun": [f"bun-{version}" for version in test_bun.VERSIONS],
+    "Deno": [f"deno-{version}" for version in test_deno.VERSIONS],
     "pip": [f"pip-{version}" for version in test_pip.VERSIONS],
     "uv": [f"uv-{version}" for version in test_uv.VERSIONS],
     "Poetry": [f"poetry-{version}" for version in test_poetry.VERSIONS],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,11 @@ from tests.real.clients import (
     extract,
     pack,
 )
+from tests.world import World, bearer
+from tests.world.git import GitHost, Repository
+from tests.world.npm import NpmRegistry, sri
 
-pytestmark = [pytest.mark.real, pytest.mark.network]
+pytestmark = pytest.mark.real
 
 HELLO = PROJECTS / "hello-bun"
 INSTALL = ("install", "--frozen-lockfile")
@@ -43,6 +47,7 @@ def works(target: Machine, version: str, project: Path) -> None:
     assert target.offline("node_modules/.bin/esbuild", "--version", cwd=project) == "0.25.12\n"
 
 
+@pytest.mark.network
 @pytest.mark.parametrize("version", VERSIONS)
 def test_one_bundle_serves_all(version: str, real_cli: Cli, bundles: Path, tmp_path: Path) -> None:
     pack(real_cli, HELLO / "bun.lock", "-o", bundles / "deps.tar.zst")
@@ -55,6 +60,7 @@ def test_one_bundle_serves_all(version: str, real_cli: Cli, bundles: Path, tmp_p
     works(target, version, project)
 
 
+@pytest.mark.network
 @pytest.mark.parametrize("version", ["1.3", "1.4"])
 def test_bun_s_own_cache(version: str, real_cli: Cli, bundles: Path, tmp_path: Path) -> None:
     """Without a prefix, and with a mirror configured that is not reached."""
@@ -71,6 +77,7 @@ def test_bun_s_own_cache(version: str, real_cli: Cli, bundles: Path, tmp_path: P
     works(target, version, project)
 
 
+@pytest.mark.network
 @pytest.mark.parametrize("version", ["1.2", "1.4"])
 def test_without_development_dependencies(
     version: str, real_cli: Cli, bundles: Path, tmp_path: Path
@@ -101,6 +108,7 @@ def test_the_binary_lockfile_is_converted_as_the_error_says(real_cli: Cli, tmp_p
     assert len(pinned["artifacts"]) == 10
 
 
+@pytest.mark.network
 def test_another_user_with_bun_1_4(real_cli: Cli, bundles: Path, tmp_path: Path) -> None:
     """A cache that belongs to somebody else and cannot be written."""
     pack(real_cli, HELLO / "bun.lock", "-o", bundles / "deps.tar.zst")
@@ -110,3 +118,53 @@ def test_another_user_with_bun_1_4(real_cli: Cli, bundles: Path, tmp_path: Path)
     nobody = another_user(target.home, project)
     target.offline(*nobody, bun("1.4"), *INSTALL, cwd=project, prefix=prefix)
     works(target, "1.4", project)
+
+
+def world_lock(folder: Path, packages: Mapping[str, list[object]], **files: str) -> Path:
+    """A project that needs these packages. `files`: `bunfig` and `main`."""
+    folder.mkdir()
+    wanted = {key: str(entry[0]).partition("@")[2] for key, entry in packages.items()}
+    wanted |= {key: "1.0.0" for key in packages if key.startswith("@")}
+    manifest = {"name": "app", "dependencies": wanted}
+    lock = {"lockfileVersion": 1, "workspaces": {"": manifest}, "packages": packages}
+    (folder / "package.json").write_text(json.dumps(manifest))
+    (folder / "bun.lock").write_text(json.dumps(lock, indent=2))
+    (folder / "bunfig.toml").write_text(files.get("bunfig", ""))
+    (folder / "main.js").write_text(files["main"])
+    return folder
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3", "1.4"])
+def test_a_private_registry_and_git(version: str, tmp_path: Path) -> None:
+    """A scope's own registry with a token and a path, and a commit from a git host."""
+    library = Repository(tmp_path / "library")
+    manifest = {"name": "library", "version": "2.0.0", "main": "i.js"}
+    commit = library.commit(
+        {"package.json": json.dumps(manifest).encode(), "i.js": b"module.exports = 'from git'\n"}
+    )
+    library.publish(tmp_path / "repositories")
+    with World(tmp_path) as world:
+        site = world.site(tls=True, host="localhost")
+        registry = site.mount("npm/private", NpmRegistry(), login=bearer("canary-token"))
+        host = site.mount("git", GitHost(tmp_path / "repositories"))
+        data = registry.publish("@own/thing", "1.0.0")
+        remote = f"git+{host.url}/library.git#{commit}"
+        project = world_lock(
+            tmp_path / "project",
+            {
+                "@own/thing": ["@own/thing@1.0.0", "", {}, sri(data)],
+                "library": [f"library@{remote}", {}, commit],
+            },
+            bunfig=f'[install.scopes]\n"@own" = {{ url = "{registry.url}/", token = "$TOKEN" }}\n',
+            main="console.log(require('@own/thing'), require('library'))\n",
+        )
+        cli = Cli(tmp_path, environ={**world.environ, "TOKEN": "canary-token"})
+        done = cli.ok("pack", project, "-o", tmp_path / "deps.tar.zst", "--allow-host", "localhost")
+    prefix = extract(tmp_path / "deps.tar.zst", tmp_path / "deps")
+    packed = b"".join(path.read_bytes() for path in prefix.rglob("*") if path.is_file())
+    assert b"canary" not in packed and "canary" not in done.err + done.out
+    target = Machine(tmp_path)
+    env = {"TOKEN": ""}
+    target.offline(bun(version), *INSTALL, cwd=project, prefix=prefix, env=env)
+    shown = target.offline(bun(version), "main.js", cwd=project)
+    assert "@own/thing@1.0.0" in shown and "from git" in shown

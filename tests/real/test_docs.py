@@ -82,6 +82,9 @@ SCENES: Mapping[tuple[str, str], Scene] = {
     ("docs/npm.md", "npm"): Scene("hello-npm", ("npm",), after=INSTALLED),
     ("docs/pnpm.md", "pnpm"): Scene("hello-pnpm", ("pnpm",), after=INSTALLED),
     ("docs/bun.md", "Bun"): Scene("hello-bun", ("bun",), after="bun index.ts"),
+    ("docs/deno.md", "Deno"): Scene(
+        "hello-deno", ("deno",), after="deno run --frozen --cached-only --allow-env main.ts"
+    ),
     ("docs/yarn.md", "Yarn 1 (Classic)"): Scene("hello-yarn-1", ("yarn_1",), after=INSTALLED),
     ("docs/yarn.md", "Yarn 2, 3 and 4 (Berry)"): Scene(
         "hello-yarn-4", ("yarn_4",), after=INSTALLED
@@ -172,6 +175,11 @@ def bun(tmp_path: Path) -> Kit:
     folder.mkdir()
     (folder / "bun").symlink_to(client("bun-1.4") / "node_modules/bun/bin/bun.exe")
     return Kit([folder])
+
+
+@pytest.fixture
+def deno() -> Kit:
+    return Kit([client("deno-2.9") / "node_modules/deno"])
 
 
 @pytest.fixture

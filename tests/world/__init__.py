@@ -16,8 +16,8 @@
   there: faults.
 - Services, one module a kind: `npm.NpmRegistry`, `pypi.PypiIndex` (simple HTML and JSON),
   `cargo.CargoRegistry` (sparse index, `auth-required`, downloads on any host), `go.GoProxy`,
-  `gems.GemSource` (compact index), `git.GitHost` (smart, without wants by id, dumb),
-  `site.Redirect`, `site.Mirror`, and `containers.Registry` (OCI, a server of its own).
+  `gems.GemSource` (compact index), `jsr.JsrRegistry`, `git.GitHost` (smart, without wants by id,
+  dumb), `site.Redirect`, `site.Mirror`, and `containers.Registry` (OCI, a server of its own).
 - `ssh.SshServer` is a real sshd that serves git repositories; `git.Repository` makes them.
 - `server.Server` alone, without sites, says exactly what a test wants said, however wrong; a
   `proxy.Proxy` is a forward proxy.
