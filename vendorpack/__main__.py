@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 from types import FrameType
+
+_NOT_HERE = """\
+error: vendorpack does not run on Windows yet
+  Run it in WSL, in a Linux container or on a CI runner with Linux or macOS: it packs for Windows \
+there (--target windows-x86_64).
+"""
 
 
 def main() -> None:
     """Run the command line. SIGTERM ends a run as Ctrl-C does: cleanly, and resumable."""
+    if not _is_posix():
+        sys.stderr.write(_NOT_HERE)
+        sys.exit(2)
+    _speak_utf8()
+    from vendorpack import streams  # noqa: PLC0415 - as little as can be before this
+
+    streams.prepare()
+    if "VENDORPACK_DEBUG" not in os.environ:
+        _hush()
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -15,9 +32,49 @@ def main() -> None:
         signal.raise_signal(signal.SIGINT)
 
     signal.signal(signal.SIGTERM, interrupt)
-    from vendorpack.cli import app  # noqa: PLC0415 - after the handler: imports take a while
+    try:
+        from vendorpack.cli.guard import carried_out  # noqa: PLC0415 - imports take a while
+        from vendorpack.console import Console  # noqa: PLC0415
+
+        sys.exit(carried_out(_run, Console()))
+    finally:
+        streams.let_go(sys.stdout)
+        streams.let_go(sys.stderr)
+
+
+def _run() -> None:
+    from vendorpack.cli import app  # noqa: PLC0415
 
     app(prog_name="vendorpack")
+
+
+def _hush() -> None:
+    """Keep Python's own remarks on what failed at an end from standing around our error."""
+    import threading  # noqa: PLC0415
+    import warnings  # noqa: PLC0415
+
+    sys.unraisablehook = lambda _: None
+    threading.excepthook = lambda _: None
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+
+
+def _is_posix() -> bool:
+    """Whether there are the locks, and all else of POSIX, that nothing here works without."""
+    try:
+        import fcntl  # noqa: F401, PLC0415
+    except ImportError:
+        return False
+    return True
+
+
+def _speak_utf8() -> None:
+    """Start again where Python takes file names for something other than UTF-8.
+
+    Paths in a bundle are UTF-8 whatever the locale is; in some they could not be written at all.
+    """
+    if sys.getfilesystemencoding() != "utf-8" and not getattr(sys, "frozen", False):
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606
 
 
 if __name__ == "__main__":

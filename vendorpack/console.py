@@ -1,8 +1,8 @@
 """All that vendorpack prints. Answers go to standard output, everything else to standard error.
 
-Names and messages come from lockfiles and servers, so one function, `plain`, escapes control
-and direction characters in all of it: nothing that is printed can move the cursor or lie
-about its order.
+Names and messages come from lockfiles and servers, so one function, `plain`, escapes what is not
+printable in all of it: nothing that is printed can move the cursor, lie about its order or hide,
+nor be taken for an order by the CI service that reads along.
 """
 
 from __future__ import annotations
@@ -15,17 +15,26 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
-from vendorpack.errors import VendorpackError
+from vendorpack.errors import StoreError, VendorpackError
 from vendorpack.redact import redact_text
+from vendorpack.streams import ClosedStream
 
-_UNSAFE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
-)
+_ORDER = re.compile(r"^(\s*):(?=:)|#(?=#\w*\[)", re.MULTILINE)
+"""What begins an order to GitHub (`::error …`) or Azure Pipelines (`##vso[…]`)."""
 
 
 def plain(text: str) -> str:
-    """The text with every control, direction and broken character written as an escape."""
-    return _UNSAFE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+    """The text with every character that is not printable written as an escape; lines are kept."""
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() or c in "\n\t" else _escape(c) for c in text)
+    return _ORDER.sub(
+        lambda match: match[1] + _escape(":") if match[1] is not None else _escape("#"), text
+    )
+
+
+def _escape(character: str) -> str:
+    escaped = character.encode("unicode_escape").decode()
+    return escaped if escaped != character else f"\\x{ord(character):02x}"
 
 
 class Console:
@@ -46,12 +55,16 @@ class Console:
         self.as_json = as_json
         environ = os.environ if environ is None else environ
         self.interactive = self.err.isatty() and environ.get("TERM") != "dumb"
-        self._colour = self.interactive and "NO_COLOR" not in environ
+        self._colour = self.interactive and not environ.get("NO_COLOR")  # as no-color.org has it
 
     def answer(self, text: str) -> None:
         """The one thing that was asked for, to standard output."""
-        self.out.write(plain(text) + "\n")
-        self.out.flush()
+        self._out(plain(text))
+
+    def report(self, text: str) -> None:
+        """The name of what was made, to standard output; it is made, whoever wants to know."""
+        if not isinstance(self.out, ClosedStream):
+            self.answer(text)
 
     def answer_table(self, rows: Sequence[Sequence[str]]) -> None:
         """The answer in columns; all rows have as many cells."""
@@ -61,33 +74,50 @@ class Console:
 
     def answer_json(self, value: Any) -> None:
         """The answer for machines."""
-        self.out.write(json.dumps(value, indent=2, sort_keys=True) + "\n")
-        self.out.flush()
+        self._out(json.dumps(value, indent=2, sort_keys=True))
 
     def say(self, text: str) -> None:
         """A line on how it goes; not with --quiet."""
         if not self.quiet:
-            self._err(plain(text))
+            self._err(plain(redact_text(text)))
 
     def warn(self, what: str, where: str = "") -> None:
         """Something to know; shown even with --quiet."""
-        self._err(self._paint("33", "warning: ") + plain(f"{where}: {what}" if where else what))
+        text = redact_text(f"{where}: {what}" if where else what)
+        self._err(self._paint("33", "warning: ") + plain(text))
 
     def fail(self, error: VendorpackError) -> None:
         """What, where, what to do: a line (or more) each."""
         if self.as_json:
             fields = {"error": error.what, "where": error.where, "fix": error.fix}
             cleaned = {k: redact_text(v) for k, v in fields.items() if v}
-            self.out.write(json.dumps({**cleaned, "exit_code": error.exit_code}) + "\n")
-        self._err(self._paint("31;1", "error: ") + plain(redact_text(error.what)))
+            with contextlib.suppress(StoreError):  # standard error still has it
+                self._out(json.dumps({**cleaned, "exit_code": error.exit_code}))
+        self._err(self._paint("31;1", "error: ") + _one_line(error.what))
         for part in (error.where, error.fix):
             for line in (part or "").splitlines():
-                self._err("  " + plain(redact_text(line)))
+                self._err("  " + _one_line(line))
+
+    def _out(self, text: str) -> None:
+        try:
+            self.out.write(text + "\n")
+            self.out.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise StoreError(
+                f"the answer cannot be written: {error.strerror}",
+                fix="Send standard output to a file with room for it, or to a program.",
+            ) from None
 
     def _err(self, text: str) -> None:
-        with contextlib.suppress(BrokenPipeError):
+        with contextlib.suppress(OSError):  # that nobody hears of it is no reason to stop
             self.err.write(text + "\n")
             self.err.flush()
 
     def _paint(self, code: str, text: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self._colour else text
+
+
+def _one_line(text: str) -> str:
+    return plain(redact_text(text)).replace("\n", "\\n")

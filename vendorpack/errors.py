@@ -10,7 +10,7 @@
     ├── PolicyError        6   a host, scheme or (missing, weak) hash that is not allowed
     ├── FetchError         7   the network: refused, timed out, not found, cut short
     ├── IntegrityError     8   bytes that are not the ones the lockfile pins
-    ├── StoreError         9   the local file system: no space, no permission
+    ├── StoreError         9   this machine: no space, no permission, no memory
     │   └── BlobLost       9   a stored blob is gone or damaged; it can be fetched again
     ├── BundleError       10   not a bundle, or a damaged one
     ├── KeyMismatchError  11   a good bundle, made for another lockfile
@@ -95,7 +95,7 @@ class IntegrityError(VendorpackError):
 
 
 class StoreError(VendorpackError):
-    """The local file system refused: no space, no permission, not a folder."""
+    """The system refused: no space, no permission, not a folder, no memory."""
 
     exit_code = 9
 

@@ -172,6 +172,15 @@ class Artifact:
     trust: Trust = Trust.LOCKFILE
     why: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Raises `LockfileError`: what is here is shown to people, line by line."""
+        if not (self.name.isprintable() and self.version.isprintable()):
+            raise LockfileError(
+                f"a name or version that cannot be printed: {self.name!r} {self.version!r}",
+                where=self.where,
+                fix="Let the package manager write the lockfile anew.",
+            )
+
     @property
     def sources(self) -> tuple[str, ...]:
         """The addresses to try, in order."""

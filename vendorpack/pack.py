@@ -115,6 +115,8 @@ class Run:
     say: Callable[[str], None]
     warn: Callable[[str, str], None]
     tally: Tally = field(default_factory=Tally)
+    jobs: int = 32
+    """Artifacts fetched at once."""
     nearby: tuple[Nearby, ...] = ()
     git_config: bool = False
     """Whether git may read the user's own configuration."""
@@ -178,6 +180,7 @@ async def gather(run: Run, locked: Sequence[Locked]) -> Gathered:
             commit,
             lambda _: run.progress.done(),
             run.tally,
+            jobs=run.jobs,
             nearby=run.nearby,
             warn=run.warn,
         )

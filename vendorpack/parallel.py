@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import collections
 import os
+import resource
 import signal
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias, TypeVar, cast
 
 from vendorpack.errors import StoreError, VendorpackError
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 Progress: TypeAlias = Callable[[int], None]
+
+_OTHER_DESCRIPTORS: Final = 40
+"""Open files of a process besides those of its jobs."""
 
 
 def split_evenly(items: Sequence[T], size: Callable[[T], int], parts: int) -> list[Sequence[T]]:
@@ -79,6 +83,17 @@ def in_order(function: Callable[[T], R], items: Iterable[T], *, jobs: int) -> It
         finally:
             for future in pending:
                 future.cancel()
+
+
+def within_descriptors(jobs: int, each: int) -> int:
+    """How many of `jobs` this process may run at once, if one has `each` files or so open.
+
+    The usual limit of open files is 1,024 on Linux and 256 on macOS, and a user may set less.
+    """
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if limit == resource.RLIM_INFINITY:
+        return jobs
+    return max(1, min(jobs, (limit - _OTHER_DESCRIPTORS) // each))
 
 
 def _ignore(_count: int) -> None:
@@ -191,6 +206,8 @@ def _child(
             writing.send(error)
         except BrokenPipeError:
             pass
+        except MemoryError as error:
+            writing.send(error)
         except Exception:
             writing.send(RuntimeError(traceback.format_exc()))
     finally:

@@ -153,6 +153,7 @@ def other_tar() -> bytes:
         (frames.dump_table([]), "not a vendorpack bundle"),
         (zstandard.compress(b"") + frames.dump_table([(9, 0)]), "frame table"),
     ],
+    ids=["empty", "text", "zip", "gzip", "tar", "zstd", "name", "table", "one-frame"],
 )
 def test_other_files(tmp_path: Path, data: bytes, why: str) -> None:
     (tmp_path / "b").write_bytes(data)

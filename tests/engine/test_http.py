@@ -16,10 +16,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.world import Authority, Proxy, Reply, Request, Route, Server
 from vendorpack.errors import FetchError, PolicyError, StoreError, UsageError
 from vendorpack.fetch.address import basic
+from vendorpack.fetch.faults import seconds_to_wait
 from vendorpack.fetch.http import Client, Download, Limits
 from vendorpack.model import Access, Answer, Credential, Index
 
@@ -260,11 +263,39 @@ def test_retry_after_too_long(bench: Bench, value: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["soon", "-5", "٣", "Fri, 99 Jan 2100 00:00:00 GMT", "1e9"])
-def test_retry_after_nonsense_is_passed_over(bench: Bench, value: str) -> None:
-    headers = {"Retry-After": value.encode().decode("latin-1")}
+@pytest.mark.parametrize("date", ["", "Mon, 01 Jan 2024 00:00:00 +99999999999999999999"])
+def test_retry_after_nonsense_is_passed_over(bench: Bench, value: str, date: str) -> None:
+    headers = {"Retry-After": value.encode().decode("latin-1"), "Date": date}
     with Server({"/f": [Reply(status=503, headers=headers), Reply(SMALL)]}) as server:
         bench.download(f"{server.url}/f")
     assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "date", "seconds"),
+    [
+        ("7", "", 7),
+        ("Mon, 01 Jan 2024 00:00:09 GMT", "Mon, 01 Jan 2024 00:00:00 GMT", 9),
+        ("Mon, 01 Jan 2024 00:00:00 GMT", "Mon, 01 Jan 2024 00:00:09 GMT", 0),
+        ("Mon, 01 Jan 2024 00:00:00 +99999999999999999999", "", None),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", "", None),
+        ("Mon, 01 Jan 2024 00:00:00 +9999", "", None),
+    ],
+)
+def test_seconds_to_wait(value: str, date: str, seconds: float | None) -> None:
+    assert seconds_to_wait(value, date) == seconds
+
+
+_DATES = st.from_regex(
+    r"(Mon, )?[0-9]{1,25} (Jan|Foo) [0-9]{1,25} [0-9:]{1,25} ([+-][0-9]{1,25}|GMT|UTC)?",
+    fullmatch=True,
+)
+
+
+@given(st.text() | _DATES, st.text() | _DATES)
+def test_no_header_is_too_odd(value: str, date: str) -> None:
+    seconds = seconds_to_wait(value, date)
+    assert seconds is None or seconds >= 0
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 451, 300, 204])

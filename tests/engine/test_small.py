@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from vendorpack import errors
 from vendorpack.console import Console, plain
-from vendorpack.errors import FetchError, UsageError, VendorpackError
-from vendorpack.model import Target
-from vendorpack.redact import redact_text, redact_url
+from vendorpack.digest import Integrity
+from vendorpack.errors import FetchError, LockfileError, UsageError, VendorpackError
+from vendorpack.model import Artifact, Target
+from vendorpack.redact import PROXY_EXAMPLE, redact_text, redact_url
 from vendorpack.target import parse_target, this_machine
 
 
@@ -56,6 +57,13 @@ def test_this_machine() -> None:
         ("http://h.example:8080", "http://h.example:8080"),
         ("https://[bad", "<not a URL>"),
         ("https://u:bad/pass@h.example/a", "<not a URL>"),
+        ("u:bad@h.example/a", "h.example/a"),
+        ("git@h.example:a/bad.git", "h.example:a/bad.git"),
+        (
+            "http://h.example:8080/@scope/a/-/a-1.0.tgz",
+            "http://h.example:8080/@scope/a/-/a-1.0.tgz",
+        ),
+        ("https://h.example/a@1.0.tgz", "https://h.example/a@1.0.tgz"),
     ],
 )
 def test_redact(url: str, shown: str) -> None:
@@ -63,6 +71,56 @@ def test_redact(url: str, shown: str) -> None:
     if "bad" not in url:
         assert redact_text(f"at '{url}': no") == f"at '{shown}': no"
         assert redact_text(f"See {url}.") == f"See {shown}."
+
+
+def test_redact_a_login_that_passes_for_a_port() -> None:
+    assert redact_text("at http://u:12/hunter2@h.example/a: no") == "at http://***@h.example/a: no"
+    assert redact_text("(http://u:1/2/hunter2@h.example/a)") == "(http://***@h.example/a)"
+
+
+def test_advice_is_not_redacted() -> None:
+    text = f"Put the login into the proxy's address ({PROXY_EXAMPLE}) in https_proxy."
+    assert redact_text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("::error file=a::b", "\\x3a:error file=a::b"),
+        ("a\n  ::add-mask::b", "a\n  \\x3a:add-mask::b"),
+        ("a ##vso[task.x]b ##[group]", "a \\x23#vso[task.x]b \\x23#[group]"),
+        ("a::b ::c #1 ## x", "a::b ::c #1 ## x"),
+        ("zero\u200bwidth \ufeff\u00ad\u2060", "zero\\u200bwidth \\ufeff\\xad\\u2060"),
+        ("prøjekt 中\t", "prøjekt 中\t"),
+    ],
+)
+def test_plain_gives_no_orders(text: str, shown: str) -> None:
+    assert plain(text) == shown
+
+
+@pytest.mark.parametrize("part", ["name", "version"])
+@pytest.mark.parametrize("text", ["1.0\n::error::x", "1\u200b.0", "a\x1b[2J", "\ud800"])
+def test_no_artifact_that_cannot_be_shown(part: str, text: str) -> None:
+    shown = {"name": "a", "version": "1", part: text}
+    with pytest.raises(LockfileError, match="cannot be printed") as caught:
+        Artifact(
+            name=shown["name"],
+            version=shown["version"],
+            purl="pkg:npm/a@1",
+            url=None,
+            integrity=Integrity(),
+            where="lock:1",
+        )
+    assert caught.value.what.isprintable()
+
+
+@pytest.mark.parametrize(("value", "colour"), [(None, True), ("", True), ("1", False)])
+def test_no_color(value: str | None, colour: bool) -> None:
+    err = io.StringIO()
+    err.isatty = lambda: True  # type: ignore[method-assign]
+    environ = {} if value is None else {"NO_COLOR": value}
+    Console(err=err, environ=environ).warn("x")
+    assert ("\x1b" in err.getvalue()) is colour
 
 
 @given(st.text())

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -332,8 +333,9 @@ def test_not_root(tmp_path: Path) -> None:
     """Another user: a folder of their own is filled, a folder of root's is not."""
     bundle = tmp_path / "b"
     write_sample(bundle)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.is_relative_to(tempfile.gettempdir()):
+            folder.chmod(folder.stat().st_mode | 0o055)
     mine = tmp_path / "mine"
     mine.mkdir()
     os.chown(mine, 65534, 65534)

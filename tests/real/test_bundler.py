@@ -18,7 +18,7 @@ import pytest
 
 from tests.cli import Cli
 from tests.corpus import corpus
-from tests.real.clients import Machine, client, extract, tool
+from tests.real.clients import Machine, another_user, client, extract, tool
 from tests.world.gems import GemWorld, Release, gem_file, gem_world, sha256
 from tests.world.git import Repository
 
@@ -348,12 +348,7 @@ def test_a_read_only_bundle_of_another_user(
     at = target(version, project, tmp_path)
     at.machine.home.mkdir()
     (at.machine.home / ".gitconfig").write_text("[safe]\n\tdirectory = *\n")
-    for path in (tmp_path, *tmp_path.parents):
-        if path.stat().st_uid == 0 and path.is_relative_to("/tmp"):
-            path.chmod(path.stat().st_mode | 0o055)
-    for path in (at.machine.home, at.project, *at.project.rglob("*")):
-        shutil.chown(path, 65534, 65534)
-    at.install(prefix, tool("setpriv"), "--reuid=65534", "--regid=65534", "--clear-groups")
+    at.install(prefix, *another_user(at.machine.home, at.project))
     assert at.run(prefix, "Bundler.require; puts Gitty::VERSION, Native.answer") == [
         "from git",
         "42",

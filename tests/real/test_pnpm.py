@@ -9,7 +9,15 @@ import pytest
 
 from tests.cli import Cli
 from tests.corpus import corpus
-from tests.real.clients import PROJECTS, Machine, client, copy_project, extract, pack
+from tests.real.clients import (
+    PROJECTS,
+    Machine,
+    another_user,
+    client,
+    copy_project,
+    extract,
+    pack,
+)
 
 pytestmark = [pytest.mark.real, pytest.mark.network]
 
@@ -106,20 +114,12 @@ def test_a_read_only_store_of_another_user(
     version: str, real_cli: Cli, bundles: Path, tmp_path: Path
 ) -> None:
     """As in an image: root unpacked it, somebody else installs."""
-    if shutil.which("setpriv") is None:
-        pytest.skip("setpriv is not installed")
     command = pnpm(version)
     project = hello(version, tmp_path / "project")
     pack(real_cli, project, "-o", bundles / "deps.tar.zst")
     prefix = extract(bundles / "deps.tar.zst", tmp_path / "deps")
     target = machine(tmp_path)
-    target.home.mkdir()
-    for path in (tmp_path, *tmp_path.parents):
-        if path.stat().st_uid == 0 and path.is_relative_to("/tmp"):
-            path.chmod(path.stat().st_mode | 0o055)
-    for path in (target.home, project, *project.rglob("*")):
-        shutil.chown(path, 65534, 65534)
-    nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+    nobody = another_user(target.home, project)
     target.offline(*nobody, *command, *INSTALL, cwd=project, prefix=prefix)
     works(target, project)
 

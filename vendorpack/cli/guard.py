@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
-import sys
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import typer
 
 from vendorpack.console import Console
-from vendorpack.errors import StoreError, VendorpackError
+from vendorpack.errors import VendorpackError
+from vendorpack.files.disk import system_error
 
 Command = Callable[..., None]
+
+_NO_MEMORY: Final = (
+    "can't start new thread",
+    "not enough memory",
+    "annot allocate memory",
+    "failed to map segment",  # of a library that is loaded
+)
+"""How libraries say that there is none left, in exceptions of many kinds."""
 
 
 def guarded(command: Command) -> Command:
@@ -22,38 +31,45 @@ def guarded(command: Command) -> Command:
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
-        as_json = bool(kwargs.get("as_json"))
-        console = Console(as_json=as_json)
-        try:
-            command(*args, **kwargs)
-        except VendorpackError as error:
-            console.fail(error)
-            raise typer.Exit(error.exit_code) from None
-        except KeyboardInterrupt:
-            console.say("interrupted; what was verified is kept in the store")
-            raise typer.Exit(130) from None
-        except BrokenPipeError:
-            # Whoever read our output is gone. Python would complain once more at its end.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(141) from None
-        except OSError as error:
-            where = str(error.filename) if error.filename else None
-            console.fail(StoreError(error.strerror or str(error), where=where))
-            raise typer.Exit(StoreError.exit_code) from None
-        except (RecursionError, MemoryError) as error:
-            console.fail(VendorpackError(f"the input is too large or too deep: {error}"))
-            raise typer.Exit(1) from None
-        except (typer.Exit, typer.Abort):
-            raise
-        except Exception as error:
-            if "VENDORPACK_DEBUG" in os.environ:
-                traceback.print_exc()
-            console.fail(
-                VendorpackError(
-                    f"a defect in vendorpack: {type(error).__name__}: {error}",
-                    fix="Please report it, with the output of VENDORPACK_DEBUG=1.",
-                )
-            )
-            raise typer.Exit(1) from None
+        console = Console(as_json=bool(kwargs.get("as_json")))
+        code = carried_out(lambda: command(*args, **kwargs), console)
+        if code:
+            raise typer.Exit(code)
 
     return run
+
+
+def carried_out(work: Callable[[], None], console: Console) -> int:
+    """Do the work; its exit code, once the console was told what went wrong."""
+    try:
+        work()
+    except VendorpackError as error:
+        failed = error
+    except KeyboardInterrupt:
+        console.say("interrupted; what was verified is kept in the store")
+        return 130
+    except BrokenPipeError:
+        return 141  # whoever read our output is gone
+    except OSError as error:
+        failed = system_error(error)
+    except (typer.Exit, typer.Abort):
+        raise
+    except Exception as error:
+        if "VENDORPACK_DEBUG" in os.environ:
+            traceback.print_exc()
+        failed = _explained(error)
+    else:
+        return 0
+    console.fail(failed)
+    return failed.exit_code
+
+
+def _explained(error: Exception) -> VendorpackError:
+    if isinstance(error, MemoryError) or any(words in str(error) for words in _NO_MEMORY):
+        return system_error(OSError(errno.ENOMEM, "there is too little memory"))
+    if isinstance(error, RecursionError):
+        return VendorpackError(f"the input is nested too deeply: {error}")
+    return VendorpackError(
+        f"a defect in vendorpack: {type(error).__name__}: {error}",
+        fix="Please report it, with the output of VENDORPACK_DEBUG=1.",
+    )

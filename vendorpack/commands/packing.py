@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from vendorpack import environment
 from vendorpack.bundle.manifest import Head, LockfileHash
@@ -45,6 +45,7 @@ from vendorpack.pack import (
     still_allowed,
     with_repair,
 )
+from vendorpack.parallel import within_descriptors
 from vendorpack.policy import Policy
 from vendorpack.progress import Progress, counted, human
 from vendorpack.store.local import Store
@@ -55,6 +56,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_DESCRIPTORS: Final = 4
+"""Of one download: its lock, its part, its connection, and one left open for the next."""
 DEFAULT_MTIME = 315619200
 """1980-01-02 UTC, in seconds. Zip files, which source builds make of what was unpacked, cannot
 hold an earlier time (in any time zone): with 0 flit's builds fail."""
@@ -185,7 +188,7 @@ def tell(
         answer = {"path": str(output), "id": made.id, "key": made.key}
         console.answer_json({**answer, **made.details, **(more or {})})
     else:
-        console.answer(f"{output} {made.id}")
+        console.report(f"{output} {made.id}")
 
 
 def plan(request: Request, console: Console) -> None:
@@ -274,12 +277,13 @@ def _run(request: Request, console: Console, places: Places) -> Run:
             policy,
             environ=request.host.environ,
             home=request.host.home,
-            limits=Limits(jobs=request.jobs),
+            limits=Limits(jobs=jobs),
             on_bytes=progress.add_bytes,
             on_retry=console.say,
         )
 
     progress = Progress(console)
+    jobs = within_descriptors(request.jobs, _DESCRIPTORS)
     return Run(
         options=request.options,
         policy=request.policy,
@@ -289,6 +293,7 @@ def _run(request: Request, console: Console, places: Places) -> Run:
         progress=progress,
         say=console.say,
         warn=console.warn,
+        jobs=jobs,
         nearby=places.nearby,
         git_config=request.git_config,
     )
@@ -315,11 +320,12 @@ def _carry_out(
             run.warn("nothing to download is named here", lockfiles)
         return work(keyed, gathered)
 
-    result = with_repair(run, locked, attempt)
-    if result is None:
-        keyed = compute_key(request.found, request.options)
-        again = replace(run, tally=Tally())  # all of it is in the store now
-        result = with_repair(again, read_all(request.found, request.options), attempt)
+    with run.store.in_use():
+        result = with_repair(run, locked, attempt)
+        if result is None:
+            keyed = compute_key(request.found, request.options)
+            again = replace(run, tally=Tally())  # all of it is in the store now
+            result = with_repair(again, read_all(request.found, request.options), attempt)
     if result is None:
         raise StoreError(
             "a file that was just written beside a lockfile has changed",

@@ -79,7 +79,7 @@ def pull(
         answer = {"path": str(path), "id": pulled.id, "key": pulled.key}
         console.answer_json({**answer, "digest": pulled.image, "reference": pulled.pinned})
     else:
-        console.answer(f"{path} {pulled.id}")
+        console.report(f"{path} {pulled.id}")
 
 
 def pull_image(
@@ -114,7 +114,7 @@ def pull_image(
             if present is not None:
                 return Pulled(reference, image, layer, present, _key_of(path), 0), path
             store = Store(store_folder(store_dir, host))
-            with store.part(f"{reference.base} {layer.digest}") as part:
+            with store.in_use(), store.part(f"{reference.base} {layer.digest}") as part:
                 progress.start("pulling", None, "bytes")
                 got = await repository.download(layer, part, str(reference))
                 if got.values["sha256"].hex() != layer.hex and got.fetched < layer.size:

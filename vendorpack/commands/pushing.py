@@ -45,7 +45,7 @@ def push(path: Path, target: str, replace: bool, console: Console, host: Host) -
             }
         )
     else:
-        console.answer(pinned)
+        console.report(pinned)
 
 
 def push_image(

@@ -96,7 +96,7 @@ def store_get(url: str, key: str, output: Path, console: Console) -> None:
         answer: Mapping[str, Json] = {"path": str(output), "id": bundle_id, "key": key}
         console.answer_json(answer)
     else:
-        console.answer(f"{output} {bundle_id}")
+        console.report(f"{output} {bundle_id}")
 
 
 def _get(team: TeamStore, key: str, output: Path) -> tuple[str, int]:

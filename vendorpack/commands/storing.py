@@ -28,7 +28,11 @@ def store_size(folder: Path, console: Console) -> None:
 def store_prune(folder: Path, unused_days: int, console: Console) -> None:
     """Remove what was not used for so long."""
     removed = Store(folder).prune(unused_days * 24 * 3600, time.time())
+    if removed.shared:
+        console.say("others are using the store: what was used within the last hour is kept")
     if console.as_json:
-        console.answer_json({"removed": removed.blobs, "size": removed.size})
+        console.answer_json(
+            {"removed": removed.blobs, "size": removed.size, "spared_recent": removed.shared}
+        )
     else:
         console.answer(f"removed {counted(removed.blobs, 'artifact')}, {human(removed.size)}")

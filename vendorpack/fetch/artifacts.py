@@ -51,6 +51,8 @@ class Fetcher:
     """Gets artifacts.
 
     on_done: called with each artifact once it is in the store.
+    jobs: artifacts at work at once. Each needs up to three descriptors (its lock, its part, its
+        connection), so a part is opened only by an artifact whose turn it is.
     nearby: asked, in order, before anything is downloaded.
     warn: told what of theirs is wrong, and where.
     """
@@ -62,6 +64,7 @@ class Fetcher:
     """Fetches a git commit into a part file."""
     on_done: Callable[[Artifact], None] = lambda artifact: None
     tally: Tally = field(default_factory=Tally)
+    jobs: int = 32
     nearby: Sequence[Nearby] = ()
     warn: Callable[[str, str], None] = lambda what, where: None
 
@@ -74,15 +77,19 @@ class Fetcher:
         groups: dict[tuple[str, ...], list[Artifact]] = {}
         for artifact in artifacts:
             groups.setdefault(artifact.sources, []).append(artifact)
+        blobs: dict[tuple[str, ...], Blob] = {}
+        waiting = iter(groups.items())
+
+        async def work() -> None:
+            for sources, group in waiting:
+                blobs[sources] = await self._one(group, room)
+
         try:
             async with asyncio.TaskGroup() as tasks:
-                jobs = {
-                    sources: tasks.create_task(self._one(group, room))
-                    for sources, group in groups.items()
-                }
+                for _ in range(min(self.jobs, len(groups))):
+                    tasks.create_task(work())
         except BaseExceptionGroup as group_error:
             raise _first(group_error) from None
-        blobs = {sources: job.result() for sources, job in jobs.items()}
         return [Packed(artifact, blobs[artifact.sources]) for artifact in artifacts]
 
     async def _one(self, group: Sequence[Artifact], room: Format) -> Blob:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import errno
 import os
 import socket
 import ssl
@@ -15,6 +16,8 @@ import aiohttp
 from vendorpack.fetch.address import Address
 from vendorpack.fetch.auth import Login, Logins
 from vendorpack.fetch.proxy import Proxy
+from vendorpack.files.disk import advice
+from vendorpack.redact import PROXY_EXAMPLE
 
 RETRIED: Final = frozenset({408, 429, 500, 502, 503, 504})
 """HTTP statuses that may be gone a moment later."""
@@ -89,6 +92,8 @@ def of_error(error: Exception, address: Address, proxy: Proxy | None) -> Fault:
         number = error.os_error.errno or 0  # its text names every address that was tried
         detail = os.strerror(number) if number > 0 else "TLS handshake failed"
         reason = f"cannot connect to {host}: {detail}"
+        if number in (errno.EMFILE, errno.ENFILE):
+            return Fault(reason, where=where, fix=advice(number))
         return Fault(reason, where=where, fix=hint, again=True)
     if isinstance(error, TimeoutError):
         reason = "the server sends nothing, or hardly anything"
@@ -126,7 +131,7 @@ def _status_fix(status: int, address: Address, login: Login | None, logins: Logi
 
 
 _PROXY_FIX: Final = (
-    "Put the login into the proxy's address (http://user:password@host:port) in "
+    f"Put the login into the proxy's address ({PROXY_EXAMPLE}) in "
     f"{_PROXY_VARIABLES.rpartition(',')[0]}."
 )
 
@@ -153,20 +158,28 @@ def _of_certificate(error: Exception, where: str) -> Fault:
 
 
 def _seconds_to_wait(response: aiohttp.ClientResponse) -> float | None:
-    """`Retry-After`, which is seconds or an HTTP date; the server's own clock is the measure."""
-    value = response.headers.get("Retry-After", "").strip()
+    headers = response.headers
+    return seconds_to_wait(headers.get("Retry-After", ""), headers.get("Date", ""))
+
+
+def seconds_to_wait(retry_after: str, date: str) -> float | None:
+    """What `Retry-After` asks for: seconds, or an HTTP date by the clock that `date` shows.
+
+    None if it asks for nothing that can be understood.
+    """
+    value = retry_after.strip()
     if value.isascii() and value.isdigit():
         return float(value[:12])
     until = _http_date(value)
     if until is None:
         return None
-    now = _http_date(response.headers.get("Date", "")) or datetime.now(UTC)
+    now = _http_date(date) or datetime.now(UTC)
     return max(0.0, (until - now).total_seconds())
 
 
 def _http_date(value: str) -> datetime | None:
     try:
         moment = email.utils.parsedate_to_datetime(value)
-    except ValueError:
-        return None
+    except (ValueError, OverflowError, TypeError, LookupError):
+        return None  # the standard library raises each of these over some nonsense
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

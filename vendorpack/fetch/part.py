@@ -22,6 +22,7 @@ from typing import Final
 
 from vendorpack.digest import Hashers
 from vendorpack.errors import StoreError
+from vendorpack.files.disk import advice
 
 HEAD_SIZE: Final = 64
 """Bytes kept of the beginning, to say what it looks like."""
@@ -166,7 +167,11 @@ class Part:
                 where=str(self._path),
                 fix="Make room there, or name another folder for the store.",
             )
-        return StoreError(f"cannot write a download: {error.strerror}", where=str(self._path))
+        return StoreError(
+            f"cannot write a download: {error.strerror}",
+            where=str(self._path),
+            fix=advice(error.errno),
+        )
 
 
 def _in_thread(work: Callable[[], None]) -> asyncio.Future[None]:

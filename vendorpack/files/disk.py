@@ -12,6 +12,21 @@ from vendorpack.errors import StoreError, TargetError
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _CHUNK = 256 << 10
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_ADVICE = {
+    errno.EMFILE: "Allow more open files (ulimit -n 4096), or ask for fewer --jobs.",
+    errno.ENFILE: "The whole system has too many files open: end some programs.",
+    errno.ENAMETOOLONG: "Choose a place with a shorter path or name.",
+    errno.ELOOP: "Links there lead in a circle, or to where none is followed: name another place.",
+    errno.ENOTDIR: "A part of that path is a file: name another place.",
+    errno.EISDIR: "A folder has that name: name another place.",
+    errno.ENOENT: "Check the path: was it removed meanwhile?",
+    errno.ESTALE: "The network file system lost it: run the command again.",
+    errno.EIO: "The disk failed: look at the system's log, or choose another place.",
+    errno.EFBIG: "Allow larger files (ulimit -f), or choose another file system.",
+    errno.ENOMEM: "Allow more memory, or ask for fewer --jobs.",
+    errno.ETXTBSY: "A program runs from that file: end it, or name another place.",
+    **dict.fromkeys(_REFUSED, "Choose a place that you may write to, or run as a user who may."),
+}
 
 
 def real_path(path: Path) -> Path:
@@ -64,7 +79,32 @@ def storage_error(error: OSError, path: Path) -> StoreError:
     """Why a file of vendorpack's own (bundle, store) cannot be written."""
     if error.errno in _FULL:
         return no_space(path, None)
-    return StoreError(f"cannot write there: {_reason(error)}", where=str(path))
+    return StoreError(
+        f"cannot write there: {_reason(error)}", where=str(path), fix=advice(error.errno)
+    )
+
+
+def system_error(error: OSError) -> StoreError:
+    """Why the system refused something, where nothing more is known of it."""
+    what, where = error.strerror or str(error), None
+    if error.filename:
+        where = os.fsdecode(error.filename) if not isinstance(error.filename, int) else None
+    elif error.errno == errno.ENOENT and not _has_folder():
+        return StoreError("the current folder is gone", fix="Change to a folder that exists.")
+    return StoreError(what[:1].lower() + what[1:], where=where, fix=advice(error.errno))
+
+
+def advice(number: int | None) -> str:
+    """What to do about an error of the system, by its errno."""
+    return _ADVICE.get(number or 0, "Choose another place, or look at the system's log.")
+
+
+def _has_folder() -> bool:
+    try:
+        Path.cwd()
+    except OSError:
+        return False
+    return True
 
 
 def target_error(error: OSError, path: Path, needed: int | None = None) -> StoreError | TargetError:
@@ -77,7 +117,9 @@ def target_error(error: OSError, path: Path, needed: int | None = None) -> Store
             where=str(path),
             fix="Choose another folder with --prefix, or run as a user who may write there.",
         )
-    return TargetError(f"the folder cannot be filled: {_reason(error)}", where=str(path))
+    return TargetError(
+        f"the folder cannot be filled: {_reason(error)}", where=str(path), fix=advice(error.errno)
+    )
 
 
 def _reason(error: OSError) -> str:

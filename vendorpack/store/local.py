@@ -7,6 +7,7 @@
       index/<algorithm>/<2 hex>/<rest>       "<sha256> <size>\\n": which blob has this digest
       parts/<64 hex>.part                    a download under way, or cut short
       parts/<64 hex>.lock                    held (flock) by the process that writes the part
+      in-use                                 held (flock) by all who pack, or by one who prunes
 
 A blob gets its name only after it was verified, by a rename within the store. It is hashed
 again on every read: a file that rotted or was tampered with is removed and reported as
@@ -24,7 +25,6 @@ import contextlib
 import hashlib
 import io
 import os
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -33,12 +33,15 @@ from typing import BinaryIO, Final
 
 from vendorpack.digest import Hashers, Integrity
 from vendorpack.errors import BlobLost
+from vendorpack.files import locks
 from vendorpack.files.disk import storage_error
 from vendorpack.model import Blob, Host
 
 CHUNK: Final = 1 << 20
-TOUCH_AFTER: Final = 24 * 3600
+TOUCH_AFTER: Final = 600
 """Seconds after which a use of a blob is noted again in its modification time."""
+SPARED: Final = 3600
+"""Seconds for which what was used is kept whatever is asked, while others use the store."""
 DIRECTORY_VARIABLE: Final = "VENDORPACK_STORE_DIR"
 
 
@@ -66,6 +69,15 @@ class Usage:
     blobs: int
     size: int
     """Bytes of all blobs and parts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What was removed. shared: others were using the store, so what is recent was spared."""
+
+    blobs: int
+    size: int
+    shared: bool
 
 
 class Store:
@@ -177,23 +189,29 @@ class Store:
     # -- writing -------------------------------------------------------------------------
 
     @contextlib.contextmanager
+    def in_use(self) -> Iterator[None]:
+        """While this is entered, `prune` removes nothing that was used within the last hour."""
+        with locks.shared(self._root / "in-use"):
+            yield
+
+    @contextlib.contextmanager
     def part(self, name: str) -> Iterator[Path]:
         """A file to download into; the same one after an interruption, so it can be resumed.
 
         Another process that is busy with it makes this one use a file of its own, which is
-        removed at the end.
+        removed at the end. Nothing is left of one that is empty.
         """
         key = hashlib.sha256(name.encode()).hexdigest()
         path = self._root / "parts" / f"{key}.part"
-        lock = _try_lock(path.with_suffix(".lock"))
+        lock = self._lock_of(path)
         if lock is not None:
             try:
                 yield path
             finally:
                 with contextlib.suppress(OSError):
-                    if not path.exists():
-                        path.with_suffix(".lock").unlink()
-                os.close(lock)
+                    if not path.stat().st_size:
+                        path.unlink()
+                _unlock(path, lock)
             return
         own = path.with_name(f"{key}.{os.getpid()}-{time.monotonic_ns()}.part")
         try:
@@ -254,32 +272,55 @@ class Store:
     def usage(self) -> Usage:
         """Count what is there."""
         blobs = size = 0
-        for path in self._files("blobs"):
-            blobs += 1
-            size += path.stat().st_size
-        size += sum(path.stat().st_size for path in self._files("parts"))
-        return Usage(blobs, size)
-
-    def prune(self, unused_for: float, now: float) -> Usage:
-        """Remove what was not used for so many seconds. Returns what was removed.
-
-        Safe while others pack: who loses a blob under its hands fetches it again.
-        """
-        removed = freed = 0
         for folder in ("blobs", "parts"):
             for path in self._files(folder):
                 with contextlib.suppress(FileNotFoundError):
-                    stat = path.stat()
-                    if now - stat.st_mtime >= unused_for:
-                        path.unlink()
-                        removed += folder == "blobs"
-                        freed += stat.st_size
-        for path in self._files("index"):
-            with contextlib.suppress(FileNotFoundError):
-                blob = _parse_index(path.read_bytes())
-                if blob is None or not self._path(blob).exists():
-                    path.unlink()
-        return Usage(removed, freed)
+                    size += path.stat().st_size
+                    blobs += folder == "blobs"
+        return Usage(blobs, size)
+
+    def prune(self, unused_for: float, now: float) -> Pruned:
+        """Remove what was not used for so many seconds.
+
+        Safe while others pack: no part that is being written is touched, nor anything they used
+        within the last hour. Should they need something older later, they fetch it again.
+        """
+        with locks.alone(self._root / "in-use") as alone:
+            before = now - (unused_for if alone else max(unused_for, SPARED))
+            removed = freed = 0
+            for path in self._files("blobs"):
+                size = _remove(path, before)
+                if size is not None:
+                    removed += 1
+                    freed += size
+            for path in self._files("parts"):
+                freed += self._prune_part(path, before)
+            for path in self._files("index"):
+                with contextlib.suppress(FileNotFoundError):
+                    blob = _parse_index(path.read_bytes())
+                    if blob is None or not self._path(blob).exists():
+                        _remove(path, now if alone else before)
+            return Pruned(removed, freed, not alone)
+
+    def _prune_part(self, path: Path, before: float) -> int:
+        """Bytes freed. A lock alone is what a killed run left."""
+        if path.suffix not in (".part", ".lock") or "." in path.stem:
+            return _remove(path, before) or 0
+        part = path.with_suffix(".part")
+        lock = self._lock_of(part)
+        if lock is None:
+            return 0
+        try:
+            return _remove(part, before) or 0
+        finally:
+            _unlock(part, lock)
+
+    def _lock_of(self, part: Path) -> int | None:
+        path = part.with_suffix(".lock")
+        try:
+            return locks.try_lock(path)
+        except OSError as error:
+            raise storage_error(error, path) from None
 
     def _files(self, folder: str) -> Iterator[Path]:
         for parent, _, names in os.walk(self._root / folder):
@@ -352,19 +393,19 @@ def _umask() -> int:
     return mask
 
 
-def _try_lock(path: Path) -> int | None:
-    """Hold an exclusive lock on `path`, as a descriptor; None if another process does."""
-    if sys.platform == "win32":
-        return None
-    import fcntl  # noqa: PLC0415 - POSIX only
+def _unlock(part: Path, lock: int) -> None:
+    with contextlib.suppress(OSError):
+        part.with_suffix(".lock").unlink()
+    os.close(lock)
 
+
+def _remove(path: Path, before: float) -> int | None:
+    """Remove a file that was last used before then. Its size; None if it stays, or is not there."""
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise storage_error(error, path) from None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
+        stat = path.stat()
+        if stat.st_mtime > before:
+            return None
+        path.unlink()
+    except FileNotFoundError:
         return None
-    return descriptor
+    return stat.st_size

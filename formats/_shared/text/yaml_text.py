@@ -27,6 +27,8 @@ Yaml: TypeAlias = "str | bool | list[Yaml] | dict[str, Yaml] | None"
 MAX_DEPTH: Final = 64
 """Mappings and sequences within each other; lockfiles have about six."""
 
+_TOO_DEEP: Final = "the file is nested too deeply"
+_ANEW: Final = "Let the package manager write the lockfile anew."
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PLAIN: Final[dict[str, Yaml]] = {
     "true": True,
@@ -72,8 +74,11 @@ def load_documents(data: bytes, where: str) -> list[Document]:
             raise LockfileError(
                 "the file has a merge conflict in it",
                 where=f"{where}:{line}",
-                fix="Settle the conflict and let the package manager write the lockfile anew.",
+                fix=f"Settle the conflict. {_ANEW}",
             ) from None
+        if _opened(text[: mark.index] if mark else text) > MAX_DEPTH:
+            # libyaml has a limit of its own, and in some versions reaches it before ours.
+            raise LockfileError(_TOO_DEEP, where=f"{where}:{line}", fix=_ANEW) from None
         what = error.problem or error.context or "syntax error"
         raise LockfileError(
             f"the file is not valid YAML: {what}", where=f"{where}:{line}"
@@ -124,7 +129,7 @@ def _value(
                 top[key] = value
             if isinstance(value, (list, dict)):
                 if len(stack) > MAX_DEPTH:
-                    raise _refused(event, "the file is nested too deeply", where)
+                    raise _refused(event, _TOO_DEEP, where)
                 stack.append(value)
                 keys.append(None)
             else:
@@ -161,8 +166,12 @@ def _line(event: Any) -> int:
 
 
 def _refused(event: Any, what: str, where: str) -> LockfileError:
-    return LockfileError(
-        what,
-        where=f"{where}:{_line(event)}",
-        fix="Let the package manager write the lockfile anew.",
-    )
+    return LockfileError(what, where=f"{where}:{_line(event)}", fix=_ANEW)
+
+
+def _opened(text: str) -> int:
+    """How many flow collections stand open at the end of a text that is not YAML.
+
+    A guess, as brackets may be within quotes.
+    """
+    return sum(text.count(c) for c in "[{") - sum(text.count(c) for c in "]}")

@@ -66,6 +66,8 @@ def test_lines_count_from_the_start_of_the_file() -> None:
         (b"a: " + b"[" * 100_000, "too deeply", 1),
         (b"a: " + b"{b: " * 100_000, "too deeply", 1),
         (b"- " * 100_000, "too deeply", 1),
+        (b"a: " + b"[" * 65, "too deeply", 1),
+        (b"a: " + b"[" * 10 + b"]" * 9 + b"}", "not valid YAML", 1),
         (b"a: b\n c: d", "not valid YAML", 2),
         (b"a: [\n", "not valid YAML", 2),
         (b"a: 'b", "not valid YAML", 1),
