@@ -8,11 +8,12 @@ sourced; dash, busybox ash and mksh do not, but hold it open, which /proc shows.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Final
 
 from vendorpack.errors import UnsupportedError, UsageError
-from vendorpack.model import Environment, Variable
+from vendorpack.model import Arguments, Base, Environment, Variable, Word
 from vendorpack.redact import redact_url
 
 ENV_NAME: Final = "vendorpack.env"
@@ -46,11 +47,25 @@ export VENDORPACK_PREFIX
 """
 
 
+_NO_SPACES: Final = """\
+case $VENDORPACK_PREFIX in
+*[[:space:]]*)
+    echo 'vendorpack.env: {names} cannot hold a folder with a space in its name' >&2
+    return 1
+    ;;
+esac"""
+
+
 def join(environments: Iterable[Environment]) -> Environment:
     """All rooms' environments as one, sorted. Raises `UnsupportedError` on a contradiction."""
     variables: dict[str, Variable] = {}
     git: dict[str, str] = {}
+    arguments: dict[str, Arguments] = {}
     for environment in environments:
+        for given in environment.arguments:
+            known_words = arguments.get(given.name, Arguments(given.name, ())).words
+            words = dict.fromkeys((*known_words, *given.words))
+            arguments[given.name] = Arguments(given.name, tuple(words))
         for variable in environment.variables:
             known = variables.setdefault(variable.name, variable)
             if known != variable:
@@ -65,22 +80,50 @@ def join(environments: Iterable[Environment]) -> Environment:
                     f"two formats need repositories of their own for {redact_url(url)}",
                     fix="Pack them into a bundle each.",
                 )
-    return Environment(tuple(sorted(variables.values())), tuple(sorted(git.items())))
+    return Environment(
+        tuple(sorted(variables.values())),
+        tuple(sorted(git.items())),
+        tuple(arguments[name] for name in sorted(arguments)),
+    )
 
 
 def resolve(
-    environment: Environment, place: Callable[[str], str | None]
+    environment: Environment,
+    place: Callable[[str], str | None],
+    environ: Mapping[str, str],
+    home: Path,
 ) -> tuple[tuple[str, str], ...]:
     """Names and final values, in order. `place` says where a path of the bundle lies now.
 
-    A variable whose path has no place (None: the client finds it unasked) is left out.
+    A variable or a word whose path has no place (None: the client finds it unasked) is left out.
+    environ, home: what the user has already. Raises `UnsupportedError` for a place that a
+    variable of arguments cannot hold.
     """
     pairs = []
     for variable in environment.variables:
         value = place(variable.value) if variable.is_path else variable.value
         if value is not None:
             pairs.append((variable.name, value))
+    for arguments in environment.arguments:
+        words = [
+            word.text + path
+            for word in arguments.words
+            if (path := _path_of(word, place, home)) is not None
+        ]
+        for word in words:
+            if any(character.isspace() for character in word):
+                raise UnsupportedError(
+                    f"{arguments.name} is split at spaces, so that it cannot hold {word!r}",
+                    fix="Unpack to a folder without a space in its name.",
+                )
+        pairs.append((arguments.name, " ".join([*words, environ.get(arguments.name, "")]).rstrip()))
     return (*pairs, *_git(environment, place))
+
+
+def _path_of(word: Word, place: Callable[[str], str | None], home: Path) -> str | None:
+    if word.base is None:
+        return ""
+    return place(word.path) if word.base is Base.PREFIX else str(home / word.path)
 
 
 def env_file(environment: Environment) -> bytes:
@@ -91,6 +134,13 @@ def env_file(environment: Environment) -> bytes:
         else f"export {variable.name}={_single_quoted(variable.value)}"
         for variable in environment.variables
     ]
+    if environment.arguments:
+        names = " and ".join(arguments.name for arguments in environment.arguments)
+        lines.append(_NO_SPACES.format(names=names))
+    for arguments in environment.arguments:
+        words = " ".join(_word(word) for word in arguments.words)
+        name = arguments.name
+        lines.append(f'export {name}="{words}${{{name}:+ ${name}}}"')
     for name, value in _git(environment, lambda path: f"\0{path}"):
         head, mark, tail = value.partition("\0")
         path, dot, key = tail.rpartition(".insteadOf")
@@ -108,6 +158,12 @@ def _git(environment: Environment, place: Callable[[str], str | None]) -> list[t
         pairs.append((f"GIT_CONFIG_KEY_{number}", f"url.file://{place(path) or path}.insteadOf"))
         pairs.append((f"GIT_CONFIG_VALUE_{number}", url))
     return pairs
+
+
+def _word(word: Word) -> str:
+    """For the inside of double quotes."""
+    start = {None: "", Base.PREFIX: "$VENDORPACK_PREFIX/", Base.HOME: "$HOME/"}[word.base]
+    return _escaped(word.text) + start + _escaped(word.path)
 
 
 def _relative(path: str) -> str:

@@ -301,6 +301,34 @@ class Variable:
     is_path: bool = False
 
 
+class Base(enum.StrEnum):
+    """What a word's path is relative to."""
+
+    PREFIX = "prefix"
+    HOME = "home"
+    """The folder of the user who installs."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Word:
+    """A word of a command line: `text`, and behind it a path, if `base` is given."""
+
+    text: str
+    base: Base | None = None
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Arguments:
+    """A variable whose words a program takes as arguments, split at spaces.
+
+    Ours go before those that the variable has already.
+    """
+
+    name: str
+    words: tuple[Word, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Environment:
     """What the ordinary install command needs to find the bundle and stay offline.
@@ -311,6 +339,7 @@ class Environment:
 
     variables: tuple[Variable, ...] = ()
     git_sources: tuple[tuple[str, str], ...] = ()
+    arguments: tuple[Arguments, ...] = ()
 
 
 # -- what the engine hands a room ----------------------------------------------------------

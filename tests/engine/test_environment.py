@@ -12,7 +12,7 @@ import pytest
 from tests.real.clients import tool
 from vendorpack.environment import env_file, join, render, resolve
 from vendorpack.errors import UnsupportedError, UsageError
-from vendorpack.model import Environment, Variable
+from vendorpack.model import Arguments, Base, Environment, Variable, Word
 
 AWKWARD = """it's "$HOME" `x` \\ and $(y)"""
 ENVIRONMENT = Environment(
@@ -81,7 +81,7 @@ def test_git_reads_it(prefix: Path) -> None:
 
 
 def test_other_shells() -> None:
-    pairs = resolve(ENVIRONMENT, lambda path: f"/deps/{path}")
+    pairs = resolve(ENVIRONMENT, lambda path: f"/deps/{path}", {}, Path("/home/me"))
     assert dict(pairs)["CACHE"] == "/deps/npm"
     assert json.loads(render(pairs, "json")) == dict(pairs)
     one = [("A", "it's $5")]
@@ -95,7 +95,7 @@ def test_other_shells() -> None:
 
 
 def test_a_path_without_a_place_is_left_out() -> None:
-    pairs = resolve(Environment(ENVIRONMENT.variables), lambda path: None)
+    pairs = resolve(Environment(ENVIRONMENT.variables), lambda path: None, {}, Path("/home/me"))
     assert [name for name, _ in pairs] == ["AWKWARD"]
 
 
@@ -105,3 +105,57 @@ def test_join() -> None:
     assert [v.name for v in joined.variables] == ["AWKWARD", "B", "CACHE"]
     with pytest.raises(UnsupportedError, match="CACHE"):
         join([ENVIRONMENT, Environment((Variable("CACHE", "other", is_path=True),))])
+
+
+ARGUMENTS = Environment(
+    arguments=(
+        Arguments(
+            "TOOL_ARGS",
+            (
+                Word("-o"),
+                Word("-Dlocal=", Base.HOME, ".tool/cache"),
+                Word("-Dtail=", Base.PREFIX, "tool/$it's"),
+            ),
+        ),
+    )
+)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("before", ["", "-q -x"])
+def test_arguments_go_before_the_user_s(shell: str, before: str, tmp_path: Path) -> None:
+    command = SHELLS[shell]
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not installed")
+    (tmp_path / "vendorpack.env").write_bytes(env_file(ARGUMENTS))
+    script = '. "$1/vendorpack.env" && printf %s "$TOOL_ARGS"'
+    user = {"TOOL_ARGS": before} if before else {}
+    done = subprocess.run(
+        [*command, "-c", script, "sh", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        env={"PATH": "/usr/bin:/bin", "HOME": "/home/me", **user},
+    )
+    said = f"-o -Dlocal=/home/me/.tool/cache -Dtail={tmp_path}/tool/$it's {before}".rstrip()
+    assert (done.stdout, done.stderr) == (said, "")
+    ((name, value),) = resolve(ARGUMENTS, lambda path: f"{tmp_path}/{path}", user, Path("/home/me"))
+    assert (name, value) == ("TOOL_ARGS", said)
+
+
+def test_arguments_hold_no_space(prefix: Path) -> None:
+    (prefix / "vendorpack.env").write_bytes(env_file(ARGUMENTS))
+    script = '. "$1/vendorpack.env" || exit 7'
+    done = subprocess.run(
+        ["bash", "-c", script, "sh", str(prefix)], capture_output=True, text=True, env={}
+    )
+    assert done.returncode == 7
+    assert "TOOL_ARGS cannot hold a folder with a space" in done.stderr
+    with pytest.raises(UnsupportedError, match="TOOL_ARGS is split at spaces") as caught:
+        resolve(ARGUMENTS, lambda path: f"{prefix}/{path}", {}, Path("/home/me"))
+    assert caught.value.fix
+
+
+def test_arguments_of_several_formats_are_joined() -> None:
+    more = Environment(arguments=(Arguments("TOOL_ARGS", (Word("-o"), Word("-z"))),))
+    (joined,) = join([ARGUMENTS, more]).arguments
+    assert [word.text for word in joined.words] == ["-o", "-Dlocal=", "-Dtail=", "-z"]

@@ -206,7 +206,8 @@ def test_a_commit(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "origin")
     here = Machine(tmp_path)
     python = environment(here, client_pip)
-    env = dict(resolve(FORMAT.environment(packed), lambda path: str(deps / path)))
+    joined = FORMAT.environment(packed)
+    env = dict(resolve(joined, lambda path: str(deps / path), {}, here.home))
     here.offline(
         *(client_pip, "--python", python, "install", "-r", "requirements.txt"),
         cwd=locked.folder,

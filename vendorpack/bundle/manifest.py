@@ -19,7 +19,16 @@ from vendorpack.bundle import tar
 from vendorpack.bundle.frames import MAX_FRAME
 from vendorpack.errors import BundleError, UnsupportedError
 from vendorpack.files.paths import PathError, Tree, check_path
-from vendorpack.model import FILE_MODES, FOLDER_MODES, Environment, Json, Variable
+from vendorpack.model import (
+    FILE_MODES,
+    FOLDER_MODES,
+    Arguments,
+    Base,
+    Environment,
+    Json,
+    Variable,
+    Word,
+)
 
 BUNDLE_FORMAT: Final = 1
 MANIFEST_PATH: Final = "vendorpack.json"
@@ -128,13 +137,7 @@ class Manifest:
         head = self.head
         value: dict[str, Any] = {
             "artifacts": [dict(artifact) for artifact in head.artifacts],
-            "environment": {
-                "git": [list(pair) for pair in head.environment.git_sources],
-                "variables": [
-                    {"name": v.name, "path": v.is_path, "value": v.value}
-                    for v in head.environment.variables
-                ],
-            },
+            "environment": _environment_rows(head.environment),
             "files": self.files,
             "frames": self.frames,
             "key": head.key,
@@ -290,18 +293,34 @@ def _lockfile(value: Any) -> LockfileHash:
     )
 
 
+def _environment_rows(environment: Environment) -> dict[str, Any]:
+    rows: dict[str, Any] = {
+        "git": [list(pair) for pair in environment.git_sources],
+        "variables": [
+            {"name": v.name, "path": v.is_path, "value": v.value} for v in environment.variables
+        ],
+    }
+    if environment.arguments:
+        rows["arguments"] = [
+            {
+                "name": arguments.name,
+                "words": [[w.text, w.base or "", w.path] for w in arguments.words],
+            }
+            for arguments in environment.arguments
+        ]
+    return rows
+
+
 def _environment(value: Any) -> Environment:
     fields = _object(value, "environment")
-    if fields.keys() != {"git", "variables"}:
+    if fields.keys() - {"arguments"} != {"git", "variables"}:
         _bad("environment: other fields than expected")
     variables = []
     for row in _list(fields["variables"], "variables"):
         variable = _object(row, "variables")
         if variable.keys() != {"name", "path", "value"} or type(variable["path"]) is not bool:
             _bad("variables: other fields than expected")
-        name = _text(variable["name"], "variables")
-        if not _NAME.fullmatch(name):
-            _bad(f"variables: {name!r} is not the name of a variable")
+        name = _variable_name(variable["name"])
         text = _text(variable["value"], name)
         if variable["path"] and text:
             _path(text, name)
@@ -312,7 +331,32 @@ def _environment(value: Any) -> Environment:
         if len(pair) != 2:
             _bad("git: not pairs")
         sources.append((_text(pair[0], "git"), _path(pair[1], "git")))
-    return Environment(tuple(variables), tuple(sources))
+    arguments = tuple(_arguments(row) for row in _list(fields.get("arguments", []), "arguments"))
+    return Environment(tuple(variables), tuple(sources), arguments)
+
+
+def _variable_name(value: Any) -> str:
+    name = _text(value, "variables")
+    if not _NAME.fullmatch(name):
+        _bad(f"variables: {name!r} is not the name of a variable")
+    return name
+
+
+def _arguments(value: Any) -> Arguments:
+    row = _object(value, "arguments")
+    if row.keys() != {"name", "words"}:
+        _bad("arguments: other fields than expected")
+    name = _variable_name(row["name"])
+    words = []
+    for parts in _list(row["words"], name):
+        triple = [_text(part, name) for part in _list(parts, name)]
+        if len(triple) != 3 or triple[1] not in ("", *Base) or (not triple[1] and triple[2]):
+            _bad(f"arguments: {name} has a word that is none")
+        text, base, path = triple
+        if any(character.isspace() for character in text + path):
+            _bad(f"arguments: {name} has a word with a space in it")
+        words.append(Word(text, Base(base) if base else None, _path(path, name) if path else ""))
+    return Arguments(name, tuple(words))
 
 
 def _frames(sizes: Any) -> tuple[int, ...]:

@@ -203,11 +203,14 @@ def env(path: Path, shell: str, console: Console, host: Host) -> None:
     """Print the environment of a folder, or of the native caches after `unpack`."""
     manifest, _ = manifest_of(path)
     if path.is_dir():
-        pairs = _environ_of(manifest.head.environment, path.resolve())
+        pairs = _environ_of(manifest.head.environment, path.resolve(), host)
     else:
         rooms = {name: load(name) for name in sorted(manifest.head.layouts)}
         pairs = environment.resolve(
-            manifest.head.environment, native_place(native_roots(rooms, host))
+            manifest.head.environment,
+            native_place(native_roots(rooms, host)),
+            host.environ,
+            host.home,
         )
     console.answer(environment.render(pairs, shell))
 
@@ -227,7 +230,7 @@ def run(
         prefix = cache_folder(host) / "run" / bundle.id[:32]
         prefix.parent.mkdir(parents=True, exist_ok=True)
         unpacking.unpack_to_prefix(bundle, prefix, jobs=cores())
-        pairs = _environ_of(bundle.manifest.head.environment, prefix)
+        pairs = _environ_of(bundle.manifest.head.environment, prefix, host)
     environ = {**host.environ, **dict(pairs), "VENDORPACK_PREFIX": str(prefix)}
     program = shutil.which(command[0], path=environ.get("PATH"))
     if program is None:
@@ -236,8 +239,8 @@ def run(
     os.execve(program, list(command), environ)  # noqa: S606 - becoming the command is the point
 
 
-def _environ_of(env: Environment, prefix: Path) -> tuple[tuple[str, str], ...]:
-    return environment.resolve(env, lambda path: str(prefix / path))
+def _environ_of(env: Environment, prefix: Path, host: Host) -> tuple[tuple[str, str], ...]:
+    return environment.resolve(env, lambda path: str(prefix / path), host.environ, host.home)
 
 
 def manifest_of(path: Path) -> tuple[Manifest, str]:
