@@ -173,6 +173,19 @@ def test_credentials_that_cannot_be_sent(credential: Credential) -> None:
 # -- netrc ---------------------------------------------------------------------------------
 
 
+def test_a_machine_with_a_port_goes_before_one_without() -> None:
+    netrc = Netrc(Path("/n"), {"one.example": "any port", "one.example:8443": "this port"})
+    logins = Logins((), netrc)
+    for url, header in (
+        ("https://one.example:8443/a", "this port"),
+        ("https://one.example/a", "any port"),
+        ("https://one.example:9443/a", "any port"),
+    ):
+        address = parse_address(url)
+        login = logins.choose(address, address)
+        assert login is not None and login.header == header
+
+
 def test_where_netrc_is_looked_for(tmp_path: Path) -> None:
     named = tmp_path / "named"
     named.write_text("machine Registry.Example login a password b\n")

@@ -54,6 +54,16 @@ def wheel(
     return buffer.getvalue()
 
 
+def installable_wheel(name: str, version: str, files: Mapping[str, bytes]) -> bytes:
+    """A wheel with all that installers insist on."""
+    info = f"{name.replace('-', '_')}-{version}.dist-info"
+    tags = b"Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    whole = {**files, f"{info}/WHEEL": tags}
+    names = [*whole, f"{info}/METADATA", f"{info}/RECORD"]
+    record = "".join(f"{path},,\n" for path in names)
+    return wheel(name, version, {**whole, f"{info}/RECORD": record.encode()})
+
+
 def sdist(name: str, version: str, files: Mapping[str, bytes]) -> bytes:
     """A .tar.gz; a value that begins with `->` is a symbolic link."""
     buffer = io.BytesIO()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from urllib.parse import unquote
 
 from tests.world.modules import h1, module_zip
 from tests.world.server import Reply, Request
@@ -29,5 +30,5 @@ class GoProxy(Service):
         return f"{module} {version} {whole}\n{module} {version}/go.mod {mod}\n"
 
     def answer(self, path: str, request: Request) -> Reply:
-        content = self._files.get(path)
+        content = self._files.get(unquote(path))
         return Reply(b"not found", 404) if content is None else Reply(content)

@@ -53,6 +53,7 @@ class NpmRegistry(Service):
         self._packuments = packuments
         self.packages: dict[str, bytes] = {}
         self.stalled: set[str] = set()
+        self._manifests: dict[str, dict[str, object]] = {}
 
     def answer(self, path: str, request: Request) -> Reply:
         if f"/{path}" in self.stalled:
@@ -77,6 +78,7 @@ class NpmRegistry(Service):
             return None
         versions = {
             version: {
+                **self._manifests.get(self.path(name, version), {}),
                 "name": name,
                 "version": version,
                 "dist": {"tarball": self.address(name, version), "integrity": sri(data)},
@@ -90,6 +92,7 @@ class NpmRegistry(Service):
         """Add a release; returns its tarball."""
         data = tarball(name, version, **package_json)
         self.packages[self.path(name, version)] = data
+        self._manifests[self.path(name, version)] = package_json
         return data
 
     @staticmethod

@@ -79,7 +79,8 @@ class Redirect(Service):
         self._to, self._status = to, status
 
     def answer(self, path: str, request: Request) -> Reply:
-        return Reply(b"", self._status, {"Location": f"{self._to}/{path}"})
+        target = f"{self._to}/{path}" if path else self._to
+        return Reply(b"", self._status, {"Location": target})
 
 
 class Mirror(Service):

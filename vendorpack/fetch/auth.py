@@ -5,7 +5,8 @@ The first of these that fits the address is sent:
 1. a `Credential` of the project's own configuration whose prefix the address lies below:
    same scheme, host and port, path on segment boundaries, the longest prefix first;
 2. the userinfo of the address the download began with, to that address' own origin;
-3. the netrc file's entry for the host: `$NETRC`, else `~/.netrc`, else `~/_netrc`.
+3. the netrc file's entry for `host:port`, else for the host: `$NETRC`, else `~/.netrc`, else
+   `~/_netrc`.
 
 The choice is made anew for every hop of a redirect. A netrc `default` entry is passed over:
 the addresses come from a lockfile, and a password for "any host" would go wherever it points.
@@ -61,7 +62,10 @@ class Logins:
                 return Login(header, f"the credentials configured for {prefix.shown}")
         if began.authorization is not None and address.origin == began.origin:
             return Login(began.authorization, "the login in the address itself")
-        header_of_host = self._netrc.headers.get(address.host)
+        # Some clients (Go) name a port that is not the usual one.
+        headers = self._netrc.headers
+        host_and_port = address.origin.partition("://")[2]
+        header_of_host = headers.get(host_and_port) or headers.get(address.host)
         if header_of_host is not None:
             return Login(header_of_host, f"the netrc file {self._netrc.path}")
         return None
