@@ -8,6 +8,7 @@ sourced; dash, busybox ash and mksh do not, but hold it open, which /proc shows.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
@@ -191,10 +192,13 @@ def _dockerfile(name: str, value: str) -> str:
     return f'ENV {name}="{quoted}"'
 
 
+_PWSH_QUOTES: Final = re.compile("['\u2018-\u201b]")
+"""PowerShell takes the curly ones for quotes too (`CharTraits.IsSingleQuote`)."""
+
 _SHELLS: Final[dict[str, Callable[[str, str], str]]] = {
     "sh": lambda name, value: f"export {name}={_single_quoted(value)}",
     "fish": _fish,
-    "pwsh": lambda name, value: f"$env:{name} = '" + value.replace("'", "''") + "'",
+    "pwsh": lambda name, value: f"$env:{name} = '" + _PWSH_QUOTES.sub(r"\g<0>\g<0>", value) + "'",
     "dockerfile": _dockerfile,
     "github": lambda name, value: f"{name}={value}",
     "gitlab": lambda name, value: f"{name}={value}",

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import os
 from collections.abc import (
     Awaitable,
@@ -26,11 +27,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
 
 from vendorpack import environment
+from vendorpack.boundary import Boundary, check_packed, compiled
 from vendorpack.digest import WEAK
 from vendorpack.discover import Found
-from vendorpack.errors import BlobLost
+from vendorpack.errors import BlobLost, UnsupportedError
 from vendorpack.fetch.artifacts import Fetcher, Tally
-from vendorpack.formats import load
+from vendorpack.formats import boundary_of, load
 from vendorpack.model import (
     Access,
     Answer,
@@ -96,9 +98,12 @@ class Gathered:
     @property
     def environment(self) -> Environment:
         """What the target needs."""
-        return environment.join(
-            self.rooms[name].environment(self.packed[name]) for name in sorted(self.packed)
-        )
+        return environment.join(map(self._environment, sorted(self.packed)))
+
+    def _environment(self, name: str) -> Environment:
+        needed = self.rooms[name].environment(self.packed[name])
+        check_packed(name, _boundary(name), needed)
+        return needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,8 +344,30 @@ def entries_of(
 
     for name in sorted(gathered.packed):
         room = gathered.rooms[name]
-        entries = room.layout(gathered.packed[name], _Workshop(store))
+        entries = _within(room, room.layout(gathered.packed[name], _Workshop(store)))
         yield room, ((entry, number_of(entry.artifact)) for entry in entries)
+
+
+def _within(room: Format, entries: Iterable[Entry]) -> Iterator[Entry]:
+    """The entries, each seen to be in a cache: what is packed here can be opened there."""
+    within = compiled(_boundary(room.name))
+    for entry in entries:
+        content = entry.content
+        sha256 = content.sha256 if isinstance(content, Blob) else None
+        if isinstance(content, bytes) and entry.path.endswith("/config"):
+            sha256 = hashlib.sha256(content).hexdigest()  # git's is looked at by its hash
+        if not within(entry.path, sha256):
+            raise UnsupportedError(
+                f"{entry.path!r} is no part of {room.title}'s cache, and bundles hold nothing else",
+                where=entry.artifact.where if entry.artifact is not None else None,
+            )
+        yield entry
+
+
+def _boundary(name: str) -> Boundary:
+    boundary = boundary_of(name)
+    assert boundary is not None, "it was loaded by the same table"
+    return boundary
 
 
 @dataclass(frozen=True, slots=True)

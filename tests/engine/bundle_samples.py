@@ -1,10 +1,14 @@
-"""Bundles for tests: a small one with everything in it, and a writer that obeys nobody."""
+"""Bundles for tests: a small one with everything in it, and a writer that obeys nobody.
+
+They are of a format that is not known, so that they may hold anything.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +17,7 @@ from vendorpack.bundle.frames import Compressor, Trailer
 from vendorpack.bundle.manifest import MANIFEST_PATH, Head, LockfileHash
 from vendorpack.bundle.plan import Limits, Section
 from vendorpack.bundle.writer import Written, write_bundle
+from vendorpack.environment import env_file
 from vendorpack.errors import BlobLost
 from vendorpack.model import Blob, Entry, Environment, Variable
 
@@ -21,7 +26,7 @@ SMALL = Limits(kept=4096, opened=8192)
 HEAD = Head(
     key="ab" * 32,
     lockfiles=(LockfileHash("package-lock.json", "npm", "cd" * 32),),
-    layouts={"npm": 1},
+    layouts={"sample": 1},
     options={"dev": True, "targets": ["linux-x86_64-gnu"]},
     artifacts=({"name": "left-pad", "version": "1.3.0"},),
     environment=Environment(
@@ -29,6 +34,9 @@ HEAD = Head(
         (("https://git.example.com/a.git", "git/a.git"),),
     ),
 )
+
+BARE = replace(HEAD, environment=Environment())
+"""For bundles without a `vendorpack.env`."""
 
 
 class Blobs:
@@ -72,7 +80,7 @@ def sample_entries(blobs: Blobs) -> list[tuple[Entry, int | None]]:
 
 
 def sections(entries: Sequence[tuple[Entry, int | None]]) -> list[Section]:
-    own = [(Entry("vendorpack.env", b"export A=1\n"), None)]
+    own = [(Entry("vendorpack.env", env_file(HEAD.environment)), None)]
     return [Section("", False, own), Section("npm", False, entries)]
 
 
@@ -91,7 +99,7 @@ def write_sample(path: Path, *, jobs: int = 1, **options: Any) -> Written:
 
 def write_tiny(path: Path, **options: Any) -> Written:
     """The smallest bundle that still has a file in it."""
-    head = Head("ab" * 32, (), {}, {}, (), Environment())
+    head = Head("ab" * 32, (), {"sample": 1}, {}, (), Environment())
     section = Section("npm", False, [(Entry("npm/a", b"some text, some text\n"), None)])
     return write_bundle(path, head, [section], read_blob=Blobs().read, jobs=1, **options)
 
@@ -107,7 +115,7 @@ def manifest_value(files: Sequence[Sequence[Any]], tar_frames: Sequence[bytes]) 
         "files": [list(row) for row in files],
         "frames": [len(frame) for frame in tar_frames],
         "key": "ab" * 32,
-        "layouts": {},
+        "layouts": {"sample": 1},
         "lockfiles": [],
         "mtime": 0,
         "options": {},

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.bundle_samples import HEAD, SMALL, Blobs, noise, write_sample
+from tests.engine.bundle_samples import BARE, SMALL, Blobs, noise, write_sample
 from vendorpack.bundle.manifest import MANIFEST_PATH
 from vendorpack.bundle.plan import Section
 from vendorpack.bundle.reader import open_bundle
@@ -67,7 +67,7 @@ def write_many(path: Path, *, seed: str = "", files: int = 400, extra: bytes = b
     ]
     entries.append((Entry("npm/index", extra or b"index\n"), None))
     section = Section("npm", True, entries)
-    write_bundle(path, HEAD, [section], read_blob=Blobs().read, jobs=1, limits=SMALL)
+    write_bundle(path, BARE, [section], read_blob=Blobs().read, jobs=1, limits=SMALL)
 
 
 def whole(bundle: Path, prefix: Path) -> bool:

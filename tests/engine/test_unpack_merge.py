@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.bundle_samples import HEAD, Blobs, sample_entries, sections, write_sample
+from tests.engine.bundle_samples import BARE, Blobs, sample_entries, sections, write_sample
 from vendorpack.bundle.plan import Section
 from vendorpack.bundle.reader import open_bundle
 from vendorpack.bundle.writer import write_bundle
@@ -214,7 +214,7 @@ def test_files_appear_in_the_bundles_order(tmp_path: Path) -> None:
     section = Section("npm", False, [(Entry(f"npm/{name}", name.encode()), None) for name in names])
     write_bundle(
         tmp_path / "b",
-        HEAD,
+        BARE,
         [section],
         read_blob=Blobs().read,
         jobs=1,

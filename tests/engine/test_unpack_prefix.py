@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.bundle_samples import (
+    BARE,
     HEAD,
     SMALL,
     Blobs,
@@ -362,6 +363,6 @@ def test_too_little_room_is_seen_before_anything_is_written(
 def test_many_files(tmp_path: Path) -> None:
     entries = [(Entry(f"npm/{n % 7}/{n}", noise(n % 3000, str(n))), None) for n in range(500)]
     section = Section("npm", True, entries)
-    write_bundle(tmp_path / "b", HEAD, [section], read_blob=Blobs().read, jobs=2, limits=SMALL)
+    write_bundle(tmp_path / "b", BARE, [section], read_blob=Blobs().read, jobs=2, limits=SMALL)
     unpack(tmp_path / "b", tmp_path / "deps", jobs=4)
     assert_unpacked(tmp_path / "b", tmp_path / "deps")

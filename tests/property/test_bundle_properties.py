@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.engine.bundle_samples import HEAD, Blobs, canonical, write_sample
+from tests.engine.bundle_samples import BARE, Blobs, canonical, write_sample
 from vendorpack.bundle import tar
 from vendorpack.bundle.manifest import Manifest
 from vendorpack.bundle.plan import Limits, Section, cut, locate, members
@@ -52,7 +52,7 @@ def test_what_goes_in_comes_out(candidates: list[Entry], limit: int, plain: bool
         path, prefix = Path(folder, "b"), Path(folder, "deps")
         written = write_bundle(
             path,
-            HEAD,
+            BARE,
             [section],
             read_blob=Blobs().read,
             jobs=2,
@@ -138,7 +138,7 @@ def test_readers_find_what_writers_cut(lengths: list[int], limit: int) -> None:
     batches = list(cut(members(parts_of), Limits(limit, limit * 2)))
     frames = tuple(size for batch in batches for size in batch.sizes)
     files = tuple(member.file for batch in batches for member in batch.members)
-    spans = locate(Manifest(HEAD, 0, frames, files))
+    spans = locate(Manifest(BARE, 0, frames, files))
     assert [span.size for span in spans] == list(frames)
     found = 0
     for batch in batches:

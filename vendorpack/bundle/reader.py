@@ -18,11 +18,13 @@ from typing import Self
 
 import zstandard
 
+from vendorpack.boundary import check_opened
 from vendorpack.bundle import frames, tar
 from vendorpack.bundle.frames import MAX_MANIFEST_FRAME, Trailer
 from vendorpack.bundle.manifest import MANIFEST_PATH, File, Manifest, manifest_id
 from vendorpack.bundle.plan import Span, locate
 from vendorpack.errors import BundleError
+from vendorpack.formats import boundary_of
 from vendorpack.parallel import Progress, run_shares, split_evenly
 
 MIN_SHARE = 4 << 20
@@ -53,7 +55,8 @@ class Bundle:
     trailer: what wrote the file; None in a plain tar.
 
     delta: None, or that the file is one; then manifest, manifest_bytes and id are those of
-    the full bundle. files: those that are in the file, in order.
+    the full bundle. files: those that are in the file, in order. unknown: its formats that are
+    not known here, so that nobody can say what it may hold.
     """
 
     def __init__(self, path: Path, fd: int) -> None:
@@ -197,6 +200,7 @@ class Bundle:
         self.delta = self._own.delta
         self.files = self._own.held()[1]
         self.manifest = self._own.full()
+        self.unknown = check_opened(self.manifest, boundary_of)
         self.manifest_bytes = self.manifest.dump() if self.delta else self._own_bytes
         self.id = manifest_id(self.manifest_bytes)
         if first != self._manifest_tar():
@@ -228,7 +232,8 @@ def open_bundle(path: Path, *, or_delta: bool = False) -> Bundle:
     """Open and check a bundle (`.tar.zst`, or the same as a plain `.tar`).
 
     or_delta: take a delta too; whoever asks for that must look for the files it lacks.
-    Raises `BundleError`: not a bundle, damaged, cut short, or of a newer format; a delta.
+    Raises `BundleError`: not a bundle, damaged, cut short, or of a newer format; a delta; one
+    that holds more than caches.
     """
     fd = -1
     try:

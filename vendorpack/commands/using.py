@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vendorpack import environment
+from vendorpack import boundary, environment
 from vendorpack.bundle.manifest import MANIFEST_PATH, Delta, Head, Manifest, manifest_id
 from vendorpack.bundle.reader import open_bundle
 from vendorpack.commands.native import (
@@ -25,7 +25,7 @@ from vendorpack.commands.native import (
 )
 from vendorpack.console import Console
 from vendorpack.errors import BundleError, KeyMismatchError, UsageError
-from vendorpack.formats import load
+from vendorpack.formats import boundary_of, load
 from vendorpack.key import hash_lockfile
 from vendorpack.model import Environment, Host
 from vendorpack.progress import Progress, counted, human
@@ -103,6 +103,7 @@ def unpack(
                 ),
             )
         else:
+            boundary.refuse_unknown(bundle.unknown)
             rooms = {name: load(name) for name in sorted(head.layouts)}
             result = describe_merged(
                 unpacking.merge_into(
@@ -116,7 +117,14 @@ def unpack(
             )
         progress.finish()
         console.say(result)
-        say_next(console, prefix, sorted(head.layouts), path)
+        if bundle.unknown:
+            console.warn(
+                f"no format is named {' or '.join(map(repr, bundle.unknown))} here, so nobody "
+                f"checked what it sets: read {environment.ENV_NAME} before you source it",
+                str(prefix),
+            )
+        else:
+            say_next(console, prefix, sorted(head.layouts), path)
         if console.as_json:
             console.answer_json(
                 {
@@ -202,6 +210,7 @@ def show(path: Path, files: bool, console: Console) -> None:
 def env(path: Path, shell: str, console: Console, host: Host) -> None:
     """Print the environment of a folder, or of the native caches after `unpack`."""
     manifest, _ = manifest_of(path)
+    boundary.refuse_unknown(boundary.check_opened(manifest, boundary_of))
     if path.is_dir():
         pairs = _environ_of(manifest.head.environment, path.resolve(), host)
     else:
@@ -227,6 +236,7 @@ def run(
         raise UsageError("nothing to run", fix="vendorpack run BUNDLE -- COMMAND…")
     with open_bundle(path) as bundle:
         expected.check(bundle.manifest.head)
+        boundary.refuse_unknown(bundle.unknown)
         prefix = cache_folder(host) / "run" / bundle.id[:32]
         prefix.parent.mkdir(parents=True, exist_ok=True)
         unpacking.unpack_to_prefix(bundle, prefix, jobs=cores())
@@ -265,6 +275,7 @@ def _manifest_of_folder(folder: Path) -> tuple[Manifest, str]:
     manifest = Manifest.parse(data)
     # Where a delta's tar was extracted over its base's, the manifest is the delta's.
     full = manifest.full()
+    boundary.check_opened(full, boundary_of)
     return full, manifest_id(data if full is manifest else full.dump())
 
 

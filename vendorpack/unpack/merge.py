@@ -252,6 +252,15 @@ class Publisher:
                 with open(os.open(source, _CREATE, mode, dir_fd=self.stage.fd), "wb") as out:
                     os.fchmod(out.fileno(), mode)
                     out.write(after)
+                self._rename(source, folder, name)
+                self.result.replaced += 1
+                return
+        if mode & 0o111:
+            raise TargetError(
+                "a program is in the way: an executable file is never replaced",
+                where=str(self.stage.target / path),
+                fix="If it is a cached file that was changed, remove it.",
+            )
         self._rename(source, folder, name)
         self.result.replaced += 1
 
