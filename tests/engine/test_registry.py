@@ -7,6 +7,8 @@ import hashlib
 import io
 import json
 import os
+import stat
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -136,6 +138,27 @@ def project(tmp_path: Path) -> Iterator[Project]:
 
 def methods(registry: Registry) -> list[str]:
     return [request.method for request in registry.server.requests]
+
+
+def test_pull_replaces_nothing_but_files(bench: Bench) -> None:
+    registry = Registry()
+    with registry.server:
+        bench.push(registry)
+        (bench.folder / "got.tar.zst").symlink_to("real.tar.zst")
+        assert bench.pull(registry).code == 0
+        assert (bench.folder / "got.tar.zst").is_symlink()
+        assert (bench.folder / "real.tar.zst").read_bytes() == bench.bundle
+        fifo = bench.folder / "fifo"
+        os.mkfifo(fifo)
+        got: list[bytes] = []
+        thread = threading.Thread(target=lambda: got.append(fifo.read_bytes()), daemon=True)
+        thread.start()
+        assert bench.pull(registry, output="fifo").code == 0
+        thread.join(20)
+        assert got == [bench.bundle] and stat.S_ISFIFO(fifo.lstat().st_mode)
+        # What is not there leaves the fifo unopened: its reader waits on.
+        assert bench.pull(registry, ":absent", output="fifo").code == 7
+        assert stat.S_ISFIFO(fifo.lstat().st_mode)
 
 
 def test_there_and_back(bench: Bench) -> None:

@@ -24,6 +24,7 @@ from vendorpack.bundle.frames import MAX_MANIFEST_FRAME, Trailer
 from vendorpack.bundle.manifest import MANIFEST_PATH, File, Manifest, manifest_id
 from vendorpack.bundle.plan import Span, locate
 from vendorpack.errors import BundleError
+from vendorpack.files.pipes import open_input
 from vendorpack.formats import boundary_of
 from vendorpack.parallel import Progress, run_shares, split_evenly
 
@@ -232,14 +233,20 @@ def open_bundle(path: Path, *, or_delta: bool = False) -> Bundle:
     """Open and check a bundle (`.tar.zst`, or the same as a plain `.tar`).
 
     or_delta: take a delta too; whoever asks for that must look for the files it lacks.
+    A fifo, or `-` for standard input, is read to its end first.
     Raises `BundleError`: not a bundle, damaged, cut short, or of a newer format; a delta; one
-    that holds more than caches.
+    that holds more than caches. `UsageError`, `StoreError`: `-` is a terminal; there is no
+    space for what comes from it.
     """
     fd = -1
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        spooled = open_input(path)
+        if spooled is not None:
+            fd = spooled
+        else:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise BundleError("a bundle is a regular file")
+            raise BundleError("a bundle is a file or a pipe")
         bundle = Bundle(path, fd)
         if bundle.delta is not None and not or_delta:
             raise BundleError(

@@ -258,7 +258,7 @@ def _assemble(path: Path, first: Buffer, body: IO[bytes], last: bytes) -> tuple[
             digest = pool.submit(sha256_of, fd)
             os.fsync(fd)
             sha256, size = digest.result(), os.fstat(fd).st_size
-            name.replace(path)
+            temporary.publish(name, path)
     except BaseException:
         temporary.remove(name)
         raise

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import typer
 
+from vendorpack.cli.surroundings import console_beside
 from vendorpack.console import Console
 from vendorpack.errors import VendorpackError
 from vendorpack.files.disk import system_error
@@ -31,7 +32,9 @@ def guarded(command: Command) -> Command:
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
-        console = Console(as_json=bool(kwargs.get("as_json")))
+        console = console_beside(
+            (kwargs.get("output"), kwargs.get("oci")), as_json=bool(kwargs.get("as_json"))
+        )
         code = carried_out(lambda: command(*args, **kwargs), console)
         if code:
             raise typer.Exit(code)

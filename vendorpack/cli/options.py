@@ -18,9 +18,15 @@ Paths = Annotated[
         metavar="[PATHS]...", help="Lockfiles, or folders to look for them in (default: here)."
     ),
 ]
-BundleFile = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A bundle file.")]
+BundleFile = Annotated[
+    Path, typer.Argument(metavar="BUNDLE", help="A bundle file, or - for standard input.")
+]
 BundleOrFolder = Annotated[
-    Path, typer.Argument(metavar="BUNDLE|DIR", help="A bundle, or the folder of an unpacked one.")
+    Path,
+    typer.Argument(
+        metavar="BUNDLE|DIR",
+        help="A bundle (- for standard input), or the folder of an unpacked one.",
+    ),
 ]
 Target = Annotated[
     list[str] | None,

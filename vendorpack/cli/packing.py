@@ -13,10 +13,11 @@ from vendorpack.cli.groups import grouped
 from vendorpack.cli.guard import guarded
 from vendorpack.cli.options import ROOM_HELP, ROOM_OPTIONS, Json, Level, Prefix, Quiet
 from vendorpack.cli.selection import Fetching, Selection
-from vendorpack.cli.surroundings import checked_output
+from vendorpack.cli.surroundings import checked_output, console_beside
 from vendorpack.commands import DEFAULT_OUTPUT
 from vendorpack.console import Console
 from vendorpack.errors import UsageError
+from vendorpack.files.pipes import check_output
 
 
 @app.command(context_settings=ROOM_OPTIONS, epilog=ROOM_HELP)
@@ -30,7 +31,8 @@ def pack(
         typer.Option(
             "--output",
             "-o",
-            help="The bundle: .tar.zst, or .tar uncompressed (default: deps.tar.zst).",
+            help="The bundle: .tar.zst, or .tar uncompressed; - for standard output "
+            "(default: deps.tar.zst).",
         ),
     ] = None,
     oci: Annotated[
@@ -75,9 +77,11 @@ def pack(
     """Download and verify all that lockfiles pin, into one bundle."""
     from vendorpack.commands import packing  # noqa: PLC0415
 
-    if output is not None:
-        checked_output(output)
-    console = Console(quiet=quiet, as_json=as_json)
+    if output is not None or oci is None:
+        checked_output(output or DEFAULT_OUTPUT)
+    if oci is not None:
+        check_output(oci)
+    console = console_beside((output, oci), quiet=quiet, as_json=as_json)
     found, options = selection.read(context)
     request = replace(fetching.request(found, options), reuse=reuse, base=base)
     if dry_run:

@@ -20,7 +20,7 @@ from vendorpack.cli.options import (
     TeamStore,
 )
 from vendorpack.cli.selection import Selection, key_of_this_folder
-from vendorpack.cli.surroundings import checked_output, this_host
+from vendorpack.cli.surroundings import checked_output, console_beside, this_host
 from vendorpack.commands import DEFAULT_OUTPUT
 from vendorpack.console import Console
 from vendorpack.errors import UsageError
@@ -73,9 +73,9 @@ def pull(
     """
     from vendorpack.commands.pulling import pull as pull_bundle  # noqa: PLC0415
 
-    console = Console(quiet=quiet, as_json=as_json)
     if output is not None:
         checked_output(output)
+    console = console_beside((output,), quiet=quiet, as_json=as_json)
     pull_bundle(source, output, key_of_this_folder, store_dir, console, this_host())
 
 
@@ -136,8 +136,8 @@ def store_get(
 
     if team_store is None:
         raise UsageError("store get needs --store URL")
+    checked_output(output)
     found, options = selection.read(context)
     key = compute_key(found, options).key
-    sharing.store_get(
-        team_store, key, checked_output(output), Console(quiet=quiet, as_json=as_json)
-    )
+    console = console_beside((output,), quiet=quiet, as_json=as_json)
+    sharing.store_get(team_store, key, output, console)

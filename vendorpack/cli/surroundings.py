@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from vendorpack.console import Console
 from vendorpack.errors import StoreError, UsageError
+from vendorpack.files.pipes import check_output, is_stdout, is_stream
 from vendorpack.model import Host
 
 _OTHER_KINDS: Final = frozenset({".gz", ".tgz", ".bz2", ".xz", ".txz", ".zip", ".7z"})
@@ -24,10 +27,13 @@ def this_host() -> Host:
 
 
 def checked_output(path: Path) -> Path:
-    """The file, if a bundle can be written to it as far as its name tells.
+    """The file or stream, if a bundle can be written to it as far as can be told.
 
     To be asked before anything is downloaded. Raises `UsageError`, `StoreError`.
     """
+    check_output(path)
+    if is_stream(path):
+        return path
     if path.is_dir():
         fix = f"Name a file: {path / 'deps.tar.zst'}"
         raise UsageError("the output is a folder", where=str(path), fix=fix)
@@ -38,3 +44,11 @@ def checked_output(path: Path) -> Path:
         fix = f"mkdir -p {path.parent}"
         raise StoreError("the output's folder does not exist", where=str(path), fix=fix)
     return path
+
+
+def console_beside(
+    outputs: Iterable[Path | None], *, quiet: bool = False, as_json: bool = False
+) -> Console:
+    """Where to speak: not on standard output if one of the outputs is that."""
+    taken = any(path is not None and is_stdout(path) for path in outputs)
+    return Console(out=sys.stderr if taken else None, quiet=quiet, as_json=as_json)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from vendorpack.bundle.reader import Bundle, open_bundle
-from vendorpack.commands import DEFAULT_OUTPUT, packing
+from vendorpack.commands import DEFAULT_OUTPUT, file_name, packing
 from vendorpack.commands.pulling import how_pulled, pull_image
 from vendorpack.commands.pushing import how_pushed, push_image
 from vendorpack.console import Console
@@ -20,6 +21,7 @@ from vendorpack.errors import (
 )
 from vendorpack.files import temporary
 from vendorpack.files.disk import real_path, storage_error
+from vendorpack.files.pipes import is_stdout, is_stream, placed
 from vendorpack.model import Json
 from vendorpack.oci.image import image_of
 from vendorpack.oci.layout import bundle_in, is_tar, write_layout
@@ -53,8 +55,10 @@ def pack(request: packing.Request, console: Console, wanted: Wanted) -> None:
         raise UsageError("--from names a repository: the tag is the key of the lockfiles")
     if wanted.push and source is None:
         raise UsageError("--push needs --from", fix="Name the repository with --from.")
-    if wanted.oci is not None and wanted.output is not None and wanted.oci == wanted.output:
-        raise UsageError("--oci and --output name the same file")
+    if wanted.oci is not None and wanted.output is not None:
+        outputs = {Path("-") if is_stdout(path) else path for path in (wanted.oci, wanted.output)}
+        if len(outputs) == 1:
+            raise UsageError("--oci and --output name the same file")
 
     with _place_for(wanted) as (bundle, shown):
 
@@ -71,7 +75,8 @@ def pack(request: packing.Request, console: Console, wanted: Wanted) -> None:
             with open_bundle(bundle) as opened:
                 image = image_of(opened)
             if wanted.oci is not None:
-                written = write_layout(wanted.oci, image, bundle)
+                with placed(wanted.oci, "image.tar") as layout:
+                    written = write_layout(layout, image, bundle)
                 more["oci"] = {"path": str(wanted.oci), "digest": image.digest}
                 state = "" if written else " (there already)"
                 console.say(f"{wanted.oci}: image {image.digest}{state}")
@@ -82,7 +87,7 @@ def pack(request: packing.Request, console: Console, wanted: Wanted) -> None:
                 more["pushed"] = pushed
                 more["reference"] = pinned
                 console.say(f"{pinned}: {how_pushed(pushed, image)}")
-        packing.tell(console, shown, made, more)
+    packing.tell(console, shown, made, more)
 
 
 @contextmanager
@@ -90,9 +95,11 @@ def _place_for(wanted: Wanted) -> Iterator[tuple[Path, Path]]:
     """Where the bundle is written, and the name it is shown under."""
     if wanted.output is not None or wanted.oci is None:
         output = wanted.output or DEFAULT_OUTPUT
-        yield output, output
+        with placed(output, file_name(output)) as bundle:
+            yield bundle, output
         return
-    layout = real_path(wanted.oci)
+    stream = is_stream(wanted.oci)
+    layout = Path(tempfile.gettempdir(), "image.tar") if stream else real_path(wanted.oci)
     temporary.sweep(layout.parent, layout.name)
     try:
         folder, fd = temporary.create_folder(layout.parent, layout.name)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from vendorpack.console import Console
 from vendorpack.environment import ENV_NAME
 from vendorpack.errors import TargetError
+from vendorpack.files.pipes import is_stream
 from vendorpack.formats import load
 from vendorpack.model import Format, Host
 
@@ -95,7 +96,8 @@ def say_next(
     if prefix is not None:
         console.say(f"next: . {prefix / ENV_NAME} && {commands}")
     elif bundle is not None:
-        console.say(f"next: {commands} (with the variables that `vendorpack env {bundle}` prints)")
+        named = "BUNDLE" if is_stream(bundle) else bundle
+        console.say(f"next: {commands} (with the variables that `vendorpack env {named}` prints)")
     else:
         console.say(f"next: {commands}")
 

@@ -13,6 +13,7 @@ from vendorpack.bundle.manifest import Head, LockfileHash
 from vendorpack.bundle.plan import Base, Section
 from vendorpack.bundle.reader import open_bundle
 from vendorpack.bundle.writer import Written, write_bundle
+from vendorpack.commands import file_name
 from vendorpack.commands.delta import read_base
 from vendorpack.commands.native import (
     cores,
@@ -30,6 +31,8 @@ from vendorpack.environment import ENV_NAME
 from vendorpack.errors import StoreError, UsageError, VendorpackError
 from vendorpack.fetch.artifacts import Tally
 from vendorpack.files import temporary
+from vendorpack.files.disk import real_path
+from vendorpack.files.pipes import placed
 from vendorpack.key import Keyed, compute_key
 from vendorpack.model import Access, Entry, Host, Json, Options
 from vendorpack.pack import (
@@ -99,7 +102,9 @@ class Made:
 
 def pack(request: Request, console: Console, output: Path, level: int) -> None:
     """Write the bundle, unless the output already is the one that would be written."""
-    tell(console, output, make(request, console, output, level))
+    with placed(output, file_name(output)) as path:
+        made = make(request, console, path, level)
+    tell(console, output, made)
 
 
 def make(
@@ -338,15 +343,15 @@ def _record(gathered: Gathered, run: Run) -> bool:
     """Write the side files that were asked for; whether any of them is new or changed."""
     changed = {
         path: content
-        for path, content in sorted(side_files(gathered, run.store).items())
-        if not path.is_file() or path.read_bytes() != content
+        for named, content in sorted(side_files(gathered, run.store).items())
+        if not (path := real_path(named)).is_file() or path.read_bytes() != content
     }
     for path, content in changed.items():
         name, descriptor = temporary.create_file(path)
         try:
             with open(descriptor, "wb") as file:
                 file.write(content)
-            name.replace(path)
+            temporary.publish(name, path)
         except BaseException:
             temporary.remove(name)
             raise

@@ -7,13 +7,13 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from vendorpack.bundle.reader import Bundle, open_bundle
-from vendorpack.commands import DEFAULT_OUTPUT
+from vendorpack.commands import DEFAULT_OUTPUT, file_name
 from vendorpack.commands.native import cores
 from vendorpack.commands.repositories import open_repository
 from vendorpack.commands.storing import store_folder
@@ -26,6 +26,7 @@ from vendorpack.errors import (
 )
 from vendorpack.files import temporary
 from vendorpack.files.disk import real_path, sha256_of, storage_error
+from vendorpack.files.pipes import placed
 from vendorpack.model import Host
 from vendorpack.oci.image import Descriptor, digest_of, parse_manifest
 from vendorpack.oci.reference import Reference, parse_reference
@@ -65,15 +66,17 @@ def pull(
     reference = parse_reference(source)
     if reference.tag is None and reference.digest is None:
         reference = reference.at(tag=key_here())
-    pulled, path = pull_image(reference, output, _any, store_dir, console, host)
-    if pulled is None:
-        raise FetchError(
-            "the registry has no such bundle",
-            where=str(reference),
-            fix="Pack the lockfiles and push the bundle: vendorpack push BUNDLE "
-            f"{reference.host}/{reference.repository}",
-            status=404,
-        )
+    with nullcontext() if output is None else placed(output, file_name(output)) as place:
+        pulled, path = pull_image(reference, place, _any, store_dir, console, host)
+        if pulled is None:
+            raise FetchError(
+                "the registry has no such bundle",
+                where=str(reference),
+                fix="Pack the lockfiles and push the bundle: vendorpack push BUNDLE "
+                f"{reference.host}/{reference.repository}",
+                status=404,
+            )
+    path = output or path
     console.say(f"{path}: {how_pulled(pulled)}")
     if console.as_json:
         answer = {"path": str(path), "id": pulled.id, "key": pulled.key}
@@ -152,7 +155,7 @@ def _place(
                 with _open(name, reference) as bundle:
                     check(bundle)
                     found = bundle.id, bundle.manifest.head.key
-                name.replace(output)
+                temporary.publish(name, output)
         except BaseException as error:
             temporary.remove(name)
             if not isinstance(error, OSError):
@@ -181,6 +184,8 @@ def _open(path: Path, reference: Reference) -> Iterator[Bundle]:
 def _present(path: Path, layer: Descriptor, check: Callable[[Bundle], None]) -> str | None:
     """The id of the bundle at the output, if it is the very one the registry has."""
     try:
+        if not path.is_file():
+            return None
         with path.open("rb") as file:
             if os.fstat(file.fileno()).st_size != layer.size:
                 return None

@@ -14,6 +14,7 @@ from vendorpack.errors import (
     FetchError,
     UsageError,
 )
+from vendorpack.files.pipes import is_stream
 from vendorpack.model import Host
 from vendorpack.oci.image import Image, digest_of, image_of
 from vendorpack.oci.reference import Reference, parse_reference
@@ -26,6 +27,8 @@ def push(path: Path, target: str, replace: bool, console: Console, host: Host) -
     reference = parse_reference(target)
     if reference.digest:
         raise UsageError("a bundle is pushed to a tag, not to a digest")
+    if is_stream(path):
+        raise UsageError("a bundle is pushed from a file, not from a pipe", where=str(path))
     with open_bundle(path) as bundle:
         bundle.verify(jobs=cores())
         image = image_of(bundle)

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vendorpack.bundle.reader import open_bundle
+from vendorpack.commands import file_name
 from vendorpack.commands.native import cores
 from vendorpack.console import Console
 from vendorpack.errors import BundleError, FetchError, KeyMismatchError
 from vendorpack.fetch.artifacts import Tally
 from vendorpack.files import temporary
-from vendorpack.files.disk import real_path, storage_error
+from vendorpack.files.disk import storage_error
+from vendorpack.files.pipes import placed
 from vendorpack.model import Json
 from vendorpack.progress import human
 from vendorpack.store.old_bundle import OldBundle
@@ -89,8 +91,8 @@ def store_get(url: str, key: str, output: Path, console: Console) -> None:
     make of the artifacts.
     """
     team = open_team_store(url, console)
-    output = real_path(output)
-    bundle_id, size = _get(team, key, output)
+    with placed(output, file_name(output)) as path:
+        bundle_id, size = _get(team, key, path)
     console.say(f"{output}: {human(size)} from {team.name}")
     if console.as_json:
         answer: Mapping[str, Json] = {"path": str(output), "id": bundle_id, "key": key}
@@ -122,7 +124,7 @@ def _get(team: TeamStore, key: str, output: Path) -> tuple[str, int]:
                 )
             bundle_id, size = bundle.id, bundle.size
         os.fsync(fd)
-        path.replace(output)
+        temporary.publish(path, output)
     except OSError as error:
         raise storage_error(error, output) from None
     finally:

@@ -8,6 +8,7 @@ kill left behind from what another run is working on, in other containers too.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import secrets
@@ -70,6 +71,17 @@ def remove(path: Path) -> None:
     else:
         with contextlib.suppress(OSError):
             path.unlink()
+
+
+def publish(path: Path, final: Path) -> None:
+    """Give a finished temporary file its final name, which may be a file's that it replaces.
+
+    Raises `OSError`; `FileExistsError` for a link, a fifo, a device or a folder of that name.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISREG(final.lstat().st_mode):
+            raise FileExistsError(errno.EEXIST, "something else than a file is there", str(final))
+    path.replace(final)
 
 
 def _temporary_start(final: str) -> str:

@@ -164,7 +164,7 @@ def _write_tar(path: Path, image: Image, bundle: Path) -> None:
             _append(out, bundle)
             out.write(tar.padding(image.layer.size) + tar.END)
             _sync(out)
-            name.replace(path)
+            temporary.publish(name, path)
     except BaseException:
         temporary.remove(name)
         raise
