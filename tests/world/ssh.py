@@ -37,7 +37,7 @@ LogLevel VERBOSE
 
 
 class SshServer:
-    """Serves bare repositories at `ssh://USER@127.0.0.1:PORT/NAME.git`, while it is entered.
+    """Serves bare repositories at `ssh://git@127.0.0.1:PORT/NAME.git`, while it is entered.
 
     key: a private key that opens it. known_hosts: a file that knows the server.
     """
@@ -51,8 +51,8 @@ class SshServer:
 
     @property
     def url(self) -> str:
-        """Without a slash behind."""
-        return f"ssh://{getpass.getuser()}@127.0.0.1:{self._port}"
+        """Without a slash behind; `git` is the user, as at every host of repositories."""
+        return f"ssh://git@127.0.0.1:{self._port}"
 
     @property
     def host(self) -> str:
@@ -61,9 +61,10 @@ class SshServer:
 
     @property
     def command(self) -> str:
-        """The ssh command (GIT_SSH_COMMAND) that knows key and host."""
+        """The ssh command (GIT_SSH_COMMAND) that knows key, host and who really logs in."""
         return (
-            f"ssh -F none -i {self.key} -oIdentitiesOnly=yes -oBatchMode=yes "
+            f"ssh -F none -l {getpass.getuser()} -i {self.key} -oIdentitiesOnly=yes "
+            f"-oBatchMode=yes "
             f"-oUserKnownHostsFile={self.known_hosts} -oStrictHostKeyChecking=yes"
         )
 
