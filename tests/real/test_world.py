@@ -47,7 +47,7 @@ def test_git_over_https_with_a_login(tmp_path: Path, kind: str) -> None:
     served, commit = published(tmp_path)
     with World(tmp_path) as world:
         site = world.site(tls=True)
-        host = site.mount("git", GitHost(served, kind), login=basic(LOGIN))  # type: ignore[arg-type]
+        host = site.mount("git", GitHost(served, kind), login=basic(LOGIN))
         with pytest.raises(subprocess.CalledProcessError):
             git(world, "ls-remote", f"{host.url}/library.git")
         url = f"{host.url}/library.git".replace("://", f"://{LOGIN}@")

@@ -7,7 +7,6 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 from tests.real.clients import tool
 from tests.world.server import Reply, Request
@@ -74,7 +73,8 @@ class GitHost(Service):
     out only what refs name; `dumb` is a web server that knows nothing of git.
     """
 
-    def __init__(self, folder: Path, kind: Literal["smart", "named", "dumb"] = "smart") -> None:
+    def __init__(self, folder: Path, kind: str = "smart") -> None:
+        assert kind in ("smart", "named", "dumb")
         self._folder, self._kind = folder, kind
 
     def answer(self, path: str, request: Request) -> Reply:
