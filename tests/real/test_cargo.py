@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -12,11 +10,8 @@ import pytest
 from tests.cli import Cli
 from tests.corpus import corpus
 from tests.real.clients import PROJECTS, Machine, copy_project, extract, pack, tool
-from tests.world import Reply, Request, Server
-from tests.world.crates import crate, package
+from tests.world.crates import package
 from tests.world.git import Repository, git_server
-from vendorpack.formats.cargo.artifacts import index_path
-from vendorpack.formats.cargo.index import line_of_crate
 
 pytestmark = pytest.mark.real
 
@@ -100,74 +95,6 @@ def test_commits_of_every_kind_with_submodules(tmp_path: Path) -> None:
     metadata = ("cargo", "metadata", "--frozen", "--format-version=1")
     here.offline(*metadata, cwd=app, prefix=prefix, env=toolchain())
     assert (app / "Cargo.lock").read_text() == "version = 4\n\n" + lock
-
-
-# -- a registry of one's own ---------------------------------------------------------------------
-
-
-TOKEN = "Bearer canary-token"
-
-
-def serve_registry(crates: Mapping[tuple[str, str], bytes], dl: str) -> dict[str, bytes]:
-    """A sparse index by path."""
-    index = {"/index/config.json": json.dumps({"dl": dl, "auth-required": True}).encode()}
-    for (name, _), content in crates.items():
-        path = f"/index/{index_path(name)}"
-        index[path] = index.get(path, b"") + line_of_crate(content, crates_io=False) + b"\n"
-    return index
-
-
-def test_a_registry_that_wants_its_token_everywhere(tmp_path: Path) -> None:
-    features = '[features]\nextra = []\n[dependencies.one]\nversion = "1"\nregistry-index = "{}"\n'
-    windows = "[target.'cfg(windows)'.dependencies.only-windows]\nversion = '1'\n"
-    windows += "registry-index = '{}'\n"
-    answers: dict[str, bytes] = {}
-
-    def answer(request: Request) -> Reply:
-        if request.headers.get("authorization") != TOKEN:
-            return Reply(b"a token is due", 401)
-        content = answers.get(request.path)
-        return Reply(b"not here", 404) if content is None else Reply(content)
-
-    with Server({}, default=answer) as downloads, Server({}, default=answer) as index:
-        registry = f"sparse+{index.url}/index/"
-        two = '#[cfg(feature = "extra")]\n' + name_of("two").decode()
-        crates = {
-            ("one", "1.2.3+meta"): crate(
-                "one", "1.2.3+meta", windows.format(registry), name_of("one").decode()
-            ),
-            ("Two", "0.1.0"): crate("Two", "0.1.0", features.format(registry), two),
-            ("only-windows", "1.0.0"): crate("only-windows", "1.0.0", "", "compile_error!();"),
-        }
-        answers |= serve_registry(crates, downloads.url + "/dl/{crate}-{version}")
-        answers |= {f"/dl/{name}-{version}": crates[name, version] for name, version in crates}
-        lock = (
-            package("Two", "0.1.0", registry, crates["Two", "0.1.0"])
-            + 'dependencies = [\n "one",\n]\n\n'
-            + package("app", "0.1.0", None)
-            + 'dependencies = [\n "Two",\n "one",\n]\n\n'
-            + package("one", "1.2.3+meta", registry, crates["one", "1.2.3+meta"])
-            + 'dependencies = [\n "only-windows",\n]\n\n'
-            + package("only-windows", "1.0.0", registry, crates["only-windows", "1.0.0"])
-        )
-        dependencies = (
-            'one = { version = "1", registry = "corp" }\n'
-            'renamed = { package = "Two", version = "0.1", features = ["extra"], '
-            'registry = "corp" }\n'
-        )
-        app = write_app(tmp_path / "app", dependencies, lock, "one::NAME, renamed::NAME")
-        environ = {
-            "CARGO_REGISTRIES_CORP_INDEX": registry,
-            "CARGO_REGISTRIES_CORP_TOKEN": TOKEN,
-        }
-        Cli(tmp_path, environ=environ).ok("pack", app, "-o", "deps.tar.zst")
-        assert len(downloads.paths) == 3
-    prefix = extract(tmp_path / "deps.tar.zst", tmp_path / "deps")
-    here = machine(tmp_path)
-    here.offline("cargo", "build", "--frozen", cwd=app, prefix=prefix, env=toolchain())
-    assert here.offline("target/debug/app", cwd=app) == "one two\n"
-    leaked = [p for p in prefix.rglob("*") if p.is_file() and b"canary" in p.read_bytes()]
-    assert leaked == []
 
 
 # -- the public registry -----------------------------------------------------------------------

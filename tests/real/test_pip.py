@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,17 +9,13 @@ import pytest
 
 from tests.cli import Cli
 from tests.corpus import corpus
-from tests.memory import MemoryWorkshop
 from tests.real.clients import PROJECTS, Machine, client, copy_project, extract, pack
-from tests.world.distributions import project, wheel
-from tests.world.git import Repository
-from tests.world.pypi_memory import MemoryPypi
-from vendorpack.environment import resolve
-from vendorpack.fetch.git import GitAddress, fetch_commit
-from vendorpack.formats._shared.python.distributions import GitProject
-from vendorpack.formats.pip import FORMAT
-from vendorpack.model import Options, Packed
-from vendorpack.target import parse_target, this_machine
+from tests.real.ways import Way
+from tests.world import World
+from tests.world.distributions import installable_wheel, wheel
+from tests.world.git import GitHost, Repository
+from tests.world.pypi import PypiIndex
+from vendorpack.target import this_machine
 
 pytestmark = pytest.mark.real
 
@@ -159,10 +152,10 @@ def test_a_build_lock_keeps_what_sdists_are_built_with(tmp_path: Path) -> None:
     assert lock.read_text().startswith("# ours\n")
 
 
-def test_a_commit(tmp_path: Path) -> None:
-    """A git requirement whose build needs a wheel, installed without its remote."""
-    client_pip = pip("26")
-    repository = Repository(tmp_path / "origin")
+def test_a_commit_that_is_built_with_a_wheel(tmp_path: Path) -> None:
+    """A git requirement of a folder in a repository; its build needs a package of the index."""
+    program = pip("26")
+    repository = Repository(tmp_path / "demo")
     backend = (
         b"def build_wheel(folder, *_):\n"
         b"    import helper, pathlib\n"
@@ -173,47 +166,29 @@ def test_a_commit(tmp_path: Path) -> None:
     toml = b"[build-system]\nrequires = ['helper']\nbuild-backend = 'back'\nbackend-path = ['.']\n"
     repository.commit({"readme": b"a commit that is not packed"})
     commit = repository.commit({"sub/pyproject.toml": toml, "sub/back.py": backend})
-    info = "demo-1.dist-info/"
-    built = wheel(
-        "demo", "1", {"demo.py": b"", info + "WHEEL": b"Wheel-Version: 1.0\n", info + "RECORD": b""}
-    )
-    name = "demo-1-py3-none-any.whl"
-    code = f"NAME = {name!r}\nWHEEL = {built!r}\n".encode()
-    info = "helper-1.dist-info/"
-    helper = wheel(
-        "helper",
-        "1",
-        {"helper.py": code, info + "WHEEL": b"Wheel-Version: 1.0\n", info + "RECORD": b""},
-    )
-    remote = "https://git.example/demo.git"
-    text = f"demo @ git+{remote}@{commit}#subdirectory=sub\n"
-    locked = project(tmp_path, "requirements.txt", {"requirements.txt": text})
-    world = MemoryPypi({"helper-1-py3-none-any.whl": helper})
-    workshop = MemoryWorkshop()
-    lockfile = FORMAT.read(locked, Options(targets=(parse_target(target_of(client_pip)),)))
-    (artifact,) = lockfile.artifacts
-    assert isinstance(artifact, GitProject)
-    out = tmp_path / "pack"
-    address = GitAddress(repository.url, commit)
-    asyncio.run(fetch_commit(address, out, environ=os.environ, protocols=["file"]))
-    assert artifact.integrity.accepts({"git": FORMAT.derive(artifact, "git", out)})
-    packed = [Packed(artifact, workshop.add(out.read_bytes()))]
-    more = asyncio.run(FORMAT.expand(lockfile, packed, workshop, world.index))
-    packed += [Packed(one, workshop.add(world.urls[one.url or ""])) for one in more]
-    assert [one.artifact.name for one in packed] == ["demo", "helper"]
-    deps = tmp_path / "deps"
-    workshop.write(FORMAT.layout(packed, workshop), deps)
-    shutil.rmtree(tmp_path / "origin")
-    here = Machine(tmp_path)
-    python = environment(here, client_pip)
-    joined = FORMAT.environment(packed)
-    env = dict(resolve(joined, lambda path: str(deps / path), {}, here.home))
-    here.offline(
-        *(client_pip, "--python", python, "install", "-r", "requirements.txt"),
-        cwd=locked.folder,
-        env=env,
-    )
-    here.offline(python, "-c", "import demo", cwd=tmp_path)
+    repository.publish(tmp_path / "served")
+    built = installable_wheel("demo", "1", {"demo.py": b"NAME = 'built'"})
+    code = f"NAME = 'demo-1-py3-none-any.whl'\nWHEEL = {built!r}\n".encode()
+    with World(tmp_path) as world:
+        site = world.site(tls=True)
+        git = site.mount("git", GitHost(tmp_path / "served"))
+        index = site.mount("pypi", PypiIndex())
+        index.publish(
+            "helper-1-py3-none-any.whl", installable_wheel("helper", "1", {"helper.py": code})
+        )
+        requirement = f"demo @ git+{git.url}/demo.git@{commit}#subdirectory=sub\n"
+        way = Way(
+            files={"requirements.txt": requirement},
+            install=[
+                (program.parent / "python", "-m", "venv", "--without-pip", ".venv"),
+                (program, "--python", ".venv/bin/python", "install", "-r", "requirements.txt"),
+            ],
+            proof=(".venv/bin/python", "-c", "import demo; print(demo.NAME)"),
+            said="built",
+            packing={"PIP_INDEX_URL": index.simple},
+            options=("--target", target_of(program)),
+        )
+        way.go(world, tmp_path)
 
 
 @pytest.mark.parametrize(("name", "pins"), [("main", 184), ("tests", 48)])

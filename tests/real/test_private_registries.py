@@ -295,22 +295,31 @@ def test_cargo_registry_with_a_token(world: World, tmp_path: Path, auth: bool) -
     login = TOKEN if auth else None
     downloads = files.mount("dl", CrateDownloads(), login=login)
     registry = index_site.mount("index", CargoRegistry(downloads, auth_required=auth), login=login)
-    one = f'[dependencies.two]\nversion = "1"\nregistry-index = "{registry.source}"\n'
-    registry.publish("one", "1.2.3", crate("one", "1.2.3", one, "pub use two::NAME;"))
-    registry.publish("two", "1.0.0", crate("two", "1.0.0", "", name_of("two").decode()))
+    own = f'registry-index = "{registry.source}"'
+    windows = f"[target.'cfg(windows)'.dependencies.only-windows]\nversion = '1'\n{own}\n"
+    two = f"[features]\nextra = []\n[dependencies.one]\nversion = '1'\n{own}\n"
+    feature = '#[cfg(feature = "extra")]\n' + name_of("two").decode()
+    for name, version, manifest, lib in (
+        ("one", "1.2.3+meta", windows, name_of("one").decode()),
+        ("Two", "0.1.0", two, feature),
+        ("only-windows", "1.0.0", "", "compile_error!();"),
+    ):
+        registry.publish(name, version, crate(name, version, manifest, lib))
     environ = {"CARGO_REGISTRIES_CORP_INDEX": registry.source}
     provider = {"CARGO_REGISTRY_GLOBAL_CREDENTIAL_PROVIDERS": "cargo:token"}
     secret = {"CARGO_REGISTRIES_CORP_TOKEN": TOKEN} if auth else {}
     way = Way(
         files={
             "Cargo.toml": '[package]\nname = "app"\nversion = "0.1.0"\nedition = "2021"\n'
-            '[dependencies]\none = { version = "1", registry = "corp" }\n',
-            "src/main.rs": 'fn main() { println!("{}", one::NAME) }\n',
+            '[dependencies]\none = { version = "1", registry = "corp" }\n'
+            'renamed = { package = "Two", version = "0.1", features = ["extra"], '
+            'registry = "corp" }\n',
+            "src/main.rs": 'fn main() { println!("{} {}", one::NAME, renamed::NAME) }\n',
         },
         lock=[("cargo", "generate-lockfile")],
         install=[("cargo", "build", "--frozen")],
         proof=("target/debug/app",),
-        said="two",
+        said="one two",
         path=[Path(tool("cargo")).parent],
         locking=environ
         | secret
