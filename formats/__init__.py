@@ -12,7 +12,9 @@ import functools
 import importlib
 import os
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import cast
 
@@ -34,6 +36,9 @@ class Room:
     marker: how a line of the lockfile begins, where a file name is shared by two rooms.
     boundary: the paths and variables of its bundles, of all layout versions there ever were; a
         bundle that holds any other is refused.
+    loose, pin: files of the pattern `loose` pin nothing, and are no lockfile beside another of
+        the family, unless `pin` is in their text.
+    client: the client's name where a project's own files say which one it uses; empty: `name`.
     """
 
     name: str
@@ -43,6 +48,68 @@ class Room:
     boundary: Boundary
     precedence: bool = False
     marker: str = ""
+    loose: str = ""
+    pin: str = ""
+    client: str = ""
+
+
+CHOOSERS: Mapping[str, str] = {"javascript": "vendorpack.formats._shared.npm.package_manager"}
+"""Family to a module that reads which client a project is meant for: its `named_client`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unlocked:
+    """A file that somebody may take for a lockfile, or expect one to be made of.
+
+    pattern: of its name (fnmatch). advice: a sentence that follows the name.
+    """
+
+    pattern: str
+    advice: str
+
+
+def _not_yet(title: str, *patterns: str) -> tuple[Unlocked, ...]:
+    return tuple(Unlocked(p, f"is of {title}, which is not supported yet") for p in patterns)
+
+
+UNLOCKED = (
+    Unlocked(
+        "package.json",
+        "is locked by `npm install --package-lock-only`, `pnpm install --lockfile-only`, "
+        "`bun install --lockfile-only` or `yarn install`",
+    ),
+    Unlocked("pyproject.toml", "is locked by `uv lock`, `poetry lock` or `pdm lock`"),
+    Unlocked("requirements*.in", "is locked by `pip-compile --generate-hashes`"),
+    Unlocked("setup.py", "is locked by `pip-compile --generate-hashes setup.py`"),
+    Unlocked("Pipfile", "is locked by `pipenv lock`"),
+    Unlocked("Cargo.toml", "is locked by `cargo generate-lockfile`"),
+    Unlocked("go.mod", "is locked by `go mod tidy`, where it requires anything at all"),
+    Unlocked("Gemfile", "is locked by `bundle lock --add-checksums`"),
+    Unlocked("gems.rb", "is locked by `bundle lock --add-checksums`"),
+    *_not_yet("Maven", "pom.xml"),
+    *_not_yet("Gradle", "gradle.lockfile", "build.gradle", "build.gradle.kts", "settings.gradle*"),
+    *_not_yet("sbt", "build.sbt"),
+    *_not_yet("NuGet", "packages.lock.json", "*.csproj", "*.fsproj", "*.sln"),
+    *_not_yet("Composer", "composer.lock", "composer.json"),
+    Unlocked("deno.json", "is locked by `deno install`"),
+    Unlocked("deno.jsonc", "is locked by `deno install`"),
+    *_not_yet("conda", "conda-lock.yml", "environment.yml", "environment.yaml", "pixi.lock"),
+    *_not_yet("Hex", "mix.lock", "rebar.lock"),
+    *_not_yet("pub", "pubspec.lock", "pubspec.yaml"),
+    *_not_yet("CocoaPods", "Podfile.lock", "Podfile"),
+    *_not_yet("Swift's package manager", "Package.resolved", "Package.swift"),
+    *_not_yet("Haskell", "stack.yaml.lock", "cabal.project.freeze", "*.cabal"),
+    *_not_yet("Conan", "conan.lock", "conanfile.txt", "conanfile.py"),
+    *_not_yet("vcpkg", "vcpkg.json"),
+    *_not_yet("renv", "renv.lock"),
+    *_not_yet("Julia", "Manifest.toml"),
+    *_not_yet("Crystal", "shard.lock"),
+    *_not_yet("opam", "*.opam.locked"),
+    *_not_yet("Helm", "Chart.lock"),
+    *_not_yet("Terraform", ".terraform.lock.hcl"),
+    *_not_yet("Nix", "flake.lock"),
+)
+"""What is told about such files where no lockfile is found. A room's own lockfile comes first."""
 
 
 _SUBMODULES = (
@@ -132,6 +199,7 @@ BUILTIN = (
     Room(
         name="yarn-classic",
         module="vendorpack.formats.yarn_classic",
+        client="yarn",
         family="javascript",
         lockfiles=("yarn.lock",),
         marker="# yarn lockfile v1",
@@ -146,6 +214,7 @@ BUILTIN = (
     Room(
         name="yarn-berry",
         module="vendorpack.formats.yarn_berry",
+        client="yarn",
         family="javascript",
         lockfiles=("yarn.lock",),
         marker="__metadata:",
@@ -218,6 +287,8 @@ BUILTIN = (
         family="python",
         lockfiles=("pylock.toml", "pylock.*.toml", "requirements.txt", "requirements*.txt"),
         boundary=_WHEELHOUSE,
+        loose="requirements*.txt",
+        pin="--hash",
     ),
     Room(
         name="cargo",
@@ -298,6 +369,23 @@ def _third_parties() -> bool:
                         if group in Path(entry.path, "entry_points.txt").read_bytes():
                             return True
     return False
+
+
+def unlocked() -> tuple[Unlocked, ...]:
+    """`UNLOCKED` without the names that are some room's lockfiles (a third party's, perhaps)."""
+    patterns = [pattern for room in rooms() for pattern in room.lockfiles]
+    return tuple(one for one in UNLOCKED if not any(fnmatchcase(one.pattern, p) for p in patterns))
+
+
+def named_client(family: str, read: Callable[[str], bytes | None]) -> tuple[str, str] | None:
+    """The client that a project's own files name for a family, and where; None if none is named.
+
+    read: a file of the project's folder by name, None if there is no such file.
+    """
+    if family not in CHOOSERS:
+        return None
+    chooser = importlib.import_module(CHOOSERS[family])
+    return cast("tuple[str, str] | None", chooser.named_client(read))
 
 
 def load(name: str) -> Format:

@@ -1,26 +1,31 @@
 """Which lockfiles are meant: the ones named, or the ones a folder holds.
 
 A lockfile is known by its file name, and where two rooms share a name (`yarn.lock`) by a
-marker in its text. Two lockfiles for one project, by clients of one family, are refused: what
-the project really installs with cannot be guessed.
+marker in its text. Of two lockfiles for one project, by clients of one family, one is taken if
+the other pins nothing (a requirements file without hashes), or if the project's own files name
+the client; else they are refused, with the command for each: what the project really installs
+with cannot be guessed.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from vendorpack.errors import DiscoveryError
-from vendorpack.formats import Room, rooms
+from vendorpack.errors import DiscoveryError, UsageError
+from vendorpack.formats import Room, named_client, rooms, unlocked
 from vendorpack.model import Host, Project
 
 _SKIPPED: Final = {"node_modules", "vendor", "__pycache__", "target", "venv", "site-packages"}
 """Folders that `--recursive` does not look into; hidden ones neither."""
 _SNIFF: Final = 64 * 1024
+_SHOWN: Final = 5
+_MAX_MANIFEST: Final = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,50 +33,97 @@ class Found:
     """A lockfile and the room that reads it.
 
     passed_over: names of others beside it that the room could have read as well.
+    set_aside: others beside it that were not meant, each as "NAME (why)".
     """
 
     room: Room
     project: Project
     passed_over: tuple[str, ...] = ()
+    set_aside: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidates:
+    """The lockfiles that one room finds in a folder, the one to read first.
+
+    loose: those that pin nothing, and only count where there is no other.
+    """
+
+    room: Room
+    names: tuple[str, ...]
+    loose: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """The lockfile that a folder holds for one family."""
+
+    path: Path
+    room: Room
+    passed_over: tuple[str, ...]
+    set_aside: tuple[str, ...]
 
 
 def discover(
-    paths: Sequence[Path], *, recursive: bool, host: Host, format_name: str | None = None
+    paths: Sequence[Path],
+    *,
+    recursive: bool,
+    host: Host,
+    format_name: str | None = None,
+    command: str = "vendorpack key",
 ) -> tuple[Found, ...]:
     """All lockfiles that `paths` (files or folders) mean, sorted by their relative path.
 
     Paths in the result are relative to the deepest folder that holds them all, so that the
     key does not depend on where the command was run. `format_name` says what a file is whose
-    name says nothing. Raises `DiscoveryError`.
+    name says nothing, and of a folder takes only that format's. A file that is named decides
+    between several in its folder. `command`: what was typed before the paths, for advice.
+    Raises `DiscoveryError`; `UsageError` for a format that there is not.
     """
-    named: dict[Path, Room] = {}
-    passed_over: dict[Path, tuple[str, ...]] = {}
+    known = _rooms_of(format_name)
     for path in paths:
-        if path.is_dir():
-            for folder in _folders(path) if recursive else (path,):
-                for file, room, others in _in_folder(folder):
-                    named[file] = room
-                    passed_over[file] = others
-            if not recursive and not any(file.parent == path.resolve() for file in named):
-                raise _nothing(path)
-        elif path.exists():
-            named[_absolute(path)] = _room_of(path, format_name)
-        else:
+        if not path.exists():
             raise DiscoveryError("there is no such file or folder", where=str(path))
-    if not named:
-        raise _nothing(paths[0] if paths else Path())
-    root = Path(os.path.commonpath([file.parent for file in named]))
+    choices = {
+        _absolute(path): _Choice(path, _room_of(path, format_name), (), ())
+        for path in paths
+        if not path.is_dir()
+    }
+    if recursive:
+        command = shlex.join([*command.split(), "--recursive", *map(str, paths)])
+    chosen_by_hand = frozenset(choices)
+    for path in paths:
+        if not path.is_dir():
+            continue
+        for folder in _folders(path) if recursive else (path,):
+            for choice in _in_folder(folder, known, chosen_by_hand, command):
+                choices.setdefault(_absolute(choice.path), choice)
+        if not recursive and not any(file.parent == path.resolve() for file in choices):
+            raise _nothing(path, known, format_name)
+    if not choices:
+        raise _nothing(paths[0] if paths else Path(), known, format_name, recursive=recursive)
+    root = Path(os.path.commonpath([file.parent for file in choices]))
     found = [
         Found(
-            room,
+            choice.room,
             Project(root, PurePosixPath(file.relative_to(root).as_posix()), host),
-            tuple(
-                other for other in passed_over.get(file, ()) if file.with_name(other) not in named
-            ),
+            tuple(n for n in choice.passed_over if file.with_name(n) not in choices),
+            choice.set_aside,
         )
-        for file, room in named.items()
+        for file, choice in choices.items()
     ]
     return tuple(sorted(found, key=lambda f: str(f.project.lockfile)))
+
+
+def _rooms_of(format_name: str | None) -> tuple[Room, ...]:
+    """The one of this name, or all."""
+    known = tuple(room for room in rooms() if format_name in (None, room.name))
+    if not known:
+        raise UsageError(
+            f"no format is named {format_name!r}",
+            fix="Known formats: " + ", ".join(room.name for room in rooms()) + ".",
+        )
+    return known
 
 
 def _folders(top: Path) -> list[Path]:
@@ -82,38 +134,92 @@ def _folders(top: Path) -> list[Path]:
     return folders
 
 
-def _in_folder(folder: Path) -> Iterator[tuple[Path, Room, tuple[str, ...]]]:
-    """At most one lockfile a family: the first pattern of a room wins, two rooms are refused.
+# -- a folder --------------------------------------------------------------------------------
 
-    With each the names that were passed over.
-    """
+
+def _in_folder(
+    folder: Path, known: Iterable[Room], chosen_by_hand: frozenset[Path], command: str
+) -> Iterator[_Choice]:
+    """At most one lockfile a family. Raises `DiscoveryError` if several could be meant."""
+    names = _files_in(folder)
+    families: dict[str, list[_Candidates]] = {}
+    for room in known:
+        candidates = _candidates(folder, names, room)
+        if candidates.names or candidates.loose:
+            families.setdefault(room.family, []).append(candidates)
+    for family, found in families.items():
+        aside: list[str] = []
+        pinning = [one for one in found if one.names]
+        if pinning:
+            aside = [f"{name} (nothing in it has a hash)" for one in found for name in one.loose]
+        else:
+            pinning = [replace(one, names=one.loose) for one in found]
+        taken = pinning[0]
+        if len(pinning) > 1:
+            taken, why = _decide(folder, family, pinning, chosen_by_hand, command)
+            aside += [f"{n} ({why})" for one in pinning if one is not taken for n in one.names]
+        first, *others = taken.names
+        passed_over = () if taken.room.precedence else tuple(others)
+        yield _Choice(folder / first, taken.room, passed_over, tuple(aside))
+
+
+def _files_in(folder: Path) -> list[str]:
     try:
-        names = sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
+        return sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
     except OSError as error:
         raise DiscoveryError(
             f"cannot list the folder: {error.strerror}", where=str(folder)
         ) from None
-    chosen: dict[str, Path] = {}
-    for room in rooms():
-        candidates = dict.fromkeys(
-            name
-            for pattern in room.lockfiles
-            for name in names
-            if fnmatchcase(name, pattern) and _has_marker(folder / name, room)
-        )
-        if not candidates:
-            continue
-        first, *others = candidates
-        path = folder / first
-        if room.family in chosen:
-            other = chosen[room.family]
-            raise DiscoveryError(
-                f"two lockfiles for one project: {other.name} and {path.name}",
-                where=str(folder),
-                fix=f"Name the one that the project installs with, such as {other}.",
-            )
-        chosen[room.family] = path
-        yield _absolute(path), room, () if room.precedence else tuple(others)
+
+
+def _candidates(folder: Path, names: Sequence[str], room: Room) -> _Candidates:
+    found = dict.fromkeys(
+        name
+        for pattern in room.lockfiles
+        for name in names
+        if fnmatchcase(name, pattern) and _has_marker(folder / name, room)
+    )
+    loose = tuple(
+        name
+        for name in found
+        if room.loose and fnmatchcase(name, room.loose) and not _pins(folder / name, room.pin)
+    )
+    return _Candidates(room, tuple(name for name in found if name not in loose), loose)
+
+
+def _decide(
+    folder: Path,
+    family: str,
+    found: Sequence[_Candidates],
+    chosen_by_hand: frozenset[Path],
+    command: str,
+) -> tuple[_Candidates, str]:
+    """Which of several rooms' lockfiles is meant, and why the others are not."""
+    by_hand = [
+        one
+        for one in found
+        if any(_absolute(folder / name) in chosen_by_hand for name in (*one.names, *one.loose))
+    ]
+    if len(by_hand) == 1:
+        return by_hand[0], f"{by_hand[0].names[0]} was named"
+    client = named_client(family, lambda name: _read(folder / name))
+    if client is not None:
+        name, where = client
+        meant = [one for one in found if (one.room.client or one.room.name) == name]
+        if len(meant) == 1:
+            return meant[0], f"{where} is {name}"
+    names = [name for one in found for name in one.names[:1]]
+    listed = f"{', '.join(names[:-1])} and {names[-1]}"
+    number = {2: "two", 3: "three", 4: "four"}.get(len(names), str(len(names)))
+    raise DiscoveryError(
+        f"{number} lockfiles for one project: {listed}",
+        where=str(folder),
+        fix="Name the one that the project installs with:\n"
+        + "\n".join(f"  {command} {shlex.quote(str(folder / name))}" for name in names),
+    )
+
+
+# -- a file ----------------------------------------------------------------------------------
 
 
 def _room_of(path: Path, format_name: str | None) -> Room:
@@ -126,18 +232,21 @@ def _room_of(path: Path, format_name: str | None) -> Room:
         if format_name or _has_marker(path, room):
             return room
     fix = "Say what it is with --format NAME: " + ", ".join(r.name for r in rooms()) + "."
-    beside = [] if format_name else sorted(_known_in(path.parent))
+    beside = sorted(_known_in(path.parent, rooms()))
     if beside:
         fix = f"Did you mean {' or '.join(beside)}, beside it? If not: {fix[0].lower()}{fix[1:]}"
+    advice = [f"{line}.\n" for line in _advice([path.name])]
     raise DiscoveryError(
-        "this is not a lockfile that vendorpack knows by its name", where=str(path), fix=fix
+        "this is not a lockfile that vendorpack knows by its name",
+        where=str(path),
+        fix="".join(advice) + fix,
     )
 
 
-def _known_in(folder: Path) -> Iterator[str]:
-    for path in folder.iterdir():
-        if any(_names(room, path.name) for room in rooms()):
-            yield path.name
+def _known_in(folder: Path, known: Iterable[Room]) -> Iterator[str]:
+    for name in _files_in(folder):
+        if any(_names(room, name) for room in known):
+            yield name
 
 
 def _absolute(path: Path) -> Path:
@@ -152,18 +261,76 @@ def _names(room: Room, name: str) -> bool:
 def _has_marker(path: Path, room: Room) -> bool:
     if not room.marker:
         return True
+    return any(line.startswith(room.marker.encode()) for line in _head(path).splitlines())
+
+
+def _pins(path: Path, mark: str) -> bool:
+    """Whether a line that is no comment has the mark in it."""
+    return any(
+        mark.encode() in line
+        for line in _head(path).splitlines()
+        if not line.lstrip().startswith(b"#")
+    )
+
+
+def _head(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            head = file.read(_SNIFF)
+            return file.read(_SNIFF)
     except OSError as error:
         raise DiscoveryError(f"cannot read the file: {error.strerror}", where=str(path)) from None
-    return any(line.startswith(room.marker.encode()) for line in head.splitlines())
 
 
-def _nothing(folder: Path) -> DiscoveryError:
-    known = sorted({pattern for room in rooms() for pattern in room.lockfiles})
+def _read(path: Path) -> bytes | None:
+    """A project's own file, if there is one that can be read; nothing depends on it alone."""
+    try:
+        with path.open("rb") as file:
+            return file.read(_MAX_MANIFEST)
+    except OSError:
+        return None
+
+
+# -- nothing there ---------------------------------------------------------------------------
+
+
+def _nothing(
+    folder: Path, known: Sequence[Room], format_name: str | None, *, recursive: bool = False
+) -> DiscoveryError:
+    """What was seen in place of a lockfile, and what to do about that."""
+    of_format = "" if format_name is None else f" of {format_name}"
+    folders = _folders(folder) if recursive else [folder]
+    lines = [] if format_name else _advice([n for one in folders for n in _files_in(one)])
+    patterns = sorted({pattern for room in known for pattern in room.lockfiles})
+    looked_for = f"Looked for {', '.join(patterns)}"
+    below = [
+        f"{child.name}/{name}" for child in _folders_in(folder) for name in _known_in(child, known)
+    ]
+    if recursive:
+        lines.append(f"{looked_for}, in all folders below")
+    elif below:
+        more = ", …" if len(below) > _SHOWN else ""
+        lines.append(f"Below it there is {', '.join(below[:_SHOWN])}{more}: use --recursive")
+    else:
+        lines.append(f"{looked_for}. Name one, or search with --recursive")
     return DiscoveryError(
-        "no lockfile found",
-        where=str(folder.resolve()),
-        fix=f"Looked for {', '.join(known)}. Name one, or search below with --recursive.",
+        f"no lockfile{of_format} found", where=str(folder.resolve()), fix=".\n".join(lines) + "."
     )
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    with os.scandir(folder) as entries:
+        return sorted(
+            Path(entry.path)
+            for entry in entries
+            if entry.is_dir() and entry.name not in _SKIPPED and not entry.name.startswith(".")
+        )
+
+
+def _advice(names: Sequence[str]) -> list[str]:
+    """A line for each kind of file that is no lockfile, or none that is supported."""
+    found: dict[str, str] = {}
+    for one in unlocked():
+        for name in names:
+            if fnmatchcase(name, one.pattern):
+                found.setdefault(one.advice, name)
+    return [f"{name} {advice}" for advice, name in found.items()]

@@ -444,6 +444,14 @@ class Format(abc.ABC):
         """
         return lockfile
 
+    def asks_for_hash(self, artifact: Artifact) -> bool:
+        """Whether `locate` may find a hash for this artifact, which has none that counts.
+
+        What nobody is asked about is refused at once. By default those without an address
+        are asked about.
+        """
+        return artifact.url is None
+
     async def expand(
         self, lockfile: Lockfile, packed: Sequence[Packed], workshop: Workshop, index: Index
     ) -> Sequence[Artifact]:

@@ -150,11 +150,24 @@ def access_of(locked: Iterable[Locked]) -> Access:
     return merged
 
 
+def check_locked(policy: Policy, locked: Sequence[Locked]) -> None:
+    """Refuse what the lockfiles alone decide: hosts, and hashes that no index will be asked for.
+
+    policy: with what the lockfiles' configurations trust. Raises `PolicyError`.
+    """
+    policy.check_hosts(a for item in locked for a in item.lockfile.artifacts)
+    for room in {item.room.name: item.room for item in locked}.values():
+        artifacts = _merged(
+            a for item in locked if item.room is room for a in item.lockfile.artifacts
+        )
+        policy.check_hashes(a for a in artifacts if not room.asks_for_hash(a))
+
+
 async def gather(run: Run, locked: Sequence[Locked]) -> Gathered:
     """Locate, check against the policy, fetch and expand until nothing is missing."""
     access = access_of(locked)
     policy = run.policy.trusting(access.origins)
-    policy.check_hosts(a for item in locked for a in item.lockfile.artifacts)
+    check_locked(policy, locked)
     rooms = {item.room.name: item.room for item in locked}
     packed: dict[str, tuple[Packed, ...]] = {}
     async with contextlib.AsyncExitStack() as stack:

@@ -68,6 +68,10 @@ class Bun(Format):
             },
         }
 
+    def asks_for_hash(self, artifact: Artifact) -> bool:
+        """Whether the registry knows the release."""
+        return isinstance(artifact, BunArtifact) and artifact.registry is not None
+
     async def locate(self, lockfile: Lockfile, options: Options, index: Index) -> Lockfile:
         """Ask the registry for the hash of a tarball that is locked by its address alone."""
         return lockfile.with_artifacts(

@@ -35,6 +35,7 @@ from vendorpack.formats._shared.git.repository import derive_commit
 from vendorpack.formats.bundler.artifacts import (
     DEFAULT_SOURCE,
     Commit,
+    Gem,
     Source,
     commit_artifact,
     gem_artifact,
@@ -114,6 +115,10 @@ class Bundler(Format):
         lock = read_lock(project.lock_bytes(), project.where())
         platforms = {gem.id.platform for gem in _chosen(lock, options.targets)}
         return {"platforms": list[Json](sorted(platforms - {RUBY}))}
+
+    def asks_for_hash(self, artifact: Artifact) -> bool:
+        """Whether a server's index may have it."""
+        return isinstance(artifact, Gem) and not artifact.integrity
 
     async def locate(self, lockfile: Lockfile, options: Options, index: Index) -> Lockfile:
         """Ask the compact index for the hashes that the lockfile lacks."""

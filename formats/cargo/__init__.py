@@ -101,6 +101,10 @@ class Cargo(Format):
             result["mirror"] = config.mirror.source
         return result
 
+    def asks_for_hash(self, artifact: Artifact) -> bool:
+        """Whether a registry's index is asked: it has every crate's."""
+        return isinstance(artifact, Crate) and not artifact.integrity
+
     async def locate(self, lockfile: Lockfile, options: Options, index: Index) -> Lockfile:
         """Ask other registries for their addresses, and any for missing checksums."""
         return await locate(lockfile, index, with_lines=_choices(options)[1])

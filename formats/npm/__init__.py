@@ -16,6 +16,7 @@ from vendorpack.formats.npm.artifacts import NpmArtifact, choose
 from vendorpack.formats.npm.locate import locate
 from vendorpack.formats.npm.lockfile import parse_package_lock
 from vendorpack.model import (
+    Artifact,
     Entry,
     Environment,
     Format,
@@ -81,6 +82,10 @@ class Npm(Format):
             decides["scopes"] = dict(npmrc.scopes)
             decides["replace-registry-host"] = npmrc.get("replace-registry-host")
         return decides
+
+    def asks_for_hash(self, artifact: Artifact) -> bool:
+        """Whether the registry knows the release."""
+        return isinstance(artifact, NpmArtifact) and artifact.registry is not None
 
     async def locate(self, lockfile: Lockfile, options: Options, index: Index) -> Lockfile:
         """Ask the registry for the hashes and addresses that the lockfile lacks."""

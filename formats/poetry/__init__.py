@@ -93,6 +93,10 @@ class Poetry(Format):
             **builds.fingerprint(project, builds.local(project, _folders(project, settings))),
         }
 
+    def asks_for_hash(self, artifact: Artifact) -> bool:
+        """Never: an index is asked for addresses, its hashes are no lock."""
+        return False
+
     async def locate(self, lockfile: Lockfile, options: Options, index: Index) -> Lockfile:
         """Ask the indexes for the files' addresses."""
         return await locate(lockfile, index)

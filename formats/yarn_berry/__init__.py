@@ -73,6 +73,14 @@ class YarnBerry(Format):
             "scopes": dict(registries.scopes),
         }
 
+    def asks_for_hash(self, artifact: Artifact) -> bool:
+        """Whether the lockfile has none at all, and the registry knows the release."""
+        return (
+            isinstance(artifact, BerryArtifact)
+            and artifact.registry is not None
+            and not artifact.integrity
+        )
+
     async def locate(self, lockfile: Lockfile, options: Options, index: Index) -> Lockfile:
         """Ask the registry for the hashes of packages that the lockfile has no checksum of."""
         questions = {

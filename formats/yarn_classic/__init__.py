@@ -24,6 +24,7 @@ from vendorpack.formats.yarn_classic.artifacts import MirrorArtifact, choose, co
 from vendorpack.formats.yarn_classic.lockfile import parse_yarn_lock
 from vendorpack.formats.yarn_classic.yarnrc import load_yarnrc
 from vendorpack.model import (
+    Artifact,
     Entry,
     Environment,
     Format,
@@ -69,6 +70,10 @@ class YarnClassic(Format):
     def fingerprint(self, project: Project, options: Options) -> Mapping[str, Json]:
         """Nothing: the lockfile alone decides."""
         return {}
+
+    def asks_for_hash(self, artifact: Artifact) -> bool:
+        """Whether the registry knows the release."""
+        return isinstance(artifact, MirrorArtifact) and artifact.registry is not None
 
     async def locate(self, lockfile: Lockfile, options: Options, index: Index) -> Lockfile:
         """Ask the registry for a hash that counts where the lockfile has only a sha1, or none.

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
 
 from vendorpack.discover import discover
-from vendorpack.errors import DiscoveryError
+from vendorpack.errors import DiscoveryError, UsageError
+from vendorpack.formats import BUILTIN, UNLOCKED
 from vendorpack.key import Keyed, compute_key
 from vendorpack.model import Host, Options, Target
 from vendorpack.target import this_machine
@@ -109,8 +112,184 @@ def test_nothing_found(tmp_path: Path, what: str) -> None:
 def test_format_says_what_a_file_is(tmp_path: Path) -> None:
     path = lock(tmp_path, "frozen.json")
     assert names(path, format_name="npm") == ["npm:frozen.json"]
-    with pytest.raises(DiscoveryError):
+    with pytest.raises(UsageError, match="no format is named 'nonsense'"):
         names(path, format_name="nonsense")
+
+
+def test_of_a_folder_format_takes_that_one_only(tmp_path: Path) -> None:
+    lock(tmp_path)
+    (tmp_path / "yarn.lock").write_text("# yarn lockfile v1\n")
+    lock(tmp_path / "web")
+    assert names(tmp_path, format_name="yarn-classic") == ["yarn-classic:yarn.lock"]
+    assert names(tmp_path, format_name="npm", recursive=True) == [
+        "npm:package-lock.json",
+        "npm:web/package-lock.json",
+    ]
+    with pytest.raises(DiscoveryError, match="no lockfile of cargo found") as error:
+        names(tmp_path, format_name="cargo")
+    assert error.value.fix == "Looked for Cargo.lock. Name one, or search with --recursive."
+
+
+HASHED = "six==1.17.0 --hash=sha256:" + "0" * 64 + "\n"
+
+
+def meant(folder: Path) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """The one lockfile that a folder holds, what was passed over and what set aside."""
+    (found,) = discover([folder], recursive=False, host=HOST)
+    return found.project.lockfile.name, found.passed_over, found.set_aside
+
+
+@pytest.mark.parametrize("lockfile", ["uv.lock", "poetry.lock", "Pipfile.lock", "pdm.lock"])
+def test_requirements_without_hashes_are_no_lockfile_beside_one(
+    tmp_path: Path, lockfile: str
+) -> None:
+    (tmp_path / lockfile).touch()
+    (tmp_path / "requirements.txt").write_text("# --hash= is for others\nsix==1.17.0\n")
+    aside = ("requirements.txt (nothing in it has a hash)",)
+    assert meant(tmp_path) == (lockfile, (), aside)
+    assert names(tmp_path / "requirements.txt") == ["pip:requirements.txt"]
+
+
+def test_requirements_without_hashes_are_no_lockfile_beside_others(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("six\n")
+    assert meant(tmp_path) == ("requirements.txt", (), ())
+    (tmp_path / "requirements_lock.txt").write_text(HASHED)
+    aside = ("requirements.txt (nothing in it has a hash)",)
+    assert meant(tmp_path) == ("requirements_lock.txt", (), aside)
+    (tmp_path / "requirements.txt").write_text(HASHED)
+    assert meant(tmp_path) == ("requirements.txt", ("requirements_lock.txt",), ())
+
+
+def test_requirements_with_hashes_are_one(tmp_path: Path) -> None:
+    (tmp_path / "uv.lock").touch()
+    (tmp_path / "requirements.txt").write_text(HASHED)
+    with pytest.raises(DiscoveryError, match=r"uv.lock and requirements.txt"):
+        meant(tmp_path)
+
+
+YARN1 = "# yarn lockfile v1\n"
+BERRY = "__metadata:\n  version: 8\n"
+
+
+@pytest.mark.parametrize(
+    ("manifest", "lockfile"),
+    [
+        ({"packageManager": "npm@10.8.2"}, "package-lock.json"),
+        ({"packageManager": "pnpm@10.1.0+sha512.00"}, "pnpm-lock.yaml"),
+        ({"packageManager": "yarn@1.22.22"}, "yarn.lock"),
+        ({"packageManager": "bun@1.2.3"}, "bun.lock"),
+        ({"devEngines": {"packageManager": {"name": "pnpm"}}}, "pnpm-lock.yaml"),
+        ({"devEngines": {"packageManager": [{"name": "yarn", "version": "1"}]}}, "yarn.lock"),
+        (
+            {"packageManager": "npm@11", "devEngines": {"packageManager": {"name": "pnpm"}}},
+            "package-lock.json",
+        ),
+    ],
+)
+@pytest.mark.parametrize("yarn", [YARN1, BERRY])
+def test_the_project_says_which_client_it_is_for(
+    tmp_path: Path, manifest: dict[str, object], lockfile: str, yarn: str
+) -> None:
+    lock(tmp_path)
+    (tmp_path / "yarn.lock").write_text(yarn)
+    (tmp_path / "pnpm-lock.yaml").touch()
+    (tmp_path / "bun.lock").touch()
+    (tmp_path / "package.json").write_text(json.dumps(manifest))
+    name, passed_over, aside = meant(tmp_path)
+    assert (name, passed_over, len(aside)) == (lockfile, (), 3)
+    assert all("ackageManager in package.json is " in one for one in aside)
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"\xff",
+        b"[" * 100_000,
+        b'{"packageManager": "cnpm@9"}',
+        b'{"packageManager": 3}',
+        b'{"packageManager": "@9"}',
+        b'{"devEngines": {"packageManager": [{"name": "npm"}, {"name": "yarn"}]}}',
+        b'{"devEngines": {"packageManager": {"name": ["npm"]}}}',
+        b'{"devEngines": []}',
+    ],
+)
+def test_a_manifest_that_decides_nothing(tmp_path: Path, manifest: bytes) -> None:
+    lock(tmp_path)
+    (tmp_path / "yarn.lock").write_text(YARN1)
+    (tmp_path / "package.json").write_bytes(manifest)
+    with pytest.raises(DiscoveryError, match="two lockfiles"):
+        names(tmp_path)
+
+
+def test_the_question_has_the_command_for_each_answer(tmp_path: Path) -> None:
+    folder = tmp_path / "my project"
+    lock(folder)
+    for name in ("pnpm-lock.yaml", "bun.lock"):
+        (folder / name).touch()
+    with pytest.raises(DiscoveryError, match="three lockfiles for one project") as error:
+        discover([folder], recursive=False, host=HOST, command="vendorpack pack")
+    assert error.value.fix is not None
+    commands = [shlex.split(line) for line in error.value.fix.splitlines()[1:]]
+    assert [command[:2] for command in commands] == [["vendorpack", "pack"]] * 3
+    for command in commands:
+        assert names(Path(command[2]))
+    with pytest.raises(DiscoveryError) as error:
+        discover([tmp_path], recursive=True, host=HOST, command="vendorpack key")
+    assert error.value.fix is not None
+    answer = shlex.split(error.value.fix.splitlines()[2])
+    assert answer[:3] == ["vendorpack", "key", "--recursive"]
+    # What was named decides in its folder, and all others are still found.
+    lock(tmp_path / "other")
+    assert names(*map(Path, answer[3:]), recursive=True) == [
+        "pnpm:my project/pnpm-lock.yaml",
+        "npm:other/package-lock.json",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seen", "advice"),
+    [
+        ("package.json", "package.json is locked by `npm install --package-lock-only`"),
+        ("Cargo.toml", "Cargo.toml is locked by `cargo generate-lockfile`"),
+        ("pom.xml", "pom.xml is of Maven, which is not supported yet"),
+        ("App.csproj", "App.csproj is of NuGet, which is not supported yet"),
+    ],
+)
+def test_what_is_there_in_place_of_a_lockfile_is_named(
+    tmp_path: Path, seen: str, advice: str
+) -> None:
+    (tmp_path / seen).touch()
+    for path in (tmp_path, tmp_path / seen):
+        with pytest.raises(DiscoveryError) as error:
+            names(path)
+        assert error.value.fix is not None and error.value.fix.startswith(advice)
+
+
+def test_everywhere_below_is_everywhere(tmp_path: Path) -> None:
+    (tmp_path / "server").mkdir()
+    (tmp_path / "server/pom.xml").touch()
+    with pytest.raises(DiscoveryError) as error:
+        names(tmp_path, recursive=True)
+    advice, looked_for = (error.value.fix or "").splitlines()
+    assert advice == "pom.xml is of Maven, which is not supported yet."
+    assert looked_for.endswith("in all folders below.") and "--recursive" not in looked_for
+
+
+def test_lockfiles_below_are_named(tmp_path: Path) -> None:
+    lock(tmp_path / "web")
+    lock(tmp_path / "node_modules" / "x")
+    with pytest.raises(DiscoveryError) as error:
+        names(tmp_path)
+    assert error.value.fix == "Below it there is web/package-lock.json: use --recursive."
+
+
+def test_what_is_told_of_other_files_is_not_about_lockfiles() -> None:
+    patterns = [pattern for room in BUILTIN for pattern in room.lockfiles]
+    for one in UNLOCKED:
+        assert not any(fnmatchcase(one.pattern, pattern) for pattern in patterns), one.pattern
 
 
 def test_a_link_is_read_where_it_stands(tmp_path: Path) -> None:

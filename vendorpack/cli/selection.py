@@ -70,6 +70,7 @@ class Selection:
             recursive=self.recursive,
             host=this_host(),
             format_name=self.format_name,
+            **({} if context is None else {"command": context.command_path}),
         )
         return found, options
 

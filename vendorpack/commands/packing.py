@@ -41,6 +41,7 @@ from vendorpack.pack import (
     Run,
     access_of,
     artifact_record,
+    check_locked,
     entries_of,
     plan_record,
     read_all,
@@ -202,7 +203,7 @@ def plan(request: Request, console: Console) -> None:
     locked = read_all(request.found, request.options)
     _warn_of(console, request.found, locked)
     policy = request.policy.trusting(access_of(locked).origins)
-    policy.check_hosts(a for item in locked for a in item.lockfile.artifacts)
+    check_locked(policy, locked)
     records = [
         plan_record(artifact, item.room.name)
         for item in locked
@@ -409,6 +410,8 @@ def _warn_of(console: Console, found: Iterable[Found], locked: Iterable[Locked])
         if one.passed_over:
             others = " and ".join(one.passed_over)
             console.warn(f"read, and not {others} beside it", str(one.project.lockfile))
+        for other in one.set_aside:
+            console.say(f"{one.project.lockfile}: read, and not {other}")
     for item in locked:
         for warning in item.lockfile.warnings:
             console.warn(warning.what, warning.where)

@@ -150,6 +150,10 @@ class WheelhouseFormat(Format):
             plan=choices.build.plan(project, indexes),
         )
 
+    def asks_for_hash(self, artifact: Artifact) -> bool:
+        """Never: an index is asked for addresses, its hashes are no lock."""
+        return False
+
     async def locate(self, lockfile: Lockfile, options: Options, index: Index) -> Lockfile:
         """Ask the indexes for the files of the pinned releases."""
         artifacts, warnings = await locate(lockfile.artifacts, index)
