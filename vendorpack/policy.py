@@ -11,6 +11,8 @@ not from https to http, and not from a public host to a private or link-local ad
 from __future__ import annotations
 
 import ipaddress
+import re
+import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -23,6 +25,8 @@ from vendorpack.redact import redact_url
 
 _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 _SHOWN: Final = 10
+_NUMBERS: Final = re.compile(r"[0-9a-fx.]+")
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 def origin_of(url: str) -> str:
@@ -80,11 +84,18 @@ class Policy:
                 fix="Tell whoever runs the registry; nothing was fetched from there.",
             )
         if is_private(url) and not is_private(redirected_from):
-            raise PolicyError(
-                f"a redirect from the public host {before} leads to a private address",
-                where=redact_url(url),
-                fix=f"If that is meant, pass --allow-host {_as_option(url)}.",
-            )
+            raise _leads_inward(url, before)
+
+    def judges_addresses(self, url: str) -> bool:
+        """Whether a redirect to `url` counts by what its name resolves to: it is not allowed."""
+        return origin_of(url) not in self.origins and not self._allowed(url)
+
+    def check_addresses(
+        self, url: str, addresses: Iterable[str], *, redirected_from: str, before: Iterable[str]
+    ) -> None:
+        """The same as `check`, by the IP addresses of both hosts. Raises `PolicyError`."""
+        if any(map(is_private_address, addresses)) and not any(map(is_private_address, before)):
+            raise _leads_inward(url, origin_of(redirected_from))
 
     def check_hosts(self, artifacts: Iterable[Artifact]) -> None:
         """Refuse, before anything is fetched, every artifact that lies on a foreign host."""
@@ -145,9 +156,35 @@ def is_private(url: str) -> bool:
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
-        return not ipaddress.ip_address(host).is_global
-    except ValueError:
+        # Also as one number, in octal or hex, or with fewer parts: so do resolvers.
+        host = socket.inet_ntoa(socket.inet_aton(host)) if _NUMBERS.fullmatch(host) else host
+        return is_private_address(host)
+    except (ValueError, OSError):
         return False
+
+
+def is_private_address(text: str) -> bool:
+    """Whether an IP address is not public, or holds an IPv4 one that is not.
+
+    Such are IPv4-mapped ones, NAT64 and 6to4. Raises `ValueError` for what is no address.
+    """
+    address = ipaddress.ip_address(text.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address):
+        number = int(address)
+        inner = address.ipv4_mapped or address.sixtofour
+        if address in _NAT64 or not number >> 32:
+            inner = ipaddress.IPv4Address(number & 0xFFFFFFFF)
+        if inner is not None:
+            return not inner.is_global or inner.is_multicast
+    return not address.is_global or address.is_multicast
+
+
+def _leads_inward(url: str, before: str) -> PolicyError:
+    return PolicyError(
+        f"a redirect from the public host {before} leads to a private address",
+        where=redact_url(url),
+        fix=f"If that is meant, pass --allow-host {_as_option(url)}.",
+    )
 
 
 def named(patterns: Sequence[str], name: str, version: str) -> bool:

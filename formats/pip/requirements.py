@@ -35,7 +35,8 @@ from vendorpack.redact import redact_text
 MAX_FILES: Final = 200
 """Requirements files that one may lead to."""
 
-_COMMENT: Final = re.compile(r"(^|\s+)#.*$")
+_COMMENT: Final = re.compile(r"(?:^|\s)#.*$")
+"""pip's begins with `\\s+`, which takes the square of a long run of spaces."""
 _CODING: Final = re.compile(rb"#.*coding[:=]\s*([-\w.]+)")
 
 _LONG_OF: Final = {

@@ -10,10 +10,11 @@ import logging
 import random
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -25,6 +26,7 @@ from vendorpack.fetch.address import basic
 from vendorpack.fetch.faults import seconds_to_wait
 from vendorpack.fetch.http import Client, Download, Limits
 from vendorpack.model import Access, Answer, Credential, Index
+from vendorpack.policy import Policy as RealPolicy
 
 QUICK = Limits(
     connect_timeout=2,
@@ -52,6 +54,14 @@ class Policy:
         self.checked.append((url, redirected_from))
         if url.startswith(self.refused):
             raise PolicyError("not allowed", where=url)
+
+    def judges_addresses(self, url: str) -> bool:
+        return False
+
+    def check_addresses(
+        self, url: str, addresses: Iterable[str], *, redirected_from: str, before: Iterable[str]
+    ) -> None:
+        raise AssertionError("nobody asked for it")
 
 
 @dataclass
@@ -590,6 +600,69 @@ def test_redirects_go_through_the_policy(bench: Bench) -> None:
             with pytest.raises(PolicyError):
                 bench.download(f"{server.url}/a", part="again")
     assert len(other.requests) == 1
+
+
+class Names:
+    """A resolver of made-up names; each is asked for its answers one after another."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, **answers: list[str]) -> None:
+        self.answers = answers
+        self.asked: list[str] = []
+
+        async def resolve(
+            _: object, host: str, port: int = 0, family: int = 0
+        ) -> list[dict[str, object]]:
+            self.asked.append(host)
+            found = self.answers[host.partition(".")[0]]
+            address = found.pop(0) if len(found) > 1 else found[0]
+            return [
+                {
+                    "hostname": host,
+                    "host": address,
+                    "port": port,
+                    "family": socket.AF_INET,
+                    "proto": 0,
+                    "flags": socket.AI_NUMERICHOST,
+                }
+            ]
+
+        monkeypatch.setattr("aiohttp.ThreadedResolver.resolve", resolve)
+        # The loopback plays the internet, but for one address of it.
+        monkeypatch.setattr("vendorpack.policy.is_private_address", lambda a: a == "127.0.0.2")
+
+
+def public_bench(tmp_path: Path, server: Server) -> Bench:
+    port = server.url.rpartition(":")[2]
+    origin = f"http://registry.example:{port}"
+    return Bench(tmp_path, policy=cast(Policy, RealPolicy(frozenset({origin}))))
+
+
+def test_a_name_that_leads_inward(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = Names(monkeypatch, registry=["127.0.0.1"], inward=["127.0.0.2"], out=["127.0.0.1"])
+    routes: dict[str, Route] = {"/f": Reply(SMALL)}
+    with Server(routes) as server:
+        port = server.url.rpartition(":")[2]
+        routes["/in"] = redirect(f"http://inward.example:{port}/f")
+        routes["/out"] = redirect(f"http://out.example:{port}/f")
+        bench = public_bench(tmp_path, server)
+        bench.download(f"http://registry.example:{port}/out")
+        assert (tmp_path / "part").read_bytes() == SMALL
+        with pytest.raises(PolicyError, match="leads to a private address"):
+            bench.download(f"http://registry.example:{port}/in", part="other")
+    assert names.asked == ["registry.example", "out.example", "registry.example", "inward.example"]
+
+
+def test_a_name_that_changes_its_mind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was judged is what is connected to."""
+    answers = ["127.0.0.1", "127.0.0.2"]
+    names = Names(monkeypatch, registry=["127.0.0.1"], rebinding=answers)
+    routes: dict[str, Route] = {"/f": Reply(SMALL)}
+    with Server(routes) as server:
+        port = server.url.rpartition(":")[2]
+        routes["/in"] = redirect(f"http://rebinding.example:{port}/f")
+        public_bench(tmp_path, server).download(f"http://registry.example:{port}/in")
+    assert (tmp_path / "part").read_bytes() == SMALL
+    assert names.asked == ["registry.example", "rebinding.example"]
 
 
 def test_a_redirect_loop_ends(bench: Bench) -> None:

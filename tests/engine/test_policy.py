@@ -7,7 +7,7 @@ import pytest
 from vendorpack.digest import Digest, Integrity
 from vendorpack.errors import PolicyError
 from vendorpack.model import Artifact
-from vendorpack.policy import Policy, is_private, origin_of
+from vendorpack.policy import Policy, is_private, is_private_address, origin_of
 
 SHA512 = Integrity.of([Digest("sha512", b"x" * 64)])
 SHA1 = Integrity.of([Digest("sha1", b"x" * 20)])
@@ -79,6 +79,17 @@ def test_hosts(url: str, allowed: bool) -> None:
         ("https://registry.example/a", "https://[::ffff:10.0.0.1]/a", False),
         ("https://registry.example/a", "https://localhost./a", False),
         ("https://registry.example/a", "https://x.localhost/a", False),
+        ("https://registry.example/a", "https://2852039166/latest", False),
+        ("https://registry.example/a", "https://0xa9fea9fe/latest", False),
+        ("https://registry.example/a", "https://0251.0376.0251.0376/latest", False),
+        ("https://registry.example/a", "https://127.1/", False),
+        ("https://registry.example/a", "https://0/", False),
+        ("https://registry.example/a", "https://[64:ff9b::a9fe:a9fe]/", False),
+        ("https://registry.example/a", "https://[2002:a9fe:a9fe::]/", False),
+        ("https://registry.example/a", "https://[::127.0.0.1]/", False),
+        ("https://registry.example/a", "https://[fe80::1]/", False),
+        ("https://registry.example/a", "https://[64:ff9b::808:808]/", True),
+        ("https://registry.example/a", "https://134744072/", True),  # 8.8.8.8
         ("https://registry.example/a", "file:///etc/passwd", False),
         ("https://10.1.2.3/a", "https://10.1.2.4/a", True),
         ("https://registry.example/a", "http://127.0.0.1:4873/a", True),  # named by the user
@@ -124,3 +135,40 @@ def test_origin() -> None:
 def test_private() -> None:
     assert is_private("https://192.168.0.1/") and is_private("https://[fe80::1]/")
     assert not is_private("https://example.com/")
+
+
+@pytest.mark.parametrize(
+    ("address", "private"),
+    [
+        ("127.0.0.1", True),
+        ("10.0.0.1", True),
+        ("100.64.0.1", True),
+        ("224.0.0.1", True),
+        ("0.0.0.0", True),
+        ("8.8.8.8", False),
+        ("::1", True),
+        ("::", True),
+        ("fe80::1%eth0", True),
+        ("fc00::1", True),
+        ("ff02::1", True),
+        ("::ffff:169.254.169.254", True),
+        ("::ffff:8.8.8.8", False),
+        ("64:ff9b::7f00:1", True),
+        ("2002:7f00:1::1", True),
+        ("2606:4700::1111", False),
+    ],
+)
+def test_private_addresses(address: str, private: bool) -> None:
+    assert is_private_address(address) is private
+
+
+def test_a_redirect_is_judged_by_what_its_name_resolves_to() -> None:
+    to, came = "https://metadata.example/", "https://registry.example/a"
+    assert POLICY.judges_addresses(to) and not POLICY.judges_addresses("https://cdn.example/x")
+    POLICY.check_addresses(to, ["8.8.8.8"], redirected_from=came, before=["1.1.1.1"])
+    POLICY.check_addresses(to, ["10.0.0.2"], redirected_from=came, before=["10.0.0.1"])
+    for before in (["1.1.1.1"], []):
+        with pytest.raises(PolicyError, match="leads to a private address"):
+            POLICY.check_addresses(
+                to, ["8.8.8.8", "169.254.169.254"], redirected_from=came, before=before
+            )

@@ -31,6 +31,13 @@ MAX_FRAME: Final = 32 << 20
 MAX_MANIFEST_FRAME: Final = 256 << 20
 """The same for the first frame."""
 
+_MANIFEST_RATIO: Final = 50
+_MANIFEST_START: Final = 16 << 20
+_NODE: Final = 32
+"""Bytes of a manifest to each list and object in it, at least, but for the first few thousand: a
+file's row has 84, an artifact's object and its two lists have over 200."""
+_NODES_START: Final = 4096
+
 _LONG_WINDOW_LOG: Final = 25
 _MAX_BLOCK: Final = 128 << 10
 _SKIPPABLE = struct.Struct("<II")
@@ -72,6 +79,24 @@ class Compressor:
 def max_compressed(size: int) -> int:
     """The most bytes that a frame of `size` bytes may take: libzstd's bound, and a little."""
     return size + (size >> 8) + (64 << 10)
+
+
+def max_manifest(stored: int) -> int:
+    """The most bytes that a manifest's frame of `stored` bytes may be decompressed to.
+
+    Half of a file's row is a sha256, which does not compress, so honest ones are below 10 to 1,
+    unless hardly any file has a content.
+    """
+    return min(MAX_MANIFEST_FRAME, _MANIFEST_START + _MANIFEST_RATIO * stored)
+
+
+def is_sparse(manifest: Buffer) -> bool:
+    """Whether reading a manifest as JSON takes memory in proportion to its size.
+
+    Of lists and objects that hold next to nothing it would take fifty times as much.
+    """
+    data = bytes(manifest)
+    return data.count(b"{") + data.count(b"[") <= _NODES_START + len(data) // _NODE
 
 
 def max_trailer(count: int) -> int:

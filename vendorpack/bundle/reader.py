@@ -156,8 +156,8 @@ class Bundle:
             raise BundleError("the bundle is damaged: its trailer does not fit its frame table")
         sha256 = self.trailer.frames
         stored, size = entries[0]
-        if size > MAX_MANIFEST_FRAME:
-            raise BundleError("the bundle's manifest is too large")
+        if size > frames.max_manifest(stored):
+            raise BundleError("the bundle's manifest is too large, or far too large for its file")
         first = self._small_frame(Frame(0, 0, stored, sha256[0], Span(size, 0, 0, 0, False)))
         self._read_manifest(first)
         if manifest_id(self._own_bytes) != self.trailer.id:
@@ -197,6 +197,8 @@ class Bundle:
     def _read_manifest(self, first: bytes) -> None:
         """Take the first frame's tar bytes."""
         self._own_bytes = first[tar.BLOCK :].rstrip(b"\0")
+        if not frames.is_sparse(self._own_bytes):
+            raise BundleError("the bundle's manifest has too many parts for its size")
         self._own = Manifest.parse(self._own_bytes)
         self.delta = self._own.delta
         self.files = self._own.held()[1]

@@ -41,7 +41,7 @@ from vendorpack.bundle.plan import (
 )
 from vendorpack.errors import UnsupportedError
 from vendorpack.files import temporary
-from vendorpack.files.disk import sha256_of, storage_error
+from vendorpack.files.disk import sha256_of, storage_error, sync_folder
 from vendorpack.parallel import Progress, in_order
 
 _LEVEL = 3
@@ -117,6 +117,12 @@ def write_bundle(
         table = tally.manifest(head, mtime)
         manifest = table.dump()
         first = encoder.frame(_manifest_tar(manifest, mtime))
+        if first.tar_size > frames.max_manifest(len(first.data)) or not frames.is_sparse(manifest):
+            raise UnsupportedError(
+                f"the bundle's manifest would have {first.tar_size:,} bytes, more than a reader "
+                "takes for its file",
+                fix="Pack the lockfiles into a bundle each.",
+            )
         last = encoder.frame(tar.END)
         rows = [
             (len(first.data), first.tar_size, first.sha256),
@@ -262,7 +268,7 @@ def _assemble(path: Path, first: Buffer, body: IO[bytes], last: bytes) -> tuple[
     except BaseException:
         temporary.remove(name)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     return sha256, size
 
 
@@ -279,14 +285,6 @@ def _copy(source: int, target: int) -> None:
         if not count:
             raise OSError(errno.EIO, "a temporary file became shorter")
         offset += count
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 @contextmanager

@@ -6,7 +6,8 @@ What goes wrong here comes out as a `Fault`; whoever asked decides whether to as
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
+import socket
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from vendorpack.fetch.address import Address, AddressError, parse_address, shown
 from vendorpack.fetch.auth import Logins, read_netrc
 from vendorpack.fetch.faults import Fault, of_error, of_status
 from vendorpack.fetch.proxy import Proxies
+from vendorpack.fetch.resolver import Resolver
 from vendorpack.fetch.tls import trust
 from vendorpack.model import Access
 
@@ -43,6 +45,19 @@ class UrlPolicy(Protocol):
         """Raise `PolicyError` unless `url` is allowed.
 
         Both are in the plain form they are asked for in, without userinfo and fragment.
+        """
+        ...
+
+    def judges_addresses(self, url: str) -> bool:
+        """Whether a redirect to `url` is also to be judged by what its host resolves to."""
+        ...
+
+    def check_addresses(
+        self, url: str, addresses: Iterable[str], *, redirected_from: str, before: Iterable[str]
+    ) -> None:
+        """Raise `PolicyError` unless these IP addresses may be asked.
+
+        before: those of the host that redirects; none if a proxy asked it.
         """
         ...
 
@@ -142,6 +157,7 @@ class Requester:
         self._logins = Logins(access.credentials, read_netrc(environ, home))
         self._proxies = Proxies(environ, access.proxies)
         self._context = trust(environ, access.ca_files)
+        self._resolver = Resolver()
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
@@ -150,9 +166,9 @@ class Requester:
             connector=aiohttp.TCPConnector(
                 limit=self._limits.jobs,
                 ssl=self._context,
-                ttl_dns_cache=300,
+                use_dns_cache=False,  # the resolver has its own
                 keepalive_timeout=30,
-                resolver=aiohttp.ThreadedResolver(),
+                resolver=self._resolver,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": f"vendorpack/{__version__}"},
@@ -192,6 +208,8 @@ class Requester:
             self._policy.check(
                 address.url, redirected_from=None if came_from is None else came_from.url
             )
+            if came_from is not None:
+                await self._judge(address, came_from)
             asked = self._ask(address, began, headers, method, upload, accepted | followed)
             async with asked as (response, watchdog):
                 location = response.headers.get("Location")
@@ -201,6 +219,32 @@ class Requester:
                 await _drain(response)
             came_from, address = address, _follow(address, location)
         raise Fault(f"more than {self._limits.max_redirects} redirects", where=began.shown)
+
+    async def _judge(self, address: Address, came_from: Address) -> None:
+        """Judge a hop by the addresses that it leads to. Raises `Fault`, what the policy raises.
+
+        Where a proxy is asked, names are its business.
+        """
+        if not self._policy.judges_addresses(address.url) or self._proxies.choose(address):
+            return
+        proxied = self._proxies.choose(came_from) is not None
+        before = [] if proxied else await self._resolved(came_from)
+        self._policy.check_addresses(
+            address.url,
+            await self._resolved(address),
+            redirected_from=came_from.url,
+            before=before,
+        )
+
+    async def _resolved(self, address: Address) -> list[str]:
+        try:
+            return await self._resolver.addresses(address.host, address.port)
+        except OSError as error:
+            raise Fault(
+                f"the name of {address.host} cannot be resolved",
+                where=address.shown,
+                again=error.errno == socket.EAI_AGAIN,
+            ) from None
 
     @asynccontextmanager
     async def _ask(
@@ -246,6 +290,7 @@ class Requester:
                     raise of_status(response, address, login, self._logins)
                 yield response, watchdog
         except (aiohttp.ClientError, OSError) as error:
+            self._resolver.forget(address.host)
             raise of_error(error, address, proxy) from None
 
     async def _watched(self, upload: Upload, watchdog: asyncio.Timeout) -> AsyncIterator[bytes]:

@@ -21,7 +21,7 @@ from typing import Self, TypeAlias
 
 from vendorpack.bundle.manifest import ENVIRONMENT_PATH, MANIFEST_PATH, File
 from vendorpack.errors import TargetError
-from vendorpack.files.disk import real_path, sha256_of, target_error
+from vendorpack.files.disk import real_path, sha256_of, sync, target_error
 from vendorpack.unpack.stage import STICKY, TREE, Filler, Stage, refuse_file, room_for
 
 Merge: TypeAlias = Callable[[str, bytes, bytes], bytes]
@@ -110,9 +110,12 @@ class Caches:
         for start, placed in places.items():
             stage = self._stages[start]
             try:
+                # What is visible is on disk, whatever happens to the power.
+                sync(stage.fd)
                 with Publisher(stage, merge, result) as publisher:
                     for file in placed:
                         publisher.publish(file, file.path[len(start) :])
+                sync(stage.fd)
             except OSError as error:
                 raise target_error(error, stage.target, stage.needed) from None
         return result
@@ -252,6 +255,8 @@ class Publisher:
                 with open(os.open(source, _CREATE, mode, dir_fd=self.stage.fd), "wb") as out:
                     os.fchmod(out.fileno(), mode)
                     out.write(after)
+                    out.flush()
+                    os.fsync(out.fileno())
                 self._rename(source, folder, name)
                 self.result.replaced += 1
                 return

@@ -21,7 +21,7 @@ from vendorpack.bundle.frames import MAX_MANIFEST_FRAME
 from vendorpack.bundle.manifest import MANIFEST_PATH, File, Manifest
 from vendorpack.errors import BundleError, TargetError
 from vendorpack.files import temporary
-from vendorpack.files.disk import sha256_of, target_error
+from vendorpack.files.disk import sha256_of, sync, sync_folder, target_error
 from vendorpack.parallel import split_evenly
 from vendorpack.unpack.stage import OLD, TREE, Stage
 
@@ -153,11 +153,14 @@ def publish(stage: Stage, manifest: bytes, *, jobs: int) -> bool:
     """
     prefix = stage.target
     try:
+        # What is visible is on disk, whatever happens to the power.
+        sync(stage.fd)
         if not prefix.is_dir():
             prefix.parent.mkdir(parents=True, exist_ok=True)
             # Another run may be faster; then there is a folder after all.
             with _unless(errno.ENOTEMPTY, errno.EEXIST):
                 os.rename(TREE, prefix, src_dir_fd=stage.fd)
+                sync_folder(prefix.parent)
                 return True
         return _publish_into(stage, manifest, jobs=jobs)
     except OSError as error:
@@ -189,6 +192,7 @@ def _publish_into(stage: Stage, manifest: bytes, *, jobs: int) -> bool:
             [(folder, name, stage.fd, f"{OLD}/{name}") for name in leaving]
             + [(stage.fd, f"{TREE}/{name}", folder, name) for name in coming]
         )
+        os.fsync(folder)
     finally:
         os.close(folder)
     return True

@@ -32,6 +32,9 @@ MIN_UNPACKED_LIMIT: Final = 512 * 1024 * 1024
 MAX_RATIO: Final = 20
 """An archive may unpack to this many times its own size, if that is more (as cargo has it)."""
 
+MAX_GZIP_MEMBERS: Final = 64
+"""Registries' archives have one; bgzip and pigz would make one of 64 KiB or more each."""
+
 _BLOCK: Final = 512
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _GZIP_WBITS: Final = 31
@@ -93,15 +96,19 @@ def unpack(data: bytes, *, label: str, max_size: int | None = None) -> bytes:
         return data
     parts: list[bytes] = []
     rest = data
+    room = limit
     # Zeros or rubbish after the last gzip member are passed over, as gzip and Node.js do.
     while rest.startswith(_GZIP_MAGIC):
+        if len(parts) == MAX_GZIP_MEMBERS:
+            # Each costs a copy of what follows it.
+            raise _damaged(label, f"gzip: more than {MAX_GZIP_MEMBERS} members")
         inflater = zlib.decompressobj(_GZIP_WBITS)
-        room = limit - sum(map(len, parts))
         try:
             parts.append(inflater.decompress(rest, room + 1))
         except zlib.error as error:
             raise _damaged(label, f"gzip: {error}") from None
-        if len(parts[-1]) > room:
+        room -= len(parts[-1])
+        if room < 0:
             raise _too_large(label, limit)
         if not inflater.eof:
             raise _damaged(label, "gzip: cut short")

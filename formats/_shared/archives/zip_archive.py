@@ -53,6 +53,8 @@ _ZIP64_EXTRA: Final = 0x0001
 _UNICODE_PATH_EXTRA: Final = 0x7075
 _MAX_16: Final = 0xFFFF
 _MAX_32: Final = 0xFFFFFFFF
+_MAX_NAME: Final = 4096
+"""Characters: no file system takes a longer path, and each of its folders is looked at."""
 _MAX_COMMENT: Final = 0xFFFF
 _MAX_DIRECTORY_SIZE: Final = 256 * 1024 * 1024
 _LONGEST_DESCRIPTOR: Final = 24
@@ -352,12 +354,16 @@ class _Reader:
         for member in found:
             if member.name in kinds:
                 raise self._refusal(f"{member.name} is in it twice")
+            if len(member.name) > _MAX_NAME:
+                raise self._refusal(f"{member.name[:80]}… has more than {_MAX_NAME} characters")
             kinds[member.name] = member.is_directory
+        folders: set[str] = set()
         for name in kinds:
             parent = name.rpartition("/")[0]
-            while parent:
+            while parent and parent not in folders:
                 if not kinds.get(parent, True):
                     raise self._refusal(f"{parent} is a file and a folder")
+                folders.add(parent)
                 parent = parent.rpartition("/")[0]
 
     # -- the local headers -----------------------------------------------------------------
