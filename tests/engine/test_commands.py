@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -182,6 +184,90 @@ def test_run_mends_what_was_changed(bundle: Path, tmp_path: Path) -> None:
     victim.write_bytes(b"evil")
     cli.ok("run", bundle, "--", "true")
     assert victim.read_bytes() == good
+
+
+def test_a_prefix_is_not_lost_to_another_project(
+    npm: NpmRegistry, bundle: Path, tmp_path: Path
+) -> None:
+    cli = Cli(tmp_path)
+    cli.ok("unpack", bundle, "--prefix", "deps")
+    # The same project, later: no question, and a word on what went.
+    npm.lock(tmp_path / "project", {"a": "1.1.0"})
+    cli.ok("pack", "project", "-o", "newer.tar.zst")
+    done = cli.ok("unpack", "newer.tar.zst", "--prefix", "deps")
+    assert "deps: unpacked, in place of bundle " in done.err
+    assert "of package-lock.json (npm)" in done.err
+    # Another project.
+    npm.lock(tmp_path / "both" / "web", {"a": "1.0.0"})
+    npm.lock(tmp_path / "both" / "api", {"b": "2.0.0"})
+    cli.ok("pack", "both", "-r", "-o", "other.tar.zst")
+    before = tree(tmp_path / "deps")
+    ways: list[tuple[str, ...]] = [
+        ("unpack", "other.tar.zst", "--prefix", "deps"),
+        ("download", "both", "-r", "--prefix", "deps"),
+    ]
+    for command in ways:
+        refused = cli(*command)
+        assert refused.code == 12 and "package-lock.json (npm)" in refused.err
+        assert "--replace" in refused.err and tree(tmp_path / "deps") == before
+    for command in ways:
+        cli.ok(*command, "--replace")
+        cli.ok("verify", "deps", "--lockfile", "both/web/package-lock.json")
+        cli.ok("unpack", "newer.tar.zst", "--prefix", "deps", "--replace")
+    # More of the same: what was there stays there.
+    npm.lock(tmp_path / "project" / "web", {"b": "2.0.0"})
+    cli.ok("pack", "project", "-r", "-o", "more.tar.zst")
+    cli.ok("unpack", "more.tar.zst", "--prefix", "deps")
+
+
+def test_what_run_unpacked_is_counted_and_pruned(bundle: Path, tmp_path: Path) -> None:
+    cli = Cli(tmp_path)
+    assert cli.ok("store", "size", "--json").json["run_trees"] == 0
+    cli.ok("run", bundle, "--", "true")
+    trees = tmp_path / "home/.cache/vendorpack/run"
+    assert len([path for path in trees.iterdir() if path.is_dir()]) == 1
+    size = cli.ok("store", "size", "--json").json
+    held = sum(path.stat().st_size for path in trees.rglob("*") if path.is_file())
+    assert (size["run_trees"], size["run_size"], size["run_path"]) == (1, held, str(trees))
+    assert (
+        f"1 bundle unpacked by run, {held / 1000:.1f} kB in {trees}" in cli.ok("store", "size").out
+    )
+    assert cli.ok("store", "prune", "--json").json["run_trees"] == 0  # used just now
+    # One in use stays, with what it starts; so does what its command reads from it.
+    script = "(sleep 60 & echo $!) ; read line; ls $npm_config_cache"
+    argv = cli.argv("run", bundle, "--", "sh", "-c", script)
+    with subprocess.Popen(
+        argv, env=cli.env(), cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdin is not None and running.stdout is not None
+        sleeper = int(running.stdout.readline())
+        try:
+            assert cli.ok("store", "prune", "--unused-days", "0", "--json").json["run_trees"] == 0
+            print(file=running.stdin, flush=True)
+            assert running.stdout.readline() == "_cacache\n"
+            assert running.wait(20) == 0
+            assert cli.ok("store", "prune", "--unused-days", "0", "--json").json["run_trees"] == 0
+        finally:
+            os.kill(sleeper, signal.SIGKILL)
+    (trees / f".{'0' * 32}.vendorpack-1-abc").mkdir()  # what a killed run left
+    deadline = time.monotonic() + 10
+    while not (answer := cli.ok("store", "prune", "--unused-days", "0", "--json").json)[
+        "run_trees"
+    ]:
+        assert time.monotonic() < deadline
+    assert answer["run_size"] == held
+    assert list(trees.iterdir()) == []
+    cli.ok("run", bundle, "--", "true")
+
+
+def test_run_and_prune_beside_each_other(bundle: Path, tmp_path: Path) -> None:
+    cli = Cli(tmp_path)
+    runs = [cli.start("run", bundle, "--", "sh", "-c", "ls $npm_config_cache") for _ in range(6)]
+    while any(run.poll() is None for run in runs):
+        cli.ok("store", "prune", "--unused-days", "0")
+    for run in runs:
+        out, err = run.communicate()
+        assert (run.returncode, out) == (0, "_cacache\n"), err
 
 
 def test_store(bundle: Path, tmp_path: Path) -> None:

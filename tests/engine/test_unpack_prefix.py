@@ -42,9 +42,9 @@ def bundle(tmp_path: Path) -> Path:
     return path
 
 
-def unpack(path: Path, prefix: Path, *, jobs: int = 1) -> Unpacked:
+def unpack(path: Path, prefix: Path, *, jobs: int = 1, replace: bool = False) -> Unpacked:
     with open_bundle(path) as opened:
-        return unpack_to_prefix(opened, prefix, jobs=jobs)
+        return unpack_to_prefix(opened, prefix, jobs=jobs, replace=replace)
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, int, str | None]]:
@@ -199,10 +199,15 @@ def test_another_bundle_takes_the_place(bundle: Path, tmp_path: Path) -> None:
     (prefix / "npm" / "more").write_bytes(b"a cache grows")
     (prefix / "notes").write_bytes(b"the user's own")
     write_tiny(tmp_path / "other")
-    unpack(tmp_path / "other", prefix)
+    before = snapshot(prefix)
+    with pytest.raises(TargetError, match=r"other lockfiles: bundle [0-9a-f]{12}… of package-lock"):
+        unpack(tmp_path / "other", prefix)
+    assert snapshot(prefix) == before
+    replaced = unpack(tmp_path / "other", prefix, replace=True).replaced
+    assert replaced is not None and replaced.head.lockfiles[0].path == "package-lock.json"
     assert sorted(os.listdir(prefix)) == ["notes", "npm", MANIFEST_PATH]
     assert os.listdir(prefix / "npm") == ["a"]
-    unpack(bundle, prefix)
+    unpack(bundle, prefix)  # the other is of no lockfile at all: nothing is lost with it
     (prefix / "notes").unlink()
     assert_unpacked(bundle, prefix)
 

@@ -17,6 +17,7 @@ from vendorpack.cli.options import (
     Json,
     Prefix,
     Quiet,
+    Replace,
 )
 from vendorpack.cli.surroundings import this_host
 from vendorpack.console import Console
@@ -27,6 +28,7 @@ from vendorpack.console import Console
 def unpack(
     bundle: BundleFile,
     prefix: Prefix = None,
+    replace: Replace = False,
     base: Annotated[
         Path | None,
         typer.Option(metavar="BUNDLE", help="For a delta: the bundle that has the rest."),
@@ -42,7 +44,7 @@ def unpack(
 
     expected = using.Expected(expect_key, tuple(lockfile or ()))
     console = Console(quiet=quiet, as_json=as_json)
-    using.unpack(bundle, prefix, base, expected, jobs, console, this_host())
+    using.unpack(bundle, prefix, replace, base, expected, jobs, console, this_host())
 
 
 @app.command()

@@ -90,6 +90,9 @@ Prefix = Annotated[
     Path | None,
     typer.Option(help="Put the tree here (default: into the clients' own caches)."),
 ]
+Replace = Annotated[
+    bool, typer.Option("--replace", help="Take the place of a bundle of other lockfiles there.")
+]
 ExpectKey = Annotated[
     str | None, typer.Option(metavar="KEY", help="Refuse a bundle with any other key.")
 ]

@@ -11,7 +11,7 @@ import typer
 from vendorpack.cli.app import app
 from vendorpack.cli.groups import grouped
 from vendorpack.cli.guard import guarded
-from vendorpack.cli.options import ROOM_HELP, ROOM_OPTIONS, Json, Level, Prefix, Quiet
+from vendorpack.cli.options import ROOM_HELP, ROOM_OPTIONS, Json, Level, Prefix, Quiet, Replace
 from vendorpack.cli.selection import Fetching, Selection
 from vendorpack.cli.surroundings import checked_output, console_beside
 from vendorpack.commands import DEFAULT_OUTPUT
@@ -103,6 +103,7 @@ def download(
     *,
     context: typer.Context,
     prefix: Prefix = None,
+    replace_other: Replace = False,
     selection: Selection,
     fetching: Fetching,
     as_json: Json = False,
@@ -113,7 +114,7 @@ def download(
 
     found, options = selection.read(context)
     request = fetching.request(found, options)
-    packing.download(request, Console(quiet=quiet, as_json=as_json), prefix)
+    packing.download(request, Console(quiet=quiet, as_json=as_json), prefix, replace_other)
 
 
 @app.command(context_settings=ROOM_OPTIONS, epilog=ROOM_HELP)

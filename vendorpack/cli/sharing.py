@@ -91,10 +91,12 @@ def store_path(store_dir: StoreDir = None) -> None:
 @store_app.command("size")
 @guarded
 def store_size(store_dir: StoreDir = None, as_json: Json = False) -> None:
-    """Print how much the store holds."""
+    """Print how much the store holds, and what `run` has unpacked."""
     from vendorpack.commands import storing  # noqa: PLC0415
 
-    storing.store_size(storing.store_folder(store_dir, this_host()), Console(as_json=as_json))
+    host = this_host()
+    folder = storing.store_folder(store_dir, host)
+    storing.store_size(folder, storing.run_trees(host), Console(as_json=as_json))
 
 
 @store_app.command("prune")
@@ -106,11 +108,12 @@ def store_prune(
     store_dir: StoreDir = None,
     as_json: Json = False,
 ) -> None:
-    """Remove what was not used for a while."""
+    """Remove what was not used for a while, of what `run` has unpacked too."""
     from vendorpack.commands import storing  # noqa: PLC0415
 
-    folder = storing.store_folder(store_dir, this_host())
-    storing.store_prune(folder, unused_days, Console(as_json=as_json))
+    host = this_host()
+    folder = storing.store_folder(store_dir, host)
+    storing.store_prune(folder, storing.run_trees(host), unused_days, Console(as_json=as_json))
 
 
 @store_app.command("get", context_settings=ROOM_OPTIONS, epilog=ROOM_HELP)

@@ -75,7 +75,13 @@ def native_place(roots: Mapping[str, Path]) -> Callable[[str], str | None]:
 
 def describe_unpacked(prefix: Path, result: Unpacked) -> str:
     """A line on what happened to a prefix."""
-    return f"{prefix}: unpacked" if result.changed else f"{prefix}: holds this bundle already"
+    if not result.changed:
+        return f"{prefix}: holds this bundle already"
+    if result.replaced is None:
+        return f"{prefix}: unpacked"
+    from vendorpack.unpack.prefix import name_of  # noqa: PLC0415 - all who get here have it
+
+    return f"{prefix}: unpacked, in place of {name_of(result.replaced)}"
 
 
 def describe_merged(result: MergeResult) -> str:

@@ -217,7 +217,7 @@ def plan(request: Request, console: Console) -> None:
     console.say(f"{counted(len(records), 'artifact')}; key {keyed.key}")
 
 
-def download(request: Request, console: Console, prefix: Path | None) -> None:
+def download(request: Request, console: Console, prefix: Path | None, replace: bool) -> None:
     """Fill the native caches, or a folder, without a bundle in between."""
     from vendorpack.unpack import ways as unpacking  # noqa: PLC0415
 
@@ -252,6 +252,7 @@ def download(request: Request, console: Console, prefix: Path | None) -> None:
                     jobs=cores(),
                     mtime=_source_date_epoch(request.host),
                     progress=run.progress.add_bytes,
+                    replace=replace,
                 ),
             )
 

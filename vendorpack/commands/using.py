@@ -29,7 +29,7 @@ from vendorpack.formats import boundary_of, load
 from vendorpack.key import hash_lockfile
 from vendorpack.model import Environment, Host
 from vendorpack.progress import Progress, counted, human
-from vendorpack.store.local import cache_folder
+from vendorpack.store.trees import RunTrees
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +67,18 @@ class Expected:
 def unpack(
     path: Path,
     prefix: Path | None,
+    replace: bool,
     base: Path | None,
     expected: Expected,
     jobs: int | None,
     console: Console,
     host: Host,
 ) -> None:
-    """Verify, then put everything in its place. base: the bundle that has what a delta lacks."""
+    """Verify, then put everything in its place.
+
+    replace: whether a bundle of other lockfiles may lose its place there. base: the bundle that
+    has what a delta lacks.
+    """
     from vendorpack.unpack import ways as unpacking  # noqa: PLC0415
 
     progress = Progress(console)
@@ -100,6 +105,7 @@ def unpack(
                     base=base_bundle,
                     jobs=jobs or cores(),
                     progress=progress.add_bytes,
+                    replace=replace,
                 ),
             )
         else:
@@ -237,9 +243,8 @@ def run(
     with open_bundle(path) as bundle:
         expected.check(bundle.manifest.head)
         boundary.refuse_unknown(bundle.unknown)
-        prefix = cache_folder(host) / "run" / bundle.id[:32]
-        prefix.parent.mkdir(parents=True, exist_ok=True)
-        unpacking.unpack_to_prefix(bundle, prefix, jobs=cores())
+        prefix = RunTrees.of(host).hold(bundle.id)
+        unpacking.unpack_to_prefix(bundle, prefix, jobs=cores(), replace=True)
         pairs = _environ_of(bundle.manifest.head.environment, prefix, host)
     environ = {**host.environ, **dict(pairs), "VENDORPACK_PREFIX": str(prefix)}
     program = shutil.which(command[0], path=environ.get("PATH"))

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vendorpack.bundle.frames import MAX_MANIFEST_FRAME
-from vendorpack.bundle.manifest import MANIFEST_PATH, File, Manifest
+from vendorpack.bundle.manifest import MANIFEST_PATH, File, Head, Manifest, manifest_id
 from vendorpack.errors import BundleError, TargetError
 from vendorpack.files import temporary
 from vendorpack.files.disk import sha256_of, sync, sync_folder, target_error
@@ -88,6 +88,53 @@ def holds(prefix: Path, there: Content, manifest: bytes, *, jobs: int) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Successor:
+    """A bundle that is to take another's place, as far as that is allowed.
+
+    head: its own. extends: id of the bundle that a delta is made for. replace: whether it may be
+    any other.
+    """
+
+    head: Head
+    extends: str | None
+    replace: bool
+
+    def __call__(self, prefix: Path, there: Content) -> None:
+        """Raise `TargetError` if a prefix holds a bundle of lockfiles that this one lacks."""
+        old = there.manifest
+        if self.replace or old is None:
+            return
+        missing = lockfiles_of(old.head) - lockfiles_of(self.head)
+        if missing and (self.extends is None or _id_of(old) != self.extends):
+            raise TargetError(
+                f"the folder holds a bundle of other lockfiles: {name_of(old)}",
+                where=str(prefix),
+                fix="Name another --prefix for each, or pass --replace to lose that one. Lockfiles "
+                "that are packed together (`vendorpack pack A B`) share a bundle.",
+            )
+
+    def replaced(self, there: Content) -> Manifest | None:
+        """The bundle that loses its place, if it is another one."""
+        old = there.manifest
+        return None if old is None or old.head == self.head else old
+
+
+def lockfiles_of(head: Head) -> frozenset[tuple[str, str]]:
+    """Format and path of each; what is the same in a later bundle of the same project."""
+    return frozenset((lock.format, lock.path) for lock in head.lockfiles)
+
+
+def name_of(manifest: Manifest) -> str:
+    """What people call a bundle: the start of its id, and its lockfiles."""
+    lockfiles = ", ".join(f"{path} ({kind})" for kind, path in sorted(lockfiles_of(manifest.head)))
+    return f"bundle {_id_of(manifest)[:12]}… of {lockfiles or 'no lockfile'}"
+
+
+def _id_of(manifest: Manifest) -> str:
+    return manifest_id(manifest.full().dump())
+
+
+@dataclass(frozen=True, slots=True)
 class FolderCheck:
     """How a folder differs from a manifest; what is there beside the bundle's does not count."""
 
@@ -146,10 +193,11 @@ def _same(folder: int, file: File) -> bool | None:
 # -- publishing ----------------------------------------------------------------------------
 
 
-def publish(stage: Stage, manifest: bytes, *, jobs: int) -> bool:
+def publish(stage: Stage, manifest: bytes, check: Successor, *, jobs: int) -> bool:
     """Give the tree of `stage` its place; False if the very same was there already.
 
-    manifest: the bytes of the one in the tree. Raises `StoreError`, `TargetError`.
+    manifest: the bytes of the one in the tree. check: asked again, as others may have
+    been faster. Raises `StoreError`, `TargetError`.
     """
     prefix = stage.target
     try:
@@ -162,12 +210,12 @@ def publish(stage: Stage, manifest: bytes, *, jobs: int) -> bool:
                 os.rename(TREE, prefix, src_dir_fd=stage.fd)
                 sync_folder(prefix.parent)
                 return True
-        return _publish_into(stage, manifest, jobs=jobs)
+        return _publish_into(stage, manifest, check, jobs=jobs)
     except OSError as error:
         raise target_error(error, prefix, stage.needed) from None
 
 
-def _publish_into(stage: Stage, manifest: bytes, *, jobs: int) -> bool:
+def _publish_into(stage: Stage, manifest: bytes, check: Successor, *, jobs: int) -> bool:
     prefix = stage.target
     folder = os.open(prefix, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -177,6 +225,7 @@ def _publish_into(stage: Stage, manifest: bytes, *, jobs: int) -> bool:
         there = look(prefix)
         if holds(prefix, there, manifest, jobs=jobs):
             return False
+        check(prefix, there)
         with os.scandir(stage.tree_fd) as entries:
             new = {entry.name for entry in entries}
         old = {MANIFEST_PATH}

@@ -19,7 +19,7 @@ from vendorpack.files.disk import real_path, target_error
 from vendorpack.parallel import Progress
 from vendorpack.unpack.delta import fill_from_base, fill_from_prefix
 from vendorpack.unpack.merge import Caches, Merge, MergeResult
-from vendorpack.unpack.prefix import FolderCheck, check_folder, holds, look, publish
+from vendorpack.unpack.prefix import FolderCheck, Successor, check_folder, holds, look, publish
 from vendorpack.unpack.stage import (
     Filler,
     Stage,
@@ -44,12 +44,16 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Unpacked:
-    """What a prefix holds now. changed: False if it held the very same before."""
+    """What a prefix holds now.
+
+    changed: False if it held the very same before. replaced: the other bundle that it held.
+    """
 
     id: str
     manifest: Manifest
     prefix: Path
     changed: bool
+    replaced: Manifest | None = None
 
     def __str__(self) -> str:
         if not self.changed:
@@ -67,13 +71,14 @@ def unpack_to_prefix(
     jobs: int,
     base: Bundle | None = None,
     progress: Progress | None = None,
+    replace: bool = False,
 ) -> Unpacked:
     """Make `prefix` hold exactly this bundle.
 
-    A prefix that is absent, empty or holds an unpacked bundle is filled; one that holds this
-    bundle in full is not touched. What a delta lacks comes from `base`, or, without one, from
-    what `prefix` holds. Raises `BundleError`, `StoreError` (no space), and `TargetError` for
-    anything else that is in the way.
+    A prefix that is absent, empty or holds an unpacked bundle of the same lockfiles (or, with
+    `replace`, of any) is filled; one that holds this bundle in full is not touched. What a delta
+    lacks comes from `base`, or, without one, from what `prefix` holds. Raises `BundleError`,
+    `StoreError` (no space), and `TargetError` for anything else that is in the way.
     """
     prefix = real_path(prefix)
     refuse_file(prefix)
@@ -81,6 +86,9 @@ def unpack_to_prefix(
     if holds(prefix, there, bundle.manifest_bytes, jobs=jobs):
         sweep(prefix)
         return Unpacked(bundle.id, bundle.manifest, prefix, changed=False)
+    extends = bundle.delta.base if bundle.delta is not None and base is None else None
+    check = Successor(bundle.manifest.head, extends, replace)
+    check(prefix, there)
     with Stage(prefix, room_for(bundle.manifest.files)) as stage:
         filler = Filler(stage, bundle.manifest.mtime)
 
@@ -92,8 +100,8 @@ def unpack_to_prefix(
         elif bundle.delta is not None:
             fill_from_prefix(bundle, prefix, there.manifest, filler, jobs=jobs, progress=progress)
         fill_from_bundle(bundle, route, jobs=jobs, progress=progress)
-        changed = _publish(stage, filler, bundle.manifest_bytes, jobs)
-    return Unpacked(bundle.id, bundle.manifest, prefix, changed)
+        changed = _publish(stage, filler, bundle.manifest_bytes, jobs, check)
+    return Unpacked(bundle.id, bundle.manifest, prefix, changed, check.replaced(there))
 
 
 def entries_to_prefix(
@@ -106,15 +114,19 @@ def entries_to_prefix(
     mtime: int = 0,
     progress: Progress | None = None,
     limits: Limits = DEFAULT_LIMITS,
+    replace: bool = False,
 ) -> Unpacked:
     """Make `prefix` hold what unpacking a bundle of these entries would, without a bundle.
 
-    Even the id is the same. Raises as `unpack_to_prefix` and `write_bundle` do.
+    Even the id is the same. replace: as for `unpack_to_prefix`. Raises as
+    `unpack_to_prefix` and `write_bundle` do.
     """
     check_head(head, mtime)
     prefix = real_path(prefix)
     refuse_file(prefix)
-    look(prefix)
+    there = look(prefix)
+    check = Successor(head, None, replace)
+    check(prefix, there)
     tally = Tally()
     batches = tally.watch(cut(members(sections), limits))
     with Stage(prefix, 0) as stage:
@@ -124,16 +136,16 @@ def entries_to_prefix(
         )
         manifest = tally.manifest(head, mtime)
         data = manifest.dump()
-        changed = _publish(stage, filler, data, jobs)
-    return Unpacked(manifest_id(data), manifest, prefix, changed)
+        changed = _publish(stage, filler, data, jobs, check)
+    return Unpacked(manifest_id(data), manifest, prefix, changed, check.replaced(there))
 
 
-def _publish(stage: Stage, filler: Filler, manifest: bytes, jobs: int) -> bool:
+def _publish(stage: Stage, filler: Filler, manifest: bytes, jobs: int, check: Successor) -> bool:
     try:
         filler.write(MANIFEST_PATH, 0o644, manifest)
     except OSError as error:
         raise target_error(error, stage.target, stage.needed) from None
-    return publish(stage, manifest, jobs=jobs)
+    return publish(stage, manifest, check, jobs=jobs)
 
 
 # -- into native caches --------------------------------------------------------------------
