@@ -13,6 +13,9 @@ from typing import Any
 
 CHECKOUT = Path(__file__).parents[1]
 
+_ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0"}
+"""A locale that speaks only ASCII: for the whole suite once, if VENDORPACK_TEST_ASCII is set."""
+
 
 @dataclass(frozen=True)
 class Done:
@@ -46,6 +49,7 @@ class Cli:
             "VENDORPACK_STORE_DIR": str(self.folder / self.store),
             "PYTHONPATH": str(CHECKOUT),
             "PYTHONDONTWRITEBYTECODE": "1",
+            **(_ASCII if "VENDORPACK_TEST_ASCII" in os.environ else {}),
             **(self.environ or {}),
         }
 

@@ -341,7 +341,7 @@ def test_not_root(tmp_path: Path) -> None:
     os.chown(mine, 65534, 65534)
     # Whoever it becomes may not be able to import anything.
     become = "os.setgroups([]); os.setgid(65534); os.setuid(65534)"
-    program = "import concurrent.futures.thread, multiprocessing.connection, os\n"
+    program = "import concurrent.futures.thread, ctypes, multiprocessing.connection, os\n"
     program += UNPACK.replace("bundle, target", f"{become}\nbundle, target", 1)
     for target, code in ((mine, 0), (tmp_path / "deps", 1)):
         command = [sys.executable, "-c", program, str(bundle), str(target), "2", "prefix"]

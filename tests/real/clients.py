@@ -6,6 +6,7 @@ client is skipped and says which; with VENDORPACK_REQUIRE_CLIENTS set, as in CI,
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import shutil
@@ -35,10 +36,10 @@ def client(name: str) -> Path:
     """The folder of an installed client, such as `npm-11`."""
     folder = os.environ.get("VENDORPACK_CLIENTS")
     if folder is None:
-        miss(f"{name}: VENDORPACK_CLIENTS does not say where clients are (see .ci/clients)")
+        miss(f"{name}: run `.ci/clients FOLDER` and set VENDORPACK_CLIENTS to that folder")
     path = Path(folder) / name
     if not path.is_dir():
-        miss(f"{name} is not installed in {folder} (see .ci/clients)")
+        miss(f"{name} is not in {folder}: run `.ci/clients {folder}`")
     return path
 
 
@@ -46,16 +47,19 @@ def tool(name: str) -> str:
     """A program of the system, such as `cargo`."""
     path = shutil.which(name)
     if path is None:
-        miss(f"{name} is not installed")
+        miss(f"{name} is not installed: install the package of that name")
     return path
 
 
 @functools.cache
-def _can_cut_off() -> bool:
-    try:
-        return subprocess.run(["unshare", "-n", "true"], capture_output=True).returncode == 0
-    except OSError:
-        return False
+def _cut_off() -> tuple[str, ...] | None:
+    """What to put before a command so that it has no network; None if nothing does here."""
+    for options in (("-n",), ("-n", "--map-current-user")):
+        prefix = ("unshare", *options)
+        with contextlib.suppress(OSError):
+            if subprocess.run([*prefix, "true"], capture_output=True).returncode == 0:
+                return prefix
+    return None
 
 
 @dataclass(frozen=True)
@@ -100,10 +104,11 @@ class Machine:
         env: Mapping[str, str] | None = None,
     ) -> Done:
         """As `offline`, but it may fail. Standard error is part of `out`."""
-        if not _can_cut_off():
-            miss("the network cannot be cut off here (unshare -n)")
+        cut_off = _cut_off()
+        if cut_off is None:
+            miss("no network can be cut off here: be root, or allow user namespaces to users")
         source = f'. "{prefix}/vendorpack.env" && ' if prefix is not None else ""
-        argv = ["unshare", "-n", "sh", "-c", f'{source}exec "$@"', "sh", *map(str, command)]
+        argv = [*cut_off, "sh", "-c", f'{source}exec "$@"', "sh", *map(str, command)]
         done = subprocess.run(
             argv,
             cwd=cwd,

@@ -108,7 +108,7 @@ class Docker:
 
     def start(self, image: str, *command: str) -> str:
         """What the command prints in a container; the image's own by default."""
-        limits = ("--network", "none", "--ulimit", "nofile=20000")
+        limits = ("--network", "none", "--ulimit", "nofile=1024")
         done = self("run", "--rm", *limits, image, *command)
         assert done.code == 0, done.out
         return done.out
