@@ -28,10 +28,13 @@ def merge_index_db(existing: bytes, ours: bytes) -> bytes:
     try:
         with closing(_opened(ours)) as source, closing(_opened(existing)) as target:
             target.execute(TABLE_SQL.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS", 1))
-            target.executemany(
-                f"INSERT OR REPLACE INTO {TABLE} (key, data) VALUES (?, ?)",  # noqa: S608
-                source.execute(f"SELECT key, data FROM {TABLE} ORDER BY key"),  # noqa: S608
-            )
+            every = f"SELECT key, data FROM {TABLE} ORDER BY key"  # noqa: S608
+            known = dict(target.execute(every))
+            new = [row for row in source.execute(every) if known.get(row[0]) != row[1]]
+            if not new:
+                return existing
+            insert = f"INSERT OR REPLACE INTO {TABLE} (key, data) VALUES (?, ?)"  # noqa: S608
+            target.executemany(insert, new)
             target.commit()
             return target.serialize()
     except sqlite3.Error as error:
