@@ -53,7 +53,7 @@ class Poetry(Format):
 
     name = "poetry"
     title = "Poetry"
-    layout_version = 1
+    layout_version = 2
     command = "poetry install"
     options = OPTIONS
 
@@ -68,7 +68,7 @@ class Poetry(Format):
             path=str(project.lockfile),
             format=self.name,
             artifacts=artifacts,
-            access=settings.access(lock),
+            access=settings.access(),
             warnings=(*warnings, *unnamed_pythons(options, project.where())),
             repositories=settings.repositories,
             build=builds,

@@ -33,7 +33,7 @@ from vendorpack.formats._shared.python.index import (
 )
 from vendorpack.formats._shared.python.wheels import EITHER, Binary
 from vendorpack.formats._shared.text.toml_text import Table, load_toml
-from vendorpack.formats.poetry.lockfile import MAIN, PoetryLock
+from vendorpack.formats.poetry.lockfile import MAIN
 from vendorpack.model import Access, Credential, Host, Project
 from vendorpack.redact import redact_url
 
@@ -42,6 +42,9 @@ DEFAULT_REPOSITORY: Final = "PyPI"
 _DEV: Final = "dev"
 _NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _REPOSITORY: Final = re.compile(r"(?!\.)[^/\\\x00-\x1f\x7f]{1,200}")
+_SECOND: Final = ("secondary", "supplemental")
+_PRIORITIES: Final = ("default", "primary", *_SECOND)
+"""The first and the third are those of Poetry 1."""
 _NOT_IN_VARIABLE: Final = re.compile(r"[^A-Z0-9]")
 _SWITCH: Final = {"true": [":all:"], "1": [":all:"], "false": [":none:"], "0": [":none:"]}
 _FOLDERS: Final = {
@@ -80,6 +83,7 @@ class Settings:
     roots: group to the (normalised) names it asks for itself; None without a pyproject.toml.
     optional_groups: groups that are not installed unasked.
     repositories: indexes that build requirements are looked up on, in order.
+    sources: addresses of all indexes that the project names, explicit ones too.
     binary: whose wheels, or sdists, are not taken.
     has_build_script: whether the project itself has one; only then Poetry needs its build
         requirements to install it.
@@ -88,14 +92,14 @@ class Settings:
     roots: Mapping[str, tuple[str, ...]] | None = None
     optional_groups: tuple[str, ...] = ()
     repositories: tuple[Repository, ...] = (PYPI,)
+    sources: tuple[str, ...] = ()
     binary: Binary = EITHER
     has_build_script: bool = False
     _credentials: tuple[Credential, ...] = field(default=(), repr=False)
 
-    def access(self, lock: PoetryLock) -> Access:
-        """Where the configuration and the lockfile's own indexes let us go."""
-        urls = [DEFAULT_INDEX, DEFAULT_FILES, *(r.url for r in self.repositories)]
-        urls += [p.source.url for p in lock.packages if p.source.kind == "legacy"]
+    def access(self) -> Access:
+        """Where the configuration lets us go."""
+        urls = [DEFAULT_INDEX, DEFAULT_FILES, *self.sources, *(r.url for r in self.repositories)]
         return Access(
             origins=frozenset(_origin(url) for url in urls), credentials=self._credentials
         )
@@ -118,6 +122,7 @@ def load_settings(project: Project) -> Settings:
             sorted(name for name in groups if _table(groups, name).get("optional") is True)
         ),
         repositories=_searched(sources),
+        sources=tuple(s.repository.url for s in sources),
         binary=binary,
         has_build_script=_has_build_script(poetry.get("build")),
         _credentials=tuple(_credentials(sources, project.host)),
@@ -208,15 +213,21 @@ def repository(name: str, url: str) -> Repository:
 
 
 def _searched(sources: Sequence[_Source]) -> tuple[Repository, ...]:
-    """Where Poetry looks for what no lockfile pins: all that are not explicit.
+    """Where Poetry looks for what no lockfile pins: all that are not explicit, by priority.
 
-    The default index goes without saying unless there is another primary source.
+    The default index goes without saying unless there is another primary source. Of equal
+    priority the first in the file comes first.
     """
-    found = [s.repository for s in sources if s.priority != "explicit"]
-    primary = [s for s in sources if s.priority in ("primary", "default")]
+    asked = sorted((s for s in sources if s.priority in _PRIORITIES), key=_priority)
+    found = [s.repository for s in asked]
+    primary = [s for s in asked if s.priority not in _SECOND]
     if PYPI not in [s.repository for s in sources] and not primary:
         found.insert(0, PYPI)
     return tuple(dict.fromkeys(found))
+
+
+def _priority(source: _Source) -> int:
+    return _PRIORITIES.index(source.priority)
 
 
 def _credentials(sources: Sequence[_Source], host: Host) -> Iterator[Credential]:

@@ -23,11 +23,10 @@ from vendorpack.formats._shared.python.builds.wheels import (
     build_wheels,
     side_files,
 )
-from vendorpack.formats._shared.python.index import DEFAULT_INDEX
 from vendorpack.formats._shared.python.local_projects import folders_in
 from vendorpack.formats.uv import layout as cache_tree
 from vendorpack.formats.uv.builds import BuildRequirement, material_of
-from vendorpack.formats.uv.choose import UvArtifact, choose, lock_indexes, submodule
+from vendorpack.formats.uv.choose import UvArtifact, choose, submodule
 from vendorpack.formats.uv.lockfile import parse_uv_lock
 from vendorpack.formats.uv.settings import cache_root, load_settings
 from vendorpack.model import (
@@ -52,7 +51,7 @@ class Uv(Format):
 
     name = "uv"
     title = "uv"
-    layout_version = 1
+    layout_version = 2
     command = "uv sync --frozen --offline"
     opens_artifacts = True
     options = OPTIONS
@@ -63,15 +62,20 @@ class Uv(Format):
         settings = load_settings(project)
         builds = build_choices(self.name, options)
         artifacts, warnings = choose(lock, with_pythons(options), settings, project.where())
-        indexes = lock_indexes(lock)
         return BuildingLockfile(
             path=str(project.lockfile),
             format=self.name,
             artifacts=artifacts,
-            access=settings.access(indexes, project.host.environ),
+            access=settings.access(project.host.environ),
             warnings=(*warnings, *unnamed_pythons(options, project.where())),
             build=builds,
-            plan=builds.plan(project, indexes or (DEFAULT_INDEX,), lock.build_constraints),
+            plan=builds.plan(
+                project,
+                settings.searched,
+                lock.build_constraints,
+                own_indexes=settings.pinned,
+                newest_of_all=settings.newest_of_all,
+            ),
             local=builds.local(project, folders_in(project.lock_bytes())),
         )
 
@@ -86,6 +90,9 @@ class Uv(Format):
             "groups": [*sorted(set(options.groups))],
             "default-groups": [*settings.default_groups],
             "no-binary": settings.no_binary or [*sorted(settings.no_binary_packages)],
+            "build-indexes": [*settings.searched],
+            "own-indexes": dict(sorted(settings.pinned.items())),
+            "newest-of-all": settings.newest_of_all,
             **builds.fingerprint(project, local),
         }
 

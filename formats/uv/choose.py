@@ -304,11 +304,5 @@ def submodule(parent: UvArtifact, path: str, url: str, commit: str) -> UvArtifac
     )
 
 
-def lock_indexes(lock: UvLock) -> tuple[str, ...]:
-    """Addresses of the indexes that the lockfile names, sorted."""
-    sources = {p.source for p in lock.packages if p.source.kind == "registry"}
-    return tuple(sorted(s.location for s in sources if not s.is_local))
-
-
 def _why(labels: set[str]) -> tuple[str, ...]:
     return () if "" in labels else tuple(sorted(labels))

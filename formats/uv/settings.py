@@ -7,9 +7,14 @@ Read as uv does: the environment, then `uv.toml` beside the lockfile, which repl
 - `no-binary`, `no-binary-package`: whose wheels are not used;
 - `index`, `index-url`, `extra-index-url`, and `UV_INDEX`, `UV_DEFAULT_INDEX`, `UV_INDEX_URL`,
   `UV_EXTRA_INDEX_URL`: where we may go, with the credentials in them or in
-  `UV_INDEX_<NAME>_USERNAME` and `UV_INDEX_<NAME>_PASSWORD`.
+  `UV_INDEX_<NAME>_USERNAME` and `UV_INDEX_<NAME>_PASSWORD`; and which of them, in which order,
+  answer for what no lockfile pins: what sources are built with;
+- `index-strategy` and `UV_INDEX_STRATEGY`: whether the first index that has a project answers for
+  it, or the newest version of all;
+- `sources` (only in pyproject.toml): the index that a project's own build requirement comes from.
 
-The lockfile alone says which index a package comes from.
+A script has its settings in its own inline metadata (PEP 723) in place of `pyproject.toml`.
+The lockfile says which index a package comes from, and never that we may go there.
 """
 
 from __future__ import annotations
@@ -17,13 +22,18 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from vendorpack.errors import LockfileError
-from vendorpack.formats._shared.python.index import DEFAULT_FILES, DEFAULT_INDEX, normalize
+from vendorpack.formats._shared.python.index import (
+    DEFAULT_FILES,
+    DEFAULT_INDEX,
+    normalize,
+    without_userinfo,
+)
 from vendorpack.formats._shared.text.toml_text import Table, load_toml, subtable
 from vendorpack.model import Access, Credential, Host, Project
 from vendorpack.redact import redact_url
@@ -32,15 +42,24 @@ ALL: Final = "all"
 """Value of `default-groups` for every group."""
 _DEFAULT_GROUPS: Final = ("dev",)
 _NOT_IN_VARIABLE: Final = re.compile(r"[^A-Z0-9]")
+_NEWEST_OF_ALL: Final = "unsafe-best-match"
+_INLINE: Final = re.compile(r"(?m)^# /// script$\n((?:^#(?:| .*)$\n)+?)^# ///$")
 _NAMED: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)=(?=[a-z+]+:)(.*)")
 
 
 @dataclass(frozen=True, slots=True)
 class IndexSetting:
-    """An index of the configuration; `url` may have userinfo."""
+    """An index of the configuration; `url` may have userinfo.
+
+    explicit: only for packages that name it. default: asked last, in place of PyPI.
+    is_flat: a page of files, no index.
+    """
 
     name: str
     url: str = field(repr=False)
+    explicit: bool = False
+    default: bool = False
+    is_flat: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +68,37 @@ class Settings:
 
     default_groups: names, or (`ALL`,).
     no_binary: whether no wheels are used at all; no_binary_packages: normalised names.
+    indexes: of the environment, the project, the user; among equals in this order.
+    newest_of_all: whether all indexes are asked, and the newest version wins.
+    pinned: (normalised) name to the address of the index that the project takes it from.
     """
 
     default_groups: tuple[str, ...] = _DEFAULT_GROUPS
     no_binary: bool = False
     no_binary_packages: frozenset[str] = frozenset()
     indexes: tuple[IndexSetting, ...] = ()
+    newest_of_all: bool = False
+    pinned: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def searched(self) -> tuple[str, ...]:
+        """Addresses of the indexes that uv asks for what names none, in its order.
+
+        All that are neither explicit nor the default, then the default, PyPI without one.
+        """
+        named = [i for i in self.indexes if not i.is_flat]
+        default = next((i for i in named if i.default), IndexSetting("", DEFAULT_INDEX))
+        others = [i for i in named if not i.default and not i.explicit]
+        asked = [*others, *([] if default.explicit else [default])]
+        return tuple(dict.fromkeys(without_userinfo(i.url) for i in asked))
 
     def allows_wheels(self, name: str) -> bool:
         """Whether a wheel of package `name` (normalised) may be installed."""
         return not self.no_binary and name not in self.no_binary_packages
 
-    def access(self, lock_indexes: Sequence[str], environ: Mapping[str, str]) -> Access:
-        """Where the configuration and the lockfile's own indexes let us go."""
-        urls = [DEFAULT_INDEX, DEFAULT_FILES, *lock_indexes, *(i.url for i in self.indexes)]
+    def access(self, environ: Mapping[str, str]) -> Access:
+        """Where the configuration lets us go."""
+        urls = [DEFAULT_INDEX, DEFAULT_FILES, *(i.url for i in self.indexes)]
         credentials = {
             credential.prefix: credential
             for index in self.indexes
@@ -77,15 +113,20 @@ class Settings:
 def load_settings(project: Project) -> Settings:
     """Read the configuration that uv would see beside the lockfile. Raises `LockfileError`."""
     folder = project.lockfile.parent
-    pyproject = _table(project.read("pyproject.toml"), str(folder / "pyproject.toml"))
+    pyproject = _script(project)
+    if pyproject is None:
+        pyproject = _table(project.read("pyproject.toml"), str(folder / "pyproject.toml"))
     tool = subtable(subtable(pyproject, "tool", "pyproject.toml"), "uv", "pyproject.toml")
     own = project.read("uv.toml")
     config = tool if own is None else _table(own, str(folder / "uv.toml"))
     user_path = _user_file(project.host)
     user = _table(project.host.config_bytes(user_path), str(user_path))
-    indexes = [*_from_environment(project.host.environ), *_indexes(config), *_indexes(user)]
+    indexes = _combined(project.host.environ, config, user)
     for index in indexes:
         _check(index)
+    strategy = project.host.environ.get("UV_INDEX_STRATEGY") or config.get(
+        "index-strategy", user.get("index-strategy")
+    )
     return Settings(
         default_groups=_default_groups(tool),
         no_binary=config.get("no-binary", user.get("no-binary", False)) is True,
@@ -94,6 +135,8 @@ def load_settings(project: Project) -> Settings:
         )
         | frozenset(normalize(name) for name in _names(user, "no-binary-package")),
         indexes=tuple(indexes),
+        newest_of_all=strategy == _NEWEST_OF_ALL,
+        pinned=dict(_pinned(tool, indexes)),
     )
 
 
@@ -137,11 +180,22 @@ def _names(table: Table, key: str) -> Sequence[str]:
     return value
 
 
-def _from_environment(environ: Mapping[str, str]) -> Iterator[IndexSetting]:
-    for variable in ("UV_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL"):
-        for text in environ.get(variable, "").split():
-            match = _NAMED.fullmatch(text)
-            yield IndexSetting(match[1], match[2]) if match else IndexSetting("", text)
+def _combined(environ: Mapping[str, str], *configs: Table) -> list[IndexSetting]:
+    """All indexes: `index` before `extra-index-url` before `index-url`, each by its owner."""
+    found = [replace(i, default=True) for i in _of_variable(environ, "UV_DEFAULT_INDEX")]
+    found += _of_variable(environ, "UV_INDEX")
+    found += (index for config in configs for index in _indexes(config))
+    found += _of_variable(environ, "UV_EXTRA_INDEX_URL")
+    found += (index for config in configs for index in _urls(config, "extra-index-url"))
+    old = [*_of_variable(environ, "UV_INDEX_URL")]
+    old += (index for config in configs for index in _urls(config, "index-url"))
+    return found + [replace(index, default=True) for index in old]
+
+
+def _of_variable(environ: Mapping[str, str], variable: str) -> Iterator[IndexSetting]:
+    for text in environ.get(variable, "").split():
+        match = _NAMED.fullmatch(text)
+        yield IndexSetting(match[1], match[2]) if match else IndexSetting("", text)
 
 
 def _indexes(config: Table) -> Iterator[IndexSetting]:
@@ -149,12 +203,43 @@ def _indexes(config: Table) -> Iterator[IndexSetting]:
     for table in tables if isinstance(tables, list) else []:
         if isinstance(table, Mapping) and isinstance(table.get("url"), str):
             name = table.get("name")
-            yield IndexSetting(name if isinstance(name, str) else "", table["url"])
-    for key in ("index-url", "extra-index-url"):
-        value = config.get(key, [])
-        for url in [value] if isinstance(value, str) else value if isinstance(value, list) else []:
-            if isinstance(url, str):
-                yield IndexSetting("", url)
+            yield IndexSetting(
+                name if isinstance(name, str) else "",
+                table["url"],
+                explicit=table.get("explicit") is True,
+                default=table.get("default") is True,
+                is_flat=table.get("format") == "flat",
+            )
+
+
+def _urls(config: Table, key: str) -> Iterator[IndexSetting]:
+    value = config.get(key, [])
+    for url in [value] if isinstance(value, str) else value if isinstance(value, list) else []:
+        if isinstance(url, str):
+            yield IndexSetting("", url)
+
+
+def _pinned(tool: Table, indexes: Sequence[IndexSetting]) -> Iterator[tuple[str, str]]:
+    """`[tool.uv.sources]` that name an index, if only on some condition."""
+    addresses = {i.name: without_userinfo(i.url) for i in reversed(indexes) if i.name}
+    sources = tool.get("sources")
+    for name, entries in sources.items() if isinstance(sources, Mapping) else ():
+        for entry in entries if isinstance(entries, list) else [entries]:
+            if isinstance(entry, Mapping) and entry.get("index") in addresses:
+                yield normalize(name), addresses[entry["index"]]
+
+
+def _script(project: Project) -> Table | None:
+    """The inline metadata of the script that the lockfile is of; None if it is of none."""
+    name = project.lockfile.name.removesuffix(".lock")
+    data = project.read(name) if name.endswith(".py") else None
+    if data is None:
+        return None
+    block = _INLINE.search(data.decode("utf-8", "replace").replace("\r\n", "\n"))
+    if block is None:
+        return {}
+    lines = (line.removeprefix("#").removeprefix(" ") for line in block[1].splitlines())
+    return load_toml("\n".join(lines).encode(), str(project.lockfile.parent / name))
 
 
 def _check(index: IndexSetting) -> None:

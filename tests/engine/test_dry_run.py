@@ -45,6 +45,47 @@ def test_what_is_refused_is_refused_alike(
     assert (packed.code, packed.err) == (dry.code, dry.err)
 
 
+INDEX = "http://169.254.169.254/simple"
+UV = f"""version = 1
+requires-python = ">=3.9"
+[[package]]
+name = "left"
+version = "1.0"
+source = {{ registry = "{INDEX}" }}
+wheels = [{{ url = "{INDEX}/left-1.0-py3-none-any.whl", hash = "sha256:{"a" * 64}" }}]
+[[package]]
+name = "p"
+version = "0"
+source = {{ virtual = "." }}
+dependencies = [{{ name = "left" }}]
+"""
+POETRY = f"""[[package]]
+name = "left"
+version = "1.0"
+optional = false
+python-versions = "*"
+groups = ["main"]
+files = [{{ file = "left-1.0-py3-none-any.whl", hash = "sha256:{"a" * 64}" }}]
+[package.source]
+type = "legacy"
+url = "{INDEX}"
+reference = "other"
+[metadata]
+lock-version = "2.1"
+python-versions = "*"
+content-hash = "x"
+"""
+
+
+@pytest.mark.parametrize(("name", "text"), [("uv.lock", UV), ("poetry.lock", POETRY)])
+def test_a_lockfile_is_no_permission_for_its_index(tmp_path: Path, name: str, text: str) -> None:
+    """Nothing is asked of it: neither plain http nor a private address is the lock's to allow."""
+    (tmp_path / name).write_text(text)
+    done = Cli(tmp_path)("pack", "--target", "linux-x86_64-gnu-py3.12")
+    assert done.code == 6 and "169.254.169.254" in done.err
+    assert not [*tmp_path.glob("*.zst")]
+
+
 @pytest.mark.parametrize("name", ["requirements.txt", "Pipfile.lock"])
 def test_a_python_lock_without_hashes_is_refused_alike(tmp_path: Path, name: str) -> None:
     source = {"name": "pypi", "url": "https://pypi.org/simple", "verify_ssl": True}

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -29,6 +30,7 @@ from vendorpack.formats._shared.python import pip_http_cache
 from vendorpack.formats._shared.python.index import ACCEPT, DEFAULT_FILES, DEFAULT_INDEX
 from vendorpack.formats.poetry import FORMAT
 from vendorpack.formats.poetry.choose import PoetryCommit, PoetryFile
+from vendorpack.formats.poetry.sources import PoetryLockfile
 from vendorpack.model import Artifact, Entry, Lockfile, Options, Packed, Variable
 
 FILES = "https://files.example"
@@ -362,6 +364,28 @@ priority = "explicit"
 """
 
 
+def test_primary_sources_come_before_supplemental_ones(tmp_path: Path) -> None:
+    turned = """
+[[tool.poetry.source]]
+name = "second"
+url = "https://second.example/simple"
+priority = "supplemental"
+[[tool.poetry.source]]
+name = "first"
+url = "https://first.example/simple"
+"""
+    for sources, expected in [
+        (turned, ["first.example", "second.example"]),
+        (
+            turned.replace('name = "first"', 'name = "first"\npriority = "explicit"'),
+            ["pypi.org", "second.example"],
+        ),
+    ]:
+        lockfile = read(tmp_path, metadata(), options(LINUX), sources)
+        assert isinstance(lockfile, PoetryLockfile) and lockfile.plan is not None
+        assert [urlsplit(base).netloc for base in lockfile.plan.indexes] == expected
+
+
 def test_other_indexes(tmp_path: Path) -> None:
     workshop = MemoryWorkshop()
     mine = source("legacy", PRIVATE, reference="mine")
@@ -431,7 +455,7 @@ def test_access(tmp_path: Path) -> None:
     lockfile = read(tmp_path, lock + metadata(), options(LINUX), SOURCES, environ)
     assert lockfile.access.origins == {
         "https://private.example",
-        "https://lock.example",
+        FILES,
         DEFAULT_INDEX.removesuffix("/simple/"),
         DEFAULT_FILES.rstrip("/"),
     }

@@ -31,6 +31,7 @@ from vendorpack.formats._shared.python.builds.requirements import (
     find_build_wheels,
     packed_source,
 )
+from vendorpack.formats._shared.python.builds.resolver import Catalogue
 from vendorpack.formats._shared.python.builds.system import (
     LEGACY_REQUIRES,
     BuildSystem,
@@ -277,6 +278,19 @@ def test_the_first_index_answers_for_its_names() -> None:
     assert find(["tool"], files, more=more) == ["tool-1-py3-none-any.whl"]
     with pytest.raises(UnsupportedError, match="nothing fulfils"):
         find(["tool>1"], files, more=more)
+
+
+def test_indexes_that_the_user_calls_one() -> None:
+    more = {"https://more.example/simple/": {"tool-9-py3-none-any.whl": wheel("tool", "9", {})}}
+    index = MemoryPypi({"tool-1-py3-none-any.whl": wheel("tool", "1", {})}, more=more).index
+    bases = (DEFAULT_INDEX, *more)
+
+    def versions(catalogue: Catalogue) -> list[str]:
+        return [str(c.version) for c in asyncio.run(catalogue.candidates("tool", LINUX))]
+
+    assert versions(Catalogue(index, bases)) == ["1"]
+    assert versions(Catalogue(index, bases, newest_of_all=True)) == ["9", "1"]
+    assert versions(Catalogue(index, bases, {"tool": bases[1]})) == ["9"]
 
 
 @pytest.mark.parametrize(

@@ -208,7 +208,7 @@ WHEELS = {
 }
 
 
-def index_of(files: Mapping[str, bytes], base: str = INDEX) -> Pages:
+def index_of(files: Mapping[str, bytes], base: str = DEFAULT_INDEX.rstrip("/")) -> Pages:
     answers: dict[str, tuple[str, bytes]] = {}
     pages: dict[str, list[object]] = {}
     for filename, data in files.items():
@@ -255,7 +255,7 @@ source = { editable = "." }
     manifest = '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
     (tmp_path / "project/pyproject.toml").write_text(manifest)
     lockfile = FORMAT.read(project(tmp_path, "uv.lock", {"uv.lock": text}), options(LINUX))
-    # A lockfile that names no index has the default one asked.
+    # Where nothing is configured the default index is asked, whatever the lockfile names.
     asked = Pages({})
     with pytest.raises(FetchError, match="hatchling"):
         asyncio.run(FORMAT.expand(lockfile, (), MemoryWorkshop(), asked))

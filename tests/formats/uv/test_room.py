@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.world.distributions import LINUX, MAC, WINDOWS, options, project
 from vendorpack.errors import LockfileError, UnsupportedError
+from vendorpack.formats._shared.python.builds.wheels import BuildingLockfile
 from vendorpack.formats._shared.python.index import DEFAULT_FILES, DEFAULT_INDEX
 from vendorpack.formats.uv import FORMAT
 from vendorpack.formats.uv.cache import digest
@@ -277,8 +279,8 @@ url = "https://user:p%40ss@other.example/simple"
     }
     lockfile = read(tmp_path, SIMPLE, options(LINUX), environ, pyproject_toml=pyproject)
     hosts = {"private.example:8443", "other.example", "third.example", "fourth.example"}
+    # https://index.example is the lockfile's own word, and no permission.
     assert lockfile.access.origins == {
-        "https://index.example",
         DEFAULT_INDEX.removesuffix("/simple/"),
         DEFAULT_FILES.rstrip("/"),
         *(f"https://{host}" for host in hosts),
@@ -288,6 +290,74 @@ url = "https://user:p%40ss@other.example/simple"
         "https://other.example/": "Basic dXNlcjpwQHNz",
     }
     assert "secret" not in repr(lockfile) and "bWU6" not in repr(lockfile)
+
+
+ORDERED = """
+[[tool.uv.index]]
+name = "zzz"
+url = "https://zzz.example/simple"
+[[tool.uv.index]]
+name = "gpu"
+url = "https://gpu.example/simple"
+explicit = true
+[[tool.uv.index]]
+url = "https://files.example/flat.html"
+format = "flat"
+[[tool.uv.index]]
+url = "https://me:pw@aaa.example/simple"
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "environ", "expected"),
+    [
+        ("", {}, ["zzz.example", "aaa.example", "pypi.org"]),
+        ("default = true\n", {}, ["zzz.example", "aaa.example"]),
+        (
+            "default = true\n",
+            {"UV_DEFAULT_INDEX": "https://d.example/simple", "UV_INDEX": "https://e.example/s"},
+            ["e.example", "zzz.example", "d.example"],
+        ),
+        (
+            '[tool.uv]\nindex-url = "https://i.example/simple"\n'
+            'extra-index-url = ["https://x.example/simple"]\n',
+            {},
+            ["zzz.example", "aaa.example", "x.example", "i.example"],
+        ),
+    ],
+)
+def test_indexes_of_builds_in_uvs_order(
+    tmp_path: Path, more: str, environ: Mapping[str, str], expected: list[str]
+) -> None:
+    """As `uv sync -v` of 0.13 asks them: never an explicit one, the default last."""
+    lockfile = read(tmp_path, SIMPLE, options(LINUX), environ, pyproject_toml=ORDERED + more)
+    assert isinstance(lockfile, BuildingLockfile) and lockfile.plan is not None
+    assert [urlsplit(base).netloc for base in lockfile.plan.indexes] == expected
+    assert not lockfile.plan.newest_of_all and not lockfile.plan.own_indexes
+
+
+def test_index_strategy_and_sources(tmp_path: Path) -> None:
+    pyproject = ORDERED + (
+        '[tool.uv]\nindex-strategy = "unsafe-best-match"\n'
+        '[tool.uv.sources]\nMy_Tool = { index = "gpu" }\nother = { path = "x" }\n'
+    )
+    lockfile = read(tmp_path, SIMPLE, options(LINUX), pyproject_toml=pyproject)
+    assert isinstance(lockfile, BuildingLockfile) and lockfile.plan is not None
+    assert lockfile.plan.newest_of_all
+    assert lockfile.plan.own_indexes == {"my-tool": "https://gpu.example/simple"}
+
+
+def test_a_script_has_settings_of_its_own(tmp_path: Path) -> None:
+    script = """# /// script
+# dependencies = []
+# [[tool.uv.index]]
+# url = "https://script.example/simple"
+# ///
+"""
+    files = {"x.py.lock": SIMPLE, "x.py": script, "pyproject.toml": ORDERED}
+    lockfile = FORMAT.read(project(tmp_path, "x.py.lock", files), options(LINUX))
+    assert "https://script.example" in lockfile.access.origins
+    assert "https://zzz.example" not in lockfile.access.origins
 
 
 def test_the_fingerprint_has_what_decides(tmp_path: Path) -> None:
@@ -307,6 +377,8 @@ def test_the_fingerprint_has_what_decides(tmp_path: Path) -> None:
                     '[tool.uv]\nno-binary-package = ["x"]\n',
                     "[tool.uv]\ndefault-groups = []\n",
                     '[build-system]\nrequires = ["hatchling"]\n',
+                    ORDERED,
+                    f"{ORDERED}default = true\n",
                 ),
                 2,
             )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Final
 
 from vendorpack.errors import UsageError
@@ -67,9 +68,15 @@ class BuildChoices:
         }
 
     def plan(
-        self, project: Project, indexes: tuple[str, ...], constraints: tuple[str, ...] = ()
+        self,
+        project: Project,
+        indexes: tuple[str, ...],
+        constraints: tuple[str, ...] = (),
+        *,
+        own_indexes: Mapping[str, str] = MappingProxyType({}),
+        newest_of_all: bool = False,
     ) -> BuildPlan | None:
-        """How to look for build requirements; None if they are left out.
+        """How to look for build requirements; None if they are left out. See `BuildPlan`.
 
         Raises `LockfileError` for a build lock that cannot be read.
         """
@@ -80,6 +87,8 @@ class BuildChoices:
         lock = BuildLock() if data is None else parse_build_lock(data, shown)
         return BuildPlan(
             indexes=indexes,
+            own_indexes=own_indexes,
+            newest_of_all=newest_of_all,
             extra=self.extra,
             constraints=constraints,
             lock=lock,

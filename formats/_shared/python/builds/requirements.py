@@ -111,6 +111,8 @@ class BuildPlan:
     lock: what an earlier pack recorded.
     lock_path: how errors name that file.
     way_out: what to do if nothing is built there, for errors.
+    own_indexes: name to the index that projects in folders take it from.
+    newest_of_all: whether all indexes answer for a project, and the newest version wins.
     """
 
     indexes: tuple[str, ...]
@@ -119,6 +121,8 @@ class BuildPlan:
     lock: BuildLock = field(default_factory=BuildLock)
     lock_path: str = ""
     way_out: str | None = None
+    own_indexes: Mapping[str, str] = field(default_factory=dict)
+    newest_of_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +166,11 @@ async def find_build_wheels(
 
     Raises `UnsupportedError` where nothing fits, `FetchError`, `IntegrityError`.
     """
-    catalogue = Catalogue(index, plan.indexes)
-    answers: dict[tuple[tuple[str, ...], Target], tuple[IndexFile, ...]] = {}
+    foreign = Catalogue(index, plan.indexes, newest_of_all=plan.newest_of_all)
+    own = foreign
+    if plan.own_indexes:
+        own = Catalogue(index, plan.indexes, plan.own_indexes, newest_of_all=plan.newest_of_all)
+    answers: dict[tuple[Catalogue, tuple[str, ...], Target], tuple[IndexFile, ...]] = {}
     found: dict[tuple[str, str], BuildWheel] = {}
     for source in sources:
         locked = None
@@ -173,15 +180,17 @@ async def find_build_wheels(
             wheels = [_from_lock(wheel, source, plan.lock_path) for wheel in locked]
         else:
             wheels = []
+            catalogue = foreign if source.pin else own
             for target in source.targets:
                 for step in _steps(source, plan):
-                    if (step, target) not in answers:
-                        answers[step, target] = await _answer(step, target, source, plan, catalogue)
-                    wheels += [_from_index(file, source) for file in answers[step, target]]
+                    key = (catalogue, step, target)
+                    if key not in answers:
+                        answers[key] = await _answer(step, target, source, plan, catalogue)
+                    wheels += [_from_index(file, source) for file in answers[key]]
         for wheel in wheels:
-            key = (wheel.filename, wheel.url)
-            known = found.get(key, wheel)
-            found[key] = replace(known, why=tuple(sorted({*known.why, *wheel.why})))
+            place = (wheel.filename, wheel.url)
+            known = found.get(place, wheel)
+            found[place] = replace(known, why=tuple(sorted({*known.why, *wheel.why})))
     return tuple(found[key] for key in sorted(found))
 
 

@@ -5,7 +5,8 @@ dependencies. Backtracking, depth first, over the index's pages and the wheels' 
 (PEP 658, else the wheel itself). Wheels only: what needs building to build is refused.
 
 A project comes from the first index that has it at all: names alone say nothing about whose
-file it is, so a second index may never answer for the first one's names.
+file it is, so a second index may never answer for the first one's names, unless the user's
+configuration says that all indexes are one.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.parser import HeaderParser
+from types import MappingProxyType
 from typing import Final
 
 from packaging.requirements import Requirement
@@ -49,11 +51,23 @@ class Candidate:
 
 
 class Catalogue:
-    """What the indexes know, each question asked once."""
+    """What the indexes know, each question asked once.
 
-    def __init__(self, index: Index, bases: Sequence[str]) -> None:
+    own: name to the one index that it comes from. newest_of_all: all indexes answer for a project.
+    """
+
+    def __init__(
+        self,
+        index: Index,
+        bases: Sequence[str],
+        own: Mapping[str, str] = MappingProxyType({}),
+        *,
+        newest_of_all: bool = False,
+    ) -> None:
         self._index = index
         self._bases = tuple(bases)
+        self._own = own
+        self._newest_of_all = newest_of_all
         self._files: dict[str, tuple[IndexFile, ...]] = {}
         self._candidates: dict[tuple[str, Target], tuple[Candidate, ...]] = {}
         self._requirements: dict[str, tuple[Requirement, ...]] = {}
@@ -77,15 +91,19 @@ class Catalogue:
 
     async def _project(self, name: str) -> tuple[IndexFile, ...]:
         if name not in self._files:
-            for base in self._bases:
+            bases = (self._own[name],) if name in self._own else self._bases
+            answers = []
+            for base in bases:
                 found = await project_files(self._index, base, name)
                 if found is not None:
-                    self._files[name] = found
-                    break
-            else:
+                    answers.append(found)
+                    if not self._newest_of_all:
+                        break
+            self._files[name] = tuple(file for answer in answers for file in answer)
+            if not answers:
                 raise FetchError(
                     f"no index has a project named {name}, which a build needs",
-                    where=", ".join(map(redact_url, self._bases)),
+                    where=", ".join(map(redact_url, bases)),
                     fix="Configure the index that it comes from, as for pip.",
                     status=404,
                 )
