@@ -14,7 +14,8 @@
     │   └── BlobLost       9   a stored blob is gone or damaged; it can be fetched again
     ├── BundleError       10   not a bundle, or a damaged one
     ├── KeyMismatchError  11   a good bundle, made for another lockfile
-    └── TargetError       12   the folder to unpack into is in the way
+    ├── TargetError       12   the folder to unpack into is in the way
+    └── SignatureError    13   a signature that is missing, wrong, or nobody's who may sign
 
 Exit code 1 is a defect in vendorpack itself, 130 an interrupt (Ctrl-C, SIGTERM).
 
@@ -124,3 +125,9 @@ class TargetError(VendorpackError):
     """The folder to unpack into cannot be used, or holds something else."""
 
     exit_code = 12
+
+
+class SignatureError(VendorpackError):
+    """A signature is missing, is not of this bundle, or not by an allowed signer."""
+
+    exit_code = 13

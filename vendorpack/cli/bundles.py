@@ -18,6 +18,9 @@ from vendorpack.cli.options import (
     Prefix,
     Quiet,
     Replace,
+    SignatureFile,
+    Signer,
+    Signers,
 )
 from vendorpack.cli.surroundings import this_host
 from vendorpack.console import Console
@@ -35,6 +38,9 @@ def unpack(
     ] = None,
     expect_key: ExpectKey = None,
     lockfile: ForLockfile = None,
+    signers: Signers = None,
+    signer: Signer = None,
+    signature: SignatureFile = None,
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Processes.")] = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -42,7 +48,7 @@ def unpack(
     """Verify a bundle and put its files where clients find them."""
     from vendorpack.commands import using  # noqa: PLC0415
 
-    expected = using.Expected(expect_key, tuple(lockfile or ()))
+    expected = using.Expected(expect_key, tuple(lockfile or ()), signers, signer, signature)
     console = Console(quiet=quiet, as_json=as_json)
     using.unpack(bundle, prefix, replace, base, expected, jobs, console, this_host())
 
@@ -53,14 +59,40 @@ def verify(
     bundle: BundleOrFolder,
     expect_key: ExpectKey = None,
     lockfile: ForLockfile = None,
+    signers: Signers = None,
+    signer: Signer = None,
+    signature: SignatureFile = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Check every byte of a bundle, or of an unpacked one."""
     from vendorpack.commands import using  # noqa: PLC0415
 
-    expected = using.Expected(expect_key, tuple(lockfile or ()))
+    expected = using.Expected(expect_key, tuple(lockfile or ()), signers, signer, signature)
     using.verify(bundle, expected, Console(quiet=quiet, as_json=as_json))
+
+
+@app.command()
+@guarded
+def sign(
+    bundle: BundleFile,
+    key: Annotated[
+        Path,
+        typer.Option(
+            "--key", "-k", metavar="FILE", help="An ssh key, or the public one of an agent's."
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Default: the bundle's name and .sig."),
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Verify a bundle and sign it with an ssh key: ssh-keygen -Y over its id."""
+    from vendorpack.commands import signing  # noqa: PLC0415
+
+    signing.sign(bundle, key, output, Console(quiet=quiet, as_json=as_json))
 
 
 @app.command()
@@ -111,12 +143,15 @@ def run(
     command: Annotated[list[str], typer.Argument(metavar="-- COMMAND...", help="What to run.")],
     expect_key: ExpectKey = None,
     lockfile: ForLockfile = None,
+    signers: Signers = None,
+    signer: Signer = None,
+    signature: SignatureFile = None,
     quiet: Quiet = False,
 ) -> None:
     """Unpack a bundle to a cache and run a command with it."""
     from vendorpack.commands import using  # noqa: PLC0415
 
-    expected = using.Expected(expect_key, tuple(lockfile or ()))
+    expected = using.Expected(expect_key, tuple(lockfile or ()), signers, signer, signature)
     using.run(bundle, command, expected, Console(quiet=quiet), this_host())
 
 

@@ -100,5 +100,20 @@ ForLockfile = Annotated[
     list[Path] | None,
     typer.Option("--lockfile", help="Refuse a bundle not made for this lockfile (repeatable)."),
 ]
+Signers = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        envvar="VENDORPACK_SIGNERS",
+        help="Refuse a bundle that nobody in this file has signed (ssh's allowed_signers).",
+    ),
+]
+Signer = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Of the allowed signers, only this one.")
+]
+SignatureFile = Annotated[
+    Path | None,
+    typer.Option("--signature", metavar="FILE", help="Default: the bundle's name and .sig."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Write the answer as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vendorpack import boundary, environment
+from vendorpack import boundary, environment, signature
 from vendorpack.bundle.manifest import MANIFEST_PATH, Delta, Head, Manifest, manifest_id
 from vendorpack.bundle.reader import open_bundle
 from vendorpack.commands.native import (
@@ -25,6 +25,7 @@ from vendorpack.commands.native import (
 )
 from vendorpack.console import Console
 from vendorpack.errors import BundleError, KeyMismatchError, UsageError
+from vendorpack.files.pipes import STANDARD
 from vendorpack.formats import boundary_of, load
 from vendorpack.key import hash_lockfile
 from vendorpack.model import Environment, Host
@@ -34,13 +35,40 @@ from vendorpack.store.trees import RunTrees
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a bundle must have been made for, if that was said."""
+    """What a bundle must have been made for, and by whom, if that was said.
+
+    signers: a file of allowed signers. signer: the one of them that will do. signature: where it
+    is, if not beside the bundle.
+    """
 
     key: str | None = None
     lockfiles: tuple[Path, ...] = ()
+    signers: Path | None = None
+    signer: str | None = None
+    signature: Path | None = None
 
-    def check(self, head: Head) -> None:
-        """Raise `KeyMismatchError` unless the bundle is for this key and these lockfiles."""
+    def check(self, head: Head, bundle_id: str, path: Path) -> None:
+        """Raise `KeyMismatchError` unless the bundle is for this key and these lockfiles.
+
+        Raises `SignatureError` unless it is signed as it must be.
+        """
+        self._check_signature(bundle_id, path)
+        self._check_key(head)
+
+    def _check_signature(self, bundle_id: str, path: Path) -> None:
+        if self.signers is None:
+            if self.signer is not None or self.signature is not None:
+                raise UsageError(
+                    "--signer and --signature need --signers",
+                    fix="Name the file of allowed signers: --signers allowed_signers",
+                )
+            return
+        if self.signature is None and path == STANDARD:
+            raise UsageError("a bundle from standard input needs --signature FILE")
+        found = self.signature or signature.beside(path)
+        signature.check(bundle_id, found, self.signers, self.signer)
+
+    def _check_key(self, head: Head) -> None:
         if self.key is not None and self.key != head.key:
             raise KeyMismatchError(
                 "the bundle was made for another lockfile, or with other options",
@@ -85,7 +113,7 @@ def unpack(
     with ExitStack() as stack:
         bundle = stack.enter_context(open_bundle(path, or_delta=True))
         head = bundle.manifest.head
-        expected.check(head)
+        expected.check(head, bundle.id, path)
         if base is not None and bundle.delta is None:
             raise UsageError("this is a full bundle, and needs no --base", where=str(path))
         if prefix is None and base is None and bundle.delta is not None:
@@ -148,7 +176,7 @@ def verify(path: Path, expected: Expected, console: Console) -> None:
     delta: Delta | None = None
     if path.is_dir():
         manifest, bundle_id = _manifest_of_folder(path)
-        expected.check(manifest.head)
+        expected.check(manifest.head, bundle_id, path)
         check = unpacking.check_folder(path, manifest, jobs=cores())
         if not check:
             wrong = [f"missing {name}" for name in check.missing]
@@ -161,7 +189,7 @@ def verify(path: Path, expected: Expected, console: Console) -> None:
     else:
         with open_bundle(path, or_delta=True) as bundle:
             manifest, bundle_id, delta = bundle.manifest, bundle.id, bundle.delta
-            expected.check(manifest.head)
+            expected.check(manifest.head, bundle_id, path)
             bundle.verify(jobs=cores())
     summary: dict[str, Any] = {
         "id": bundle_id,
@@ -241,7 +269,7 @@ def run(
     if not command:
         raise UsageError("nothing to run", fix="vendorpack run BUNDLE -- COMMAND…")
     with open_bundle(path) as bundle:
-        expected.check(bundle.manifest.head)
+        expected.check(bundle.manifest.head, bundle.id, path)
         boundary.refuse_unknown(bundle.unknown)
         prefix = RunTrees.of(host).hold(bundle.id)
         unpacking.unpack_to_prefix(bundle, prefix, jobs=cores(), replace=True)
