@@ -23,7 +23,7 @@ from tests.real.test_pip import target_of
 from tests.real.test_pnpm import pnpm
 from tests.real.test_yarn import yarn
 from tests.real.ways import Way
-from tests.world import Redirect, Site, World, basic, bearer
+from tests.world import Mirror, Redirect, Reply, Site, World, basic, bearer
 from tests.world.cargo import CargoRegistry, CrateDownloads
 from tests.world.crates import crate
 from tests.world.distributions import installable_wheel, sha256
@@ -182,6 +182,31 @@ def test_pip_index_with_a_login(
         options=("--target", target_of(program), "--allow-host", index.url.split("/")[2]),
     )
     way.go(world, tmp_path)
+
+
+def test_a_mirror_whose_files_are_elsewhere(world: World, tmp_path: Path) -> None:
+    """It wants a login, and stumbles at first; the files' host, allowed by name, sees none."""
+    files, site = world.site(tls=True, host="localhost"), world.site(tls=True)
+    index = files.mount("pypi", PypiIndex())
+    index.files |= WHEELS
+    mirror = site.mount("mirror", Mirror(index), login=basic(LOGIN))
+    site.next["/mirror/simple/left/"] = [Reply(b"", 503), Reply(b"", 503)]
+    program = client("pip-26") / "bin/pip"
+    (wheel,) = WHEELS.values()
+    way = Way(
+        files={"requirements.txt": f"left==1.0.0 --hash=sha256:{sha256(wheel)}\n"},
+        install=[
+            (program.parent / "python", "-m", "venv", "--without-pip", ".venv"),
+            (program, "--python", ".venv/bin/python", "install", "-r", "requirements.txt"),
+        ],
+        proof=PYTHON,
+        said="left",
+        packing={"PIP_INDEX_URL": with_login(f"{mirror.url}/simple/")},
+        options=("--target", target_of(program), "--allow-host", f"localhost:{files.port}"),
+    )
+    way.go(world, tmp_path)
+    assert len(site.requests) == 3
+    assert logins(files) == {None}
 
 
 @pytest.mark.parametrize("version", ["0.8", "0.13"])

@@ -34,7 +34,7 @@ class Service:
 
     @property
     def origin(self) -> str:
-        """What `--allow-host` takes for plain http."""
+        """The site's address, which is what `--allow-host` takes for plain http."""
         return self.server.url
 
 

@@ -264,6 +264,16 @@ def test_a_token_goes_to_downloads_only_if_the_registry_asks_for_it(tmp_path: Pa
     assert located.access.credentials == (Credential(INDEX, "secret"),)
 
 
+def test_downloads_over_plain_http_are_for_the_user_to_allow(tmp_path: Path) -> None:
+    content = crate("one", "1.0.0")
+    environ = {"CARGO_REGISTRIES_OWN_INDEX": OTHER, "CARGO_REGISTRIES_OWN_TOKEN": "secret"}
+    lock = V4 + package("one", "1.0.0", OTHER, content)
+    index = MemoryIndex(answers(content, dl="http://dl.example.com/", **{"auth-required": True}))
+    lockfile = FORMAT.read(project(tmp_path, lock, environ), Options())
+    located = asyncio.run(FORMAT.locate(lockfile, Options(), index))
+    assert located.access == lockfile.access
+
+
 def test_a_missing_checksum_comes_from_the_index_and_is_marked(tmp_path: Path) -> None:
     content = crate("one", "1.0.0")
     index = MemoryIndex(answers(content))
