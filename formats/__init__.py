@@ -405,6 +405,14 @@ def load(name: str) -> Format:
     return cast(Format, importlib.import_module(room.module).FORMAT)
 
 
+def room_of_lockfile(name: str) -> str:
+    """The format whose lockfiles are called `name`. Raises `UsageError` if there is none."""
+    for room in rooms():
+        if any(fnmatchcase(name, pattern) for pattern in room.lockfiles):
+            return room.name
+    raise UsageError(f"no format reads lockfiles named {name!r}")
+
+
 def boundary_of(name: str) -> Boundary | None:
     """What bundles of format `name` may hold; None if it is not known here."""
     return next((room.boundary for room in rooms() if room.name == name), None)

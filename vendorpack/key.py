@@ -12,10 +12,11 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from vendorpack.discover import Found
-from vendorpack.formats import load
-from vendorpack.model import Format, Json, Options
+from vendorpack.formats import load, room_of_lockfile
+from vendorpack.model import Format, Json, Options, Project
 
 BUNDLE_FORMAT = 1
 
@@ -57,7 +58,7 @@ def compute_key(found: Sequence[Found], options: Options) -> Keyed:
             if data is not None:
                 beside = str(project.lockfile.parent / name)
                 pinned.append(Pinned(beside, room.name, hash_lockfile(data)))
-        used[path] = dict(room.fingerprint(project, options))
+        used[path] = dict(room.fingerprint(project, options)) | _inner(room, project, options)
     ordered = tuple(sorted(pinned, key=lambda p: (p.path, p.format)))
     text = canonical_json(
         {
@@ -68,6 +69,19 @@ def compute_key(found: Sequence[Found], options: Options) -> Keyed:
         }
     )
     return Keyed(hashlib.sha256(text).hexdigest(), ordered, layouts, used)
+
+
+def _inner(room: Format, project: Project, options: Options) -> dict[str, Json]:
+    """What decides how lockfiles in this room's artifacts are packed: nobody has seen one yet."""
+    inner: dict[str, Json] = {}
+    for name in room.inner_lockfiles:
+        reader = load(room_of_lockfile(name))
+        unseen = Project(project.root, PurePosixPath(name), project.host, {name: b""})
+        inner[reader.name] = {
+            "layout": reader.layout_version,
+            "options": dict(reader.fingerprint(unseen, options)),
+        }
+    return {"inner": inner} if inner else {}
 
 
 def canonical_json(value: Json) -> bytes:

@@ -7,7 +7,7 @@ What passes between them are the frozen dataclasses here. The data goes one way:
     Format.locate    Lockfile, Index            -> Lockfile      URLs and hashes the lock lacks
     (engine)         Artifact                   -> Blob          fetched, verified, stored
     Format.derive    Artifact, file             -> bytes         hashes that are not file hashes
-    Format.expand    Lockfile, Packed, Index    -> Artifacts     found by reading an artifact
+    Format.expand    Lockfile, Packed, Index    -> Brought…      found by reading an artifact
     Format.layout    Packed, Workshop           -> Entry…        the native cache's tree
     Format.environment  Lockfile, Packed        -> Environment   how the client finds it
 
@@ -100,6 +100,8 @@ class Project:
     lockfile: PurePosixPath
     """The lockfile, relative to `root`."""
     host: Host
+    held: Mapping[str, bytes] | None = None
+    """Content by relative name, in place of the disk: of a lockfile that lies in an artifact."""
 
     @property
     def folder(self) -> Path:
@@ -115,6 +117,8 @@ class Project:
 
     def read(self, name: str) -> bytes | None:
         """A file beside the lockfile by its relative name; None if there is none."""
+        if self.held is not None:
+            return self.held.get(name)
         return _read_capped(self.folder / name, str(self.lockfile.parent / name))
 
     def where(self, line: int | None = None) -> str:
@@ -238,6 +242,23 @@ class Lockfile:
     def with_artifacts(self, artifacts: Iterable[Artifact]) -> Lockfile:
         """The same lockfile with other artifacts."""
         return replace(self, artifacts=tuple(artifacts))
+
+
+@dataclass(frozen=True, slots=True)
+class InnerLockfile:
+    """A lockfile that lies in an artifact: what it pins is needed where that is installed.
+
+    path: where it lies: `some-gem-1.0/ext/Cargo.lock`. By its name, one of the room's
+        `Format.inner_lockfiles`, the engine finds the room that reads it. What lies beside it
+        is not read: an artifact says nothing of hosts, registries and settings.
+    """
+
+    path: str
+    data: bytes
+
+
+Brought: TypeAlias = Artifact | InnerLockfile | Warning
+"""What reading an artifact may bring to light."""
 
 
 # -- what goes into a bundle ---------------------------------------------------------------
@@ -404,6 +425,8 @@ class Format(abc.ABC):
         opens_artifacts: whether entries are unpacked files (long frames compress them far
             better) rather than archives kept whole.
         options: the options only this room has: name (without `<format>-`) to help text.
+        inner_lockfiles: names of lockfiles that its artifacts may hold; the rooms that read
+            those are part of its key.
     """
 
     name: str
@@ -412,6 +435,7 @@ class Format(abc.ABC):
     command: str
     opens_artifacts: bool = False
     options: Mapping[str, str] = {}
+    inner_lockfiles: Sequence[str] = ()
 
     @abc.abstractmethod
     def read(self, project: Project, options: Options) -> Lockfile:
@@ -454,11 +478,12 @@ class Format(abc.ABC):
 
     async def expand(
         self, lockfile: Lockfile, packed: Sequence[Packed], workshop: Workshop, index: Index
-    ) -> Sequence[Artifact]:
-        """Further artifacts that reading the fetched ones brought to light, already located.
+    ) -> Sequence[Brought]:
+        """What reading the fetched artifacts brought to light.
 
-        Called at least once, and again with everything packed so far until it returns nothing
-        new.
+        Further artifacts, already located; lockfiles that lie in an artifact, which the engine
+        hands to the room that reads them; and warnings. Called at least once, and again with
+        everything packed so far until it returns no new artifact.
         """
         return ()
 

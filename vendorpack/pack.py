@@ -15,7 +15,6 @@ import contextlib
 import hashlib
 import os
 from collections.abc import (
-    Awaitable,
     Callable,
     Iterable,
     Iterator,
@@ -24,6 +23,7 @@ from collections.abc import (
 )
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
 
 from vendorpack import environment
@@ -32,22 +32,25 @@ from vendorpack.digest import WEAK
 from vendorpack.discover import Found
 from vendorpack.errors import BlobLost, UnsupportedError
 from vendorpack.fetch.artifacts import Fetcher, Tally
-from vendorpack.formats import boundary_of, load
+from vendorpack.formats import boundary_of, load, room_of_lockfile
 from vendorpack.model import (
     Access,
     Answer,
     Artifact,
     Blob,
+    Brought,
     Entry,
     Environment,
     Format,
     Index,
+    InnerLockfile,
     Json,
     Lockfile,
     Options,
     Packed,
     Project,
     Trust,
+    Warning,
 )
 from vendorpack.parallel import in_order
 from vendorpack.policy import Policy, named
@@ -171,31 +174,14 @@ async def gather(run: Run, locked: Sequence[Locked]) -> Gathered:
     rooms = {item.room.name: item.room for item in locked}
     packed: dict[str, tuple[Packed, ...]] = {}
     async with contextlib.AsyncExitStack() as stack:
-        client = _client_when_needed(run, access, policy, stack)
-        located = await _locate(run, locked, _Index(client))
-        granted = access_of(located)
-        if granted != access:
-            # An index may say that its artifacts lie elsewhere, and want its token there too.
-            access, policy = granted, run.policy.trusting(granted.origins)
-            client = _client_when_needed(run, access, policy, stack)
-
-        async def commit(url: str, part: Path, algorithms: Sequence[str]) -> Download:
-            from vendorpack.fetch.commits import download_commit  # noqa: PLC0415 - seldom needed
-
-            return await download_commit(
-                url,
-                part,
-                algorithms=algorithms,
-                access=access,
-                environ=run.environ,
-                keep_config=run.git_config,
-                plain_http=any(host.startswith("http://") for host in policy.allow_hosts),
-            )
-
+        net = _Network(run, access, stack)
+        located = await _locate(run, locked, net)
+        # An index may say that its artifacts lie elsewhere, and want its token there too.
+        net.grant(access_of(located))
         fetcher = Fetcher(
             run.store,
-            client,
-            commit,
+            net.client,
+            net.commit,
             lambda _: run.progress.done(),
             run.tally,
             jobs=run.jobs,
@@ -206,31 +192,63 @@ async def gather(run: Run, locked: Sequence[Locked]) -> Gathered:
             # They wait for a file system or a network, one thread each.
             threads = ThreadPoolExecutor(_NEARBY_THREADS, "nearby")
             asyncio.get_running_loop().set_default_executor(threads)
-        index = _Index(client)
-        for name, room in rooms.items():
-            lockfiles = [item.lockfile for item in located if item.room is room]
-            have: dict[Artifact, Packed] = {}
-            more = _merged(a for lockfile in lockfiles for a in lockfile.artifacts)
-            workshop = _Workshop(run.store)
+        workshop = _Workshop(run.store)
+        every, inner, said = list(located), set[InnerLockfile](), set[Warning]()
+        have: dict[str, dict[Artifact, Packed]] = {name: {} for name in rooms}
+        due = list(rooms.values())
+        while due:
+            room = due.pop(0)
+            lockfiles = [item.lockfile for item in every if item.room is room]
+            known = have[room.name]
+            wanted: list[Artifact] = [a for lockfile in lockfiles for a in lockfile.artifacts]
+            brought: list[Brought] = []
             while True:
+                more = [a for a in _merged(wanted) if _identity(a) not in known]
                 if more:
-                    policy.check_hosts(more)
-                    policy.check_hashes(more)
+                    net.policy.check_hosts(more)
+                    net.policy.check_hashes(more)
                     run.progress.start(f"{room.title}: fetching", len(more), "artifact")
                     for one in await fetcher.fetch(more, room):
-                        have[_identity(one.artifact)] = one
+                        known[_identity(one.artifact)] = one
                     run.progress.finish()
-                packed[name] = tuple(sorted(have.values(), key=_order))
+                packed[room.name] = tuple(sorted(known.values(), key=_order))
                 # A lockfile that names nothing may still be of a project that is built.
-                found = [
-                    artifact
+                brought = [
+                    thing
                     for lockfile in lockfiles
-                    for artifact in await room.expand(lockfile, packed[name], workshop, index)
+                    for thing in await room.expand(lockfile, packed[room.name], workshop, net)
                 ]
-                more = [a for a in _merged(found) if _identity(a) not in have]
-                if not more:
+                wanted = [thing for thing in brought if isinstance(thing, Artifact)]
+                if all(_identity(a) in known for a in wanted):
                     break
+            for thing in brought:
+                if isinstance(thing, Warning) and thing not in said:
+                    said.add(thing)
+                    run.warn(thing.what, thing.where)
+            lay = dict.fromkeys(thing for thing in brought if isinstance(thing, InnerLockfile))
+            found = [_read_inner(run, one, locked[0].project) for one in lay if one not in inner]
+            inner.update(lay)
+            net.grant(access_of((*every, *found)))
+            for item in await _locate(run, found, net):
+                every.append(item)
+                net.grant(access_of(every))
+                rooms.setdefault(item.room.name, item.room)
+                have.setdefault(item.room.name, {})
+                if item.room not in due:
+                    due.append(item.room)
     return Gathered(packed, rooms, located)
+
+
+def _read_inner(run: Run, inner: InnerLockfile, project: Project) -> Locked:
+    """A lockfile that lies in an artifact, read by the room that knows it, with its warnings."""
+    path = PurePosixPath(inner.path)
+    room = load(room_of_lockfile(path.name))
+    inside = Project(project.root, path, project.host, {path.name: inner.data})
+    run.say(f"{inner.path}: read too, for what is built where it is installed")
+    lockfile = room.read(inside, run.options)
+    for warning in lockfile.warnings:
+        run.warn(warning.what, warning.where)
+    return Locked(room, inside, lockfile)
 
 
 async def _locate(run: Run, locked: Sequence[Locked], index: Index) -> tuple[Locked, ...]:
@@ -408,26 +426,45 @@ class _Workshop:
 # -- the client, made when it is first needed ------------------------------------------------
 
 
-def _client_when_needed(
-    run: Run, access: Access, policy: Policy, stack: contextlib.AsyncExitStack
-) -> Callable[[], Awaitable[Client]]:
-    made: list[Client] = []
-    making = asyncio.Lock()
+class _Network:
+    """The client, made at the first request and again once more is granted (`model.Index`)."""
 
-    async def client() -> Client:
-        async with making:
-            if not made:
-                made.append(await stack.enter_async_context(run.connect(access, policy)))
-        return made[0]
+    def __init__(self, run: Run, access: Access, stack: contextlib.AsyncExitStack) -> None:
+        self._run, self._stack = run, stack
+        self._made: list[Client] = []
+        self._making = asyncio.Lock()
+        self._access = access
+        self.policy = run.policy.trusting(access.origins)
 
-    return client
+    def grant(self, access: Access) -> None:
+        """From now on, go where `access` lets us."""
+        if access != self._access:
+            self._access = access
+            self.policy = self._run.policy.trusting(access.origins)
+            self._made.clear()
 
-
-class _Index:
-    """`model.Index` over a client that is made at the first question."""
-
-    def __init__(self, client: Callable[[], Awaitable[Client]]) -> None:
-        self._client = client
+    async def client(self) -> Client:
+        """The client of what is granted by now."""
+        async with self._making:
+            if not self._made:
+                client = self._run.connect(self._access, self.policy)
+                self._made.append(await self._stack.enter_async_context(client))
+        return self._made[0]
 
     async def get(self, url: str, *, accept: str = "*/*", max_size: int = 64 << 20) -> Answer:
-        return await (await self._client()).get(url, accept=accept, max_size=max_size)
+        """Ask an index."""
+        return await (await self.client()).get(url, accept=accept, max_size=max_size)
+
+    async def commit(self, url: str, part: Path, algorithms: Sequence[str]) -> Download:
+        """Fetch a git commit."""
+        from vendorpack.fetch.commits import download_commit  # noqa: PLC0415 - seldom needed
+
+        return await download_commit(
+            url,
+            part,
+            algorithms=algorithms,
+            access=self._access,
+            environ=self._run.environ,
+            keep_config=self._run.git_config,
+            plain_http=any(host.startswith("http://") for host in self.policy.allow_hosts),
+        )

@@ -19,6 +19,9 @@ What goes in: for each gem, the variants whose platform fits a target, and alway
 the Ruby there is, or `force_ruby_platform` is set. Path gems are the project's own. Groups are
 not told apart: a lockfile does not have them.
 
+A gem that a target has to compile may be written in Rust: the crates that its own Cargo.lock
+names are packed with it, and cargo finds them by `CARGO_HOME`.
+
 Hashes are the lockfile's `CHECKSUMS`; where it has none, the compact index of the source gives
 them, and the manifest says so. Bundler itself checks neither, unless it is 2.6 or newer and
 there are `CHECKSUMS`.
@@ -53,17 +56,20 @@ from vendorpack.formats.bundler.config import (
 )
 from vendorpack.formats.bundler.index import locate
 from vendorpack.formats.bundler.layout import GEMS, USER, layout
-from vendorpack.formats.bundler.lockfile import RUBY, Lock, LockedGem, read_lock
+from vendorpack.formats.bundler.lockfile import RUBY, GemId, Lock, LockedGem, read_lock
 from vendorpack.formats.bundler.platforms import fits, platform_of
+from vendorpack.formats.bundler.rust import LOCKFILE, lockfiles_of
 from vendorpack.model import (
     Access,
     Artifact,
+    Brought,
     Credential,
     Entry,
     Environment,
     Format,
     Host,
     Index,
+    InnerLockfile,
     Json,
     Lockfile,
     Options,
@@ -84,8 +90,9 @@ class Bundler(Format):
 
     name = "bundler"
     title = "Bundler"
-    layout_version = 1
+    layout_version = 2
     command = "bundle install --local"
+    inner_lockfiles = (LOCKFILE,)
 
     def read(self, project: Project, options: Options) -> Lockfile:
         """Read `Gemfile.lock`; the configuration only says how to reach the sources."""
@@ -93,11 +100,13 @@ class Bundler(Format):
         lock = read_lock(project.lock_bytes(), path)
         config = read_config(project)
         servers = _Servers(config)
+        compiled = _compiled(lock, options.targets)
         artifacts: list[Artifact] = []
         for gem in _chosen(lock, options.targets):
             where = project.where(gem.line)
             sources = tuple(servers.source(remote, where) for remote in gem.remotes)
-            artifacts.append(gem_artifact(gem, sources, where))
+            built = gem.id in compiled
+            artifacts.append(gem_artifact(gem, sources, where, compiled=built))
         for commit in lock.commits:
             where = project.where(commit.line)
             artifacts.append(commit_artifact(commit, where))
@@ -123,6 +132,18 @@ class Bundler(Format):
     async def locate(self, lockfile: Lockfile, options: Options, index: Index) -> Lockfile:
         """Ask the compact index for the hashes that the lockfile lacks."""
         return await locate(lockfile, index)
+
+    async def expand(
+        self, lockfile: Lockfile, packed: Sequence[Packed], workshop: Workshop, index: Index
+    ) -> Sequence[Brought]:
+        """The lockfiles of gems that are compiled from Rust."""
+        gems = [one for one in packed if isinstance(one.artifact, Gem) and one.artifact.compiled]
+
+        def look(one: Packed) -> list[InnerLockfile | Warning]:
+            assert isinstance(one.artifact, Gem)
+            return list(lockfiles_of(one.artifact, one.blob, workshop))
+
+        return [*itertools.chain.from_iterable(workshop.map(look, gems))]
 
     def derive(self, artifact: Artifact, algorithm: str, path: Path) -> bytes:
         """The commit that a pack file is."""
@@ -203,6 +224,22 @@ def _chosen(lock: Lock, targets: Sequence[Target]) -> list[LockedGem]:
         for gem in lock.gems
         if not targets or any(fits(gem.id.platform, target) for target in targets)
     ]
+
+
+def _compiled(lock: Lock, targets: Sequence[Target]) -> set[GemId]:
+    """The gems for `ruby` that some target installs: where nothing else of that name fits it."""
+    variants: dict[tuple[str, str], list[str]] = {}
+    for gem in lock.gems:
+        variants.setdefault((gem.id.name, gem.id.version), []).append(gem.id.platform)
+    return {
+        GemId(name, version, RUBY)
+        for (name, version), platforms in variants.items()
+        if RUBY in platforms
+        and (
+            platforms == [RUBY]
+            or any(not any(fits(p, t) for p in platforms if p != RUBY) for t in targets)
+        )
+    }
 
 
 def _warnings(

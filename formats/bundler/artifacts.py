@@ -39,10 +39,15 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gem(Artifact):
-    """A `.gem` file. `candidates` are the sources that may have it, in the lockfile's order."""
+    """A `.gem` file.
+
+    candidates: the sources that may have it, in the lockfile's order.
+    compiled: whether a target installs it from source: no other variant of it fits there.
+    """
 
     id: GemId
     candidates: tuple[Source, ...]
+    compiled: bool = False
 
     def __str__(self) -> str:
         return f"{self.name} {self.id.full_version}"
@@ -81,7 +86,9 @@ def source_of(remote: str, config: Config, where: str) -> tuple[Source, str | No
     return Source(address, split_userinfo(mirror)[0]), split_userinfo(mirror)[1]
 
 
-def gem_artifact(gem: LockedGem, sources: tuple[Source, ...], where: str) -> Gem:
+def gem_artifact(
+    gem: LockedGem, sources: tuple[Source, ...], where: str, *, compiled: bool = False
+) -> Gem:
     """The artifact of one gem, that may come from any of `sources`."""
     return Gem(
         name=gem.id.name,
@@ -91,6 +98,7 @@ def gem_artifact(gem: LockedGem, sources: tuple[Source, ...], where: str) -> Gem
         where=where,
         id=gem.id,
         candidates=sources,
+        compiled=compiled,
         url=gem_url(sources[0].address, gem.id),
         fetch_from=fetch_from(sources, gem.id),
     )

@@ -388,7 +388,8 @@ def _head(keyed: Keyed, gathered: Gathered) -> Head:
     return Head(
         key=keyed.key,
         lockfiles=tuple(LockfileHash(p.path, p.format, p.sha256) for p in keyed.pinned),
-        layouts=keyed.layouts,
+        # Lockfiles that lay in artifacts may have brought more rooms in than the key names.
+        layouts={name: room.layout_version for name, room in sorted(gathered.rooms.items())},
         options=keyed.options,
         artifacts=tuple(
             artifact_record(packed, name)
