@@ -18,12 +18,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from vendorpack.errors import UnsupportedError, UsageError
 from vendorpack.formats._shared.git.pack import read_pack
 from vendorpack.formats._shared.git.repository import commit_of, derive_commit
-from vendorpack.formats._shared.git.submodules import read_submodules
+from vendorpack.formats._shared.git.submodules import read_submodules, submodule_address
 from vendorpack.formats.cargo.artifacts import Commit, Crate, commit_artifact
 from vendorpack.formats.cargo.config import Config, cargo_home, read_config
 from vendorpack.formats.cargo.index import merged_cache_file
@@ -224,8 +224,7 @@ def _submodules(commit: Commit, item: Packed, workshop: Workshop) -> Iterator[Co
 
 def _submodule_url(repository: str, url: str, where: str) -> str:
     try:
-        if url.startswith(("./", "../")):
-            url = urljoin(repository.rstrip("/") + "/", url)
+        url = submodule_address(repository, url)
         known = urlsplit(url).path and package_source(f"git+{url}")
     except ValueError:
         known = None

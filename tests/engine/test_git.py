@@ -79,6 +79,29 @@ def test_the_pack_is_the_commit_and_git_agrees(tmp_path: Path, object_format: st
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bare", "origin", "out"]
 
 
+def test_an_annotated_tag_goes_in_with_the_commit_it_leads_to(
+    repository: Repository, tmp_path: Path
+) -> None:
+    commit = repository.commit({"a": b"1"})
+    repository.git("tag", "-a", "v1", "-m", "x")
+    repository.git("tag", "-a", "v2", "-m", "x", "v1")
+    tag, outer = repository.git("rev-parse", "v1"), repository.git("rev-parse", "v2")
+    for pinned, size in ((tag, 4), (outer, 5)):
+        fetch(GitAddress(repository.url, pinned), tmp_path / "out")
+        with (tmp_path / "out").open("rb") as file:
+            pack = read_pack(file)
+        assert (pack.tip.hex(), pack.commit.hex(), len(pack.objects)) == (pinned, commit, size)
+        by_ref = fetch(GitAddress(repository.url, pinned, "refs/tags/v2"), tmp_path / "again")
+        assert by_ref == (tmp_path / "out").read_bytes()
+
+
+def test_a_tag_of_a_file_is_refused(repository: Repository, tmp_path: Path) -> None:
+    repository.commit({"a": b"1"})
+    repository.git("tag", "-a", "odd", "-m", "x", "HEAD:a")
+    with pytest.raises(FetchError, match="no commit"):
+        fetch(GitAddress(repository.url, repository.git("rev-parse", "odd")), tmp_path / "out")
+
+
 def test_the_same_commit_is_the_same_pack_whatever_the_server_packed(tmp_path: Path) -> None:
     repository = Repository(tmp_path / "one")
     commit = repository.commit(FILES)

@@ -49,6 +49,7 @@ def test_a_mirror_and_a_credential_helper(server: Server, tmp_path: Path) -> Non
     assert alone.code == 7 and "--git-config" in alone.err and not bundle.exists()
     to_http = cli(*command, "--git-config")
     assert to_http.code == 7 and "transport 'http' not allowed" in to_http.err
+    assert f"--allow-host {server.url}" in to_http.err
     cli.ok(*command, "--git-config", "--allow-host", server.url)
     shown = cli.ok("show", bundle, "--json")
     assert [artifact["name"] for artifact in shown.json["artifacts"]] == ["demo"]

@@ -50,9 +50,12 @@ def served(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=TRANSPORTS)
 def remote(request: pytest.FixtureRequest, world: World, served: Path) -> Remote:
-    if request.param == "ssh":
+    if request.param in ("ssh", "core.sshCommand"):
         ssh = world.ssh(served)
         options = ("--allow-host", ssh.host, "--git-config")
+        if request.param == "core.sshCommand":
+            config = f"[core]\n\tsshCommand = {ssh.command}\n"
+            return Remote(ssh.url, options, home={".gitconfig": config})
         return Remote(ssh.url, options, {"GIT_SSH_COMMAND": ssh.command})
     site = world.site(tls=True)
     kind = "smart" if request.param == "https" else request.param
@@ -61,14 +64,21 @@ def remote(request: pytest.FixtureRequest, world: World, served: Path) -> Remote
     return Remote(host.url, ("--allow-host", f"127.0.0.1:{site.port}"), home={".netrc": netrc})
 
 
-@pytest.mark.parametrize("remote", [*TRANSPORTS, "named", "dumb"], indirect=True)
+@pytest.mark.parametrize("remote", [*TRANSPORTS, "core.sshCommand", "named", "dumb"], indirect=True)
 def test_cargo(world: World, remote: Remote, served: Path, tmp_path: Path) -> None:
-    """A branch, an annotated tag and a revision, also from servers that know only names."""
+    """A branch, an annotated tag and a revision, also from servers that know only names.
+
+    The branch has a submodule, by an address that counts from the repository's own.
+    """
+    extra = Repository(tmp_path / "extra")
+    extra.commit({"name.rs": name_of("branch")})
+    extra.publish(served)
     library = Repository(tmp_path / "library")
     library.commit({"Cargo.toml": member("library"), "src/lib.rs": name_of("tagged")})
     library.git("tag", "-a", "v1", "-m", "x")
     revision = library.commit({"src/lib.rs": name_of("revision")})
-    library.commit({"src/lib.rs": name_of("branch")})
+    library.submodule("../extra.git", extra)
+    library.commit({"src/lib.rs": b'include!("../extra/name.rs");'})
     library.publish(served)
     of = f'package = "library", git = "{remote.url}/library.git"'
     way = Way(
@@ -209,8 +219,12 @@ def test_poetry(world: World, remote: Remote, tmp_path: Path, version: str) -> N
     way.go(world, tmp_path)
 
 
+@pytest.mark.parametrize("pin", ["", ', tag: "v1"'], ids=["branch", "annotated tag"])
 @pytest.mark.parametrize("version", ["system", "2.6", "4"])
-def test_bundler(world: World, remote: Remote, served: Path, tmp_path: Path, version: str) -> None:
+def test_bundler(
+    world: World, remote: Remote, served: Path, tmp_path: Path, version: str, pin: str
+) -> None:
+    """Of an annotated tag, Bundler locks the tag's own id."""
     repository = Repository(tmp_path / "gitty")
     repository.commit(
         {
@@ -218,11 +232,12 @@ def test_bundler(world: World, remote: Remote, served: Path, tmp_path: Path, ver
             "lib/gitty.rb": pure("Gitty", "NAME = 'from git'").encode(),
         }
     )
+    repository.git("tag", "-a", "v1", "-m", "x")
     repository.publish(served)
     bundle = bundler(version)
     jobs = {"BUNDLE_JOBS": "1"}
     way = Way(
-        files={"Gemfile": f'gem "gitty", git: "{remote.url}/gitty.git"\n'},
+        files={"Gemfile": f'gem "gitty", git: "{remote.url}/gitty.git"{pin}\n'},
         home=remote.home,
         lock=[(*bundler("system"), "lock")],
         install=[(*bundle, "install", "--local")],

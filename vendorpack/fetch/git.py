@@ -2,14 +2,17 @@
 
 The pack file is the artifact: its bytes depend on the commit's id alone, not on the server,
 the git that fetched it or its zlib. It is an ordinary git pack, version 2, of the commit, its
-trees and its blobs (no parents, no tags, no submodules' commits), and so small and plain that
-another module can prove it, `vendorpack.formats._shared.git.pack`::
+trees and its blobs (no parents, no submodules' commits), and so small and plain that another
+module can prove it, `vendorpack.formats._shared.git.pack`::
 
     "PACK" | u32 2 | u32 number of objects
     for each object, by rising id:
         type and size, git's variable-length form
         zlib: 78 01 | stored blocks of 65535 bytes, the last one shorter | adler32
     hash of all before, in the repository's hash (SHA-1, or SHA-256 for 64-digit ids)
+
+What is pinned may be an annotated tag, as some clients lock it: then it is in the pack too, with
+the commit it leads to.
 
 Stored, not deflated: the bundle's own compression sees the text and does better.
 
@@ -67,7 +70,9 @@ _ADVICE: Final = (
     "Where git needs your own configuration for this host (a credential helper, insteadOf, an ssh "
     "command), say --git-config."
 )
-_TYPES: Final = {b"commit": 1, b"tree": 2, b"blob": 3}
+_TYPES: Final = {b"commit": 1, b"tree": 2, b"blob": 3, b"tag": 4}
+_MAX_TAGS: Final = 16
+"""Tags of tags of tags …: more than that is nobody's release."""
 _BLOCK: Final = 65535
 
 
@@ -171,8 +176,9 @@ def _environment(
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_NO_REPLACE_OBJECTS": "1",
     }
-    result.setdefault("GIT_SSH_COMMAND", "ssh -oBatchMode=yes -oConnectTimeout=30")
     if not keep_config:
+        # It would win over the user's core.sshCommand.
+        result["GIT_SSH_COMMAND"] = "ssh -oBatchMode=yes -oConnectTimeout=30"
         result |= {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
     return result
 
@@ -278,12 +284,11 @@ async def _fetch_objects(git: _Git, url: str, address: GitAddress) -> None:
         except FetchError as error:
             failure = error
             if _OUT_OF_REACH.search(error.what):
-                if not git.configured:
-                    error.fix = _ADVICE
+                error.fix = await _way_out(git, url, error.what)
                 raise
             continue
         failure = None
-        if await _has_commit(git, address.commit):
+        if await _tags_and_commit(git, address.commit):
             return
     raise failure or FetchError(
         f"the repository has no commit {address.commit}",
@@ -292,17 +297,36 @@ async def _fetch_objects(git: _Git, url: str, address: GitAddress) -> None:
     )
 
 
-async def _has_commit(git: _Git, commit: str) -> bool:
+async def _way_out(git: _Git, url: str, said: str) -> str | None:
+    """What to do about a repository that is out of reach."""
+    if not git.configured:
+        return _ADVICE
+    if "transport 'http' not allowed" not in said:
+        return None
+    asked = (await git.run("ls-remote", "--get-url", url)).decode(errors="replace").strip()
+    host = urlsplit(asked).netloc.rpartition("@")[2]
+    return f"Your configuration leads to plain http. If that is meant: --allow-host http://{host}."
+
+
+async def _tags_and_commit(git: _Git, pinned: str) -> list[str]:
+    """The pinned id and, if it is a tag's, what that leads to; empty if no commit is there."""
+    chain = [pinned]
     try:
-        return await git.run("cat-file", "-t", commit) == b"commit\n"
+        while (kind := await git.run("cat-file", "-t", chain[-1])) == b"tag\n":
+            content = await git.run("cat-file", "tag", chain[-1])
+            chain.append(content.partition(b"\n")[0].removeprefix(b"object ").decode("ascii"))
+            if len(chain) > _MAX_TAGS:
+                return []
     except FetchError:
-        return False
+        return []
+    return chain if kind == b"commit\n" else []
 
 
 async def _write_pack(git: _Git, commit: str, out: Path) -> None:
-    """Write the canonical pack of a commit whose objects are all here."""
-    listed = await git.run("rev-list", "--objects", "--no-object-names", "--no-walk", commit)
-    names = sorted(set(listed.split()))
+    """Write the canonical pack of a commit, or tag, whose objects are all here."""
+    *tags, pinned = await _tags_and_commit(git, commit)
+    listed = await git.run("rev-list", "--objects", "--no-object-names", "--no-walk", pinned)
+    names = sorted({*listed.split(), *(tag.encode() for tag in tags)})
     hash_name = "sha1" if len(commit) == 40 else "sha256"
     with tempfile.TemporaryFile(dir=git.work) as wanted, out.open("wb") as file:
         wanted.write(b"\n".join(names) + b"\n")

@@ -3,7 +3,8 @@
 `vendorpack.fetch.git` writes these files and describes them. Reading one hashes every object,
 walks from the commit through all its trees, and accepts only exactly what it meets there. So
 the commit's id, which a lockfile pins, vouches for each byte, as a file's sha256 would. The
-pack's own form is fixed too: one commit has one pack.
+pack's own form is fixed too: one commit has one pack. Some clients (Bundler) lock the id of an
+annotated tag: then the tag is in the pack as well, and its id vouches for the commit it names.
 
 A `Digest("git", <id's bytes>)` stands for that; rooms compute it with `pack_commit_id`.
 
@@ -13,6 +14,7 @@ SHA-1 ids are what git has. Made collisions are what the git client refuses when
 from __future__ import annotations
 
 import hashlib
+import re
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
@@ -25,10 +27,12 @@ from vendorpack.errors import IntegrityError, UnsupportedError
 COMMIT: Final = 1
 TREE: Final = 2
 BLOB: Final = 3
+TAG: Final = 4
 
-_NAMES: Final = {COMMIT: b"commit", TREE: b"tree", BLOB: b"blob"}
+_NAMES: Final = {COMMIT: b"commit", TREE: b"tree", BLOB: b"blob", TAG: b"tag"}
 _HASHES: Final = {20: "sha1", 32: "sha256"}
 _BLOCK: Final = 65535
+_TAGGED: Final = re.compile(rb"object ((?:[0-9a-f]{2}){20,32})\ntype (commit|tag)\n")
 _GITLINK: Final = 0o160000
 _KIND_OF_MODE: Final = {0o040000: TREE, 0o100000: BLOB, 0o120000: BLOB}
 
@@ -66,11 +70,13 @@ class TreeEntry:
 class Pack:
     """A pack file that was read in full and proven to be one commit's.
 
+    tip: what was pinned: the commit, or an annotated tag that leads to it.
     objects: by id, in the file's order, which is that of the ids.
     trees: the bytes of every tree, by id.
     checksum: the hash that the file ends with.
     """
 
+    tip: bytes
     commit: bytes
     root: bytes
     objects: Mapping[bytes, PackedObject]
@@ -88,9 +94,9 @@ def hash_name(id_size: int) -> str:
 
 
 def pack_commit_id(path: Path, id_size: int = 20) -> bytes:
-    """The id of the commit that the pack file at `path` is. Raises `IntegrityError`."""
+    """The id of the commit (or tag) that the pack file at `path` is. Raises `IntegrityError`."""
     with path.open("rb") as file:
-        return read_pack(file, id_size).commit
+        return read_pack(file, id_size).tip
 
 
 def read_blob(file: BinaryIO, place: PackedObject) -> bytes:
@@ -131,8 +137,9 @@ def read_pack(file: BinaryIO, id_size: int = 20) -> Pack:
     if len(commits) != 1:
         raise _damaged(f"it holds {len(commits)} commits")
     root = _root_tree(contents.pop(commits[0]), id_size)
-    pack = Pack(commits[0], root, objects, contents, checksum)
-    if _reachable(pack) != len(objects):
+    tags = {oid: contents.pop(oid) for oid, entry in objects.items() if entry.kind == TAG}
+    pack = Pack(_tip(tags, commits[0]), commits[0], root, objects, contents, checksum)
+    if _reachable(pack) + len(tags) != len(objects):
         raise _damaged("it holds objects that are not the commit's")
     return pack
 
@@ -181,6 +188,25 @@ def _root_tree(commit: bytes, id_size: int) -> bytes:
     if not line.startswith(b"tree ") or len(root) != id_size:
         raise _damaged("its commit names no tree")
     return root
+
+
+def _tip(tags: Mapping[bytes, bytes], commit: bytes) -> bytes:
+    """The tag that leads, by all the others in turn, to the commit; the commit if there is none."""
+    named_by = {}
+    for oid, content in tags.items():
+        match = _TAGGED.match(content)
+        if match is None:
+            raise _damaged("a tag names no object")
+        kind = b"tag" if bytes.fromhex(match[1].decode()) in tags else b"commit"
+        if match[2] != kind:
+            raise _damaged("a tag names something else than a commit")
+        named_by[bytes.fromhex(match[1].decode())] = oid
+    tip, followed = commit, 0
+    while tip in named_by and followed < len(tags):
+        tip, followed = named_by[tip], followed + 1
+    if followed != len(tags):
+        raise _damaged("it holds tags that do not lead to its commit")
+    return tip
 
 
 def _tree_entries(data: bytes, id_size: int) -> Iterator[TreeEntry]:

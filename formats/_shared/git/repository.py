@@ -80,22 +80,40 @@ def bare_repository(
     """The entries of a bare repository that has these commits, by path.
 
     packed: commits of one repository, each once, of one kind of id.
-    refs: full name ("refs/heads/master") to commit id.
+    refs: full name ("refs/heads/master") to the id that is locked. A branch leads to a commit:
+        where a tag is locked, its branch leads to the tag's commit, and a tag of the branch's
+        name to the tag.
     """
-    ids = sorted(commit_of(item.artifact) for item in packed)
-    checksum, index, content = _one_pack(packed, workshop, len(ids[0]))
+    id_size = len(commit_of(packed[0].artifact))
+    packs = []
+    for item in packed:
+        with workshop.open(item.blob) as file:
+            packs.append(read_pack(file, id_size))
+    checksum, index, content = _one_pack(packed, packs, workshop, id_size)
     source = packed[0].artifact if len(packed) == 1 else None
     pack = f"{folder}/objects/pack/pack-{checksum.hex()}"
     yield Entry(f"{folder}/HEAD", b"ref: refs/heads/master\n")
-    yield Entry(f"{folder}/config", _config(len(ids[0])))
+    yield Entry(f"{folder}/config", _config(id_size))
     yield Entry(f"{pack}.idx", index, artifact=source)
     yield Entry(f"{pack}.pack", content, artifact=source)
     if refs:
-        for ref, commit in sorted(refs.items()):
-            yield Entry(f"{folder}/{ref}", f"{commit}\n".encode())
+        for ref, oid in sorted(_peeled(refs, packs).items()):
+            yield Entry(f"{folder}/{ref}", f"{oid}\n".encode())
     else:
         yield Entry(f"{folder}/refs", None)
-    yield Entry(f"{folder}/shallow", "".join(f"{oid.hex()}\n" for oid in ids).encode())
+    commits = sorted({pack.commit for pack in packs})
+    yield Entry(f"{folder}/shallow", "".join(f"{oid.hex()}\n" for oid in commits).encode())
+
+
+def _peeled(refs: Mapping[str, str], packs: Sequence[Pack]) -> dict[str, str]:
+    tagged = {pack.tip.hex(): pack.commit.hex() for pack in packs if pack.tip != pack.commit}
+    branches = {ref: tagged.get(oid, oid) for ref, oid in refs.items()}
+    tags = {
+        ref.replace("refs/heads/", "refs/tags/", 1): oid
+        for ref, oid in refs.items()
+        if oid in tagged
+    }
+    return branches | tags
 
 
 def _config(id_size: int) -> bytes:
@@ -108,13 +126,9 @@ def _config(id_size: int) -> bytes:
 
 
 def _one_pack(
-    packed: Sequence[Packed], workshop: Workshop, id_size: int
+    packed: Sequence[Packed], packs: Sequence[Pack], workshop: Workshop, id_size: int
 ) -> tuple[bytes, bytes, Blob]:
     """Checksum, index and blob of a pack with every commit of `packed`."""
-    packs = []
-    for item in packed:
-        with workshop.open(item.blob) as file:
-            packs.append(read_pack(file, id_size))
     if len(packed) == 1:
         return packs[0].checksum, _index(packs[0].objects, packs[0].checksum), packed[0].blob
     origin = {oid: number for number, pack in enumerate(packs) for oid in pack.objects}

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeVar
-from urllib.parse import urljoin
 
 from vendorpack.formats._shared.git.pack import read_pack
 from vendorpack.formats._shared.git.repository import commit_of
-from vendorpack.formats._shared.git.submodules import read_submodules
+from vendorpack.formats._shared.git.submodules import read_submodules, submodule_address
 from vendorpack.model import Artifact, Packed, Variable, Workshop
 
 Commit = TypeVar("Commit", bound=Artifact)
@@ -56,7 +55,5 @@ def _submodules_of(one: Packed, remote: str, workshop: Workshop) -> Iterator[tup
         pack = read_pack(file, len(commit_of(one.artifact)))
         submodules = read_submodules(pack, file)
     for submodule in submodules:
-        url = submodule.url
-        if url.startswith(("./", "../")):
-            url = urljoin(remote.rstrip("/") + "/", url)
+        url = submodule_address(remote, submodule.url)
         yield submodule.path, url, submodule.commit.hex()

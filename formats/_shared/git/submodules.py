@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import BinaryIO, Final
+from urllib.parse import urljoin
 
 from vendorpack.errors import UnsupportedError
 from vendorpack.formats._shared.git.pack import BLOB, TREE, Pack, read_blob
@@ -41,6 +42,21 @@ def read_submodules(pack: Pack, file: BinaryIO) -> tuple[Submodule, ...]:
             raise UnsupportedError(f"the git submodule {path!r} has no address in .gitmodules")
         result.append(Submodule(path, urls[path], commit))
     return tuple(result)
+
+
+def submodule_address(repository: str, url: str) -> str:
+    """A submodule's address; a relative one counts from its repository's, of any scheme.
+
+    Raises `ValueError` for what is no address.
+    """
+    if not url.startswith(("./", "../")):
+        return url
+    scheme, mark, rest = repository.partition("://")
+    if not mark:
+        raise ValueError(f"{repository!r} is not a URL")
+    # The standard library joins the schemes it knows only.
+    joined = urljoin(f"https://{rest.rstrip('/')}/", url)
+    return scheme + joined.removeprefix("https")
 
 
 def _links(
