@@ -13,6 +13,7 @@ in one bundle share the files. `lockfile` reads the text;
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from vendorpack.formats._shared.python.builds.requirements import WHY
@@ -38,10 +39,14 @@ class Pdm(WheelhouseFormat):
     title = "PDM (experimental)"
     layout_version = 2
     command = _install(REQUIREMENTS)
+    python = re.compile(
+        rb"(?m)^\[\[metadata\.targets\]\]\r?(?:\n(?!\[)[^\n]*)*?\n"
+        rb"requires_python\s*=\s*[\"']([^\"'\n]*)"
+    )
 
     def read(self, project: Project, options: Options) -> Lockfile:
         """Read pdm.lock; see `Format.read`."""
-        choices = self.choices(options)
+        choices = self.choices(project, options)
         config = load_pip_config(project.host)
         indexes, logins, own = indexes_of(project)
         local = self.local(project, choices)
@@ -68,7 +73,7 @@ class Pdm(WheelhouseFormat):
 
     def fingerprint(self, project: Project, options: Options) -> Mapping[str, Json]:
         """Targets, groups, the indexes, and this room's options."""
-        choices = self.choices(options)
+        choices = self.choices(project, options)
         indexes, _, _ = indexes_of(project)
         decides: dict[str, Json] = {"dev": options.dev, "groups": [*sorted(options.groups)]}
         return decides | self.fingerprint_of(project, choices, indexes)

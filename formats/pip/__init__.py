@@ -6,6 +6,7 @@ the other lock; `vendorpack.formats._shared.python.wheelhouse_room` does the res
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from vendorpack.formats._shared.python.pip_config import PipConfig, index_address, load_pip_config
@@ -27,10 +28,11 @@ class Pip(WheelhouseFormat):
     title = "pip"
     layout_version = 2
     command = "pip install -r requirements.txt"
+    python = re.compile(rb"(?m)^requires-python\s*=\s*[\"']([^\"'\n]*)")
 
     def read(self, project: Project, options: Options) -> Lockfile:
         """Read a requirements file or a pylock.toml; see `Format.read`."""
-        choices = self.choices(options)
+        choices = self.choices(project, options)
         config = load_pip_config(project.host)
         logins: tuple[tuple[str, str], ...] = ()
         indexes = config.indexes
@@ -61,7 +63,7 @@ class Pip(WheelhouseFormat):
 
     def fingerprint(self, project: Project, options: Options) -> Mapping[str, Json]:
         """Targets, the files that the lockfile names, the indexes, and this room's options."""
-        choices = self.choices(options)
+        choices = self.choices(project, options)
         indexes = load_pip_config(project.host).indexes
         decides: dict[str, Json] = {}
         if is_pylock(project):

@@ -6,6 +6,7 @@ Seen with pipenv 2026.10.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -22,10 +23,14 @@ class Pipenv(WheelhouseFormat):
     title = "pipenv"
     layout_version = 2
     command = "pipenv sync"
+    python = re.compile(
+        rb"\"requires\"\s*:\s*\{[^{}]*\"python(?:_full)?_version\"\s*:\s*\"([^\"\n]*)"
+    )
+    python_is_advice = True
 
     def read(self, project: Project, options: Options) -> Lockfile:
         """Read Pipfile.lock; see `Format.read`."""
-        choices = self.choices(options)
+        choices = self.choices(project, options)
         lock = parse_pipfile_lock(project)
         config = load_pip_config(project.host)
         local = self.local(project, choices)
@@ -45,7 +50,7 @@ class Pipenv(WheelhouseFormat):
 
     def fingerprint(self, project: Project, options: Options) -> Mapping[str, Json]:
         """Targets, categories, the indexes, and this room's options."""
-        choices = self.choices(options)
+        choices = self.choices(project, options)
         decides: dict[str, Json] = {"dev": options.dev, "groups": [*sorted(options.groups)]}
         return decides | self.fingerprint_of(project, choices, parse_pipfile_lock(project).indexes)
 

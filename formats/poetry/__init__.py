@@ -7,19 +7,25 @@ finds what the targets need, `sources` the files on the index and what sources a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from vendorpack.formats._shared.git.repository import derive_commit
 from vendorpack.formats._shared.git.submodule_sources import ALLOWED_PROTOCOLS
 from vendorpack.formats._shared.python.builds.choices import (
     OPTIONS,
     build_choices,
-    unnamed_pythons,
-    with_pythons,
 )
 from vendorpack.formats._shared.python.builds.wheels import side_files
 from vendorpack.formats._shared.python.local_projects import folders_in
+from vendorpack.formats._shared.python.pythons import (
+    AskedPython,
+    asked_python,
+    said_of_pythons,
+    with_pythons,
+)
 from vendorpack.formats.poetry import layout as cache_tree
 from vendorpack.formats.poetry.choose import PoetryCommit, choose
 from vendorpack.formats.poetry.lockfile import parse_poetry_lock
@@ -47,6 +53,11 @@ from vendorpack.model import (
     Workshop,
 )
 
+_PYTHON: Final = re.compile(
+    rb"(?m)^\[metadata\]\r?(?:\n(?!\[)[^\n]*)*?\npython-versions\s*=\s*[\"']([^\"'\n]*)"
+)
+"""Which versions the lockfile was made for."""
+
 
 class Poetry(Format):
     """Poetry."""
@@ -61,15 +72,17 @@ class Poetry(Format):
         """Read poetry.lock; see `Format.read`."""
         lock = parse_poetry_lock(project)
         settings = load_settings(project)
-        builds = build_choices(self.name, options)
+        asked = _python(project)
+        given, options = options, with_pythons(options, asked)
+        builds = build_choices(self.name, options, asked)
         local = builds.local(project, _folders(project, settings))
-        artifacts, warnings = choose(lock, with_pythons(options), settings, local)
+        artifacts, warnings = choose(lock, options, settings, local)
         return PoetryLockfile(
             path=str(project.lockfile),
             format=self.name,
             artifacts=artifacts,
             access=settings.access(),
-            warnings=(*warnings, *unnamed_pythons(options, project.where())),
+            warnings=(*warnings, *said_of_pythons(given, asked, project.where())),
             repositories=settings.repositories,
             build=builds,
             local=local,
@@ -79,10 +92,12 @@ class Poetry(Format):
     def fingerprint(self, project: Project, options: Options) -> Mapping[str, Json]:
         """Targets with their Python, groups, and what pyproject.toml says of them."""
         settings = load_settings(project)
-        builds = build_choices(self.name, options)
+        asked = _python(project)
+        options = with_pythons(options, asked)
+        builds = build_choices(self.name, options, asked)
         roots: dict[str, Json] = {g: [*names] for g, names in (settings.roots or {}).items()}
         return {
-            "targets": [*sorted({str(target) for target in with_pythons(options).targets})],
+            "targets": [*sorted({str(target) for target in options.targets})],
             "dev": options.dev,
             "groups": [*sorted(set(options.groups))],
             "optional-groups": [*settings.optional_groups],
@@ -143,6 +158,10 @@ def _folders(project: Project, settings: Settings) -> Iterator[str]:
     yield from folders_in(project.lock_bytes())
     if settings.has_build_script:
         yield "."
+
+
+def _python(project: Project) -> AskedPython:
+    return asked_python(project, _PYTHON)
 
 
 FORMAT = Poetry()

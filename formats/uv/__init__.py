@@ -7,16 +7,16 @@ draws and writes the tree.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from vendorpack.formats._shared.git.repository import derive_commit
 from vendorpack.formats._shared.git.submodule_sources import ALLOWED_PROTOCOLS, new_submodules
 from vendorpack.formats._shared.python.builds.choices import (
     OPTIONS,
     build_choices,
-    unnamed_pythons,
-    with_pythons,
 )
 from vendorpack.formats._shared.python.builds.wheels import (
     BuildingLockfile,
@@ -24,6 +24,12 @@ from vendorpack.formats._shared.python.builds.wheels import (
     side_files,
 )
 from vendorpack.formats._shared.python.local_projects import folders_in
+from vendorpack.formats._shared.python.pythons import (
+    AskedPython,
+    asked_python,
+    said_of_pythons,
+    with_pythons,
+)
 from vendorpack.formats.uv import layout as cache_tree
 from vendorpack.formats.uv.builds import BuildRequirement, material_of
 from vendorpack.formats.uv.choose import UvArtifact, choose, submodule
@@ -45,6 +51,9 @@ from vendorpack.model import (
     Workshop,
 )
 
+_PYTHON: Final = re.compile(rb"(?m)^requires-python\s*=\s*[\"']([^\"'\n]*)")
+"""Which versions the lockfile was made for."""
+
 
 class Uv(Format):
     """uv."""
@@ -60,14 +69,16 @@ class Uv(Format):
         """Read uv.lock; see `Format.read`."""
         lock = parse_uv_lock(project)
         settings = load_settings(project)
-        builds = build_choices(self.name, options)
-        artifacts, warnings = choose(lock, with_pythons(options), settings, project.where())
+        asked = _python(project)
+        given, options = options, with_pythons(options, asked)
+        builds = build_choices(self.name, options, asked)
+        artifacts, warnings = choose(lock, options, settings, project.where())
         return BuildingLockfile(
             path=str(project.lockfile),
             format=self.name,
             artifacts=artifacts,
             access=settings.access(project.host.environ),
-            warnings=(*warnings, *unnamed_pythons(options, project.where())),
+            warnings=(*warnings, *said_of_pythons(given, asked, project.where())),
             build=builds,
             plan=builds.plan(
                 project,
@@ -82,10 +93,12 @@ class Uv(Format):
     def fingerprint(self, project: Project, options: Options) -> Mapping[str, Json]:
         """Targets with their Python, groups, and the settings that choose."""
         settings = load_settings(project)
-        builds = build_choices(self.name, options)
+        asked = _python(project)
+        options = with_pythons(options, asked)
+        builds = build_choices(self.name, options, asked)
         local = builds.local(project, folders_in(project.lock_bytes()))
         return {
-            "targets": [*sorted({str(target) for target in with_pythons(options).targets})],
+            "targets": [*sorted({str(target) for target in options.targets})],
             "dev": options.dev,
             "groups": [*sorted(set(options.groups))],
             "default-groups": [*settings.default_groups],
@@ -142,6 +155,10 @@ def _commit(artifact: Artifact) -> tuple[UvArtifact, str] | None:
     if isinstance(artifact, UvArtifact) and not artifact.filename:
         return artifact, artifact.asked
     return None
+
+
+def _python(project: Project) -> AskedPython:
+    return asked_python(project, _PYTHON)
 
 
 FORMAT = Uv()

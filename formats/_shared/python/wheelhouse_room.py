@@ -6,6 +6,7 @@ They differ in the lock they read; from the pinned releases on they are one.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +20,6 @@ from vendorpack.formats._shared.python.builds.choices import OPTIONS as BUILD_OP
 from vendorpack.formats._shared.python.builds.choices import (
     BuildChoices,
     build_choices,
-    unnamed_pythons,
 )
 from vendorpack.formats._shared.python.builds.wheels import (
     BuildingLockfile,
@@ -36,7 +36,12 @@ from vendorpack.formats._shared.python.distributions import (
 )
 from vendorpack.formats._shared.python.index import normalize
 from vendorpack.formats._shared.python.local_projects import LocalProject
-from vendorpack.formats._shared.python.markers import with_python
+from vendorpack.formats._shared.python.pythons import (
+    AskedPython,
+    asked_python,
+    said_of_pythons,
+    with_pythons,
+)
 from vendorpack.formats._shared.python.wheels import Binary
 from vendorpack.model import (
     Access,
@@ -89,8 +94,19 @@ class WheelhouseFormat(Format):
 
     options: Mapping[str, str] = COMMON_OPTIONS
 
-    def choices(self, options: Options) -> Choices:
+    python: re.Pattern[bytes] | None = None
+    """Finds which versions of Python a lock was made for: its group."""
+    python_is_advice = False
+    """Whether the client installs with another version too."""
+
+    def asked(self, project: Project) -> AskedPython:
+        """What the project says of its Python."""
+        return asked_python(project, self.python, is_advice=self.python_is_advice)
+
+    def choices(self, project: Project, options: Options) -> Choices:
         """Read this room's options. Raises `UsageError`."""
+        asked = self.asked(project)
+        options = with_pythons(options, asked)
 
         def get(name: str) -> str:
             return options.extra.get(f"{self.name}-{name}", "")
@@ -99,11 +115,11 @@ class WheelhouseFormat(Format):
         if old_cache not in ("", "yes", "no"):
             raise UsageError(f"{self.name}-old-cache is yes or no, not {old_cache!r}")
         return Choices(
-            targets=tuple(dict.fromkeys(map(with_python, options.targets))),
+            targets=options.targets,
             only_binary=frozenset(names(get("only-binary"))),
             no_binary=frozenset(names(get("no-binary"))),
             old_cache=old_cache == "yes",
-            build=build_choices(self.name, options),
+            build=build_choices(self.name, options, asked),
         )
 
     def folders(self, project: Project) -> Iterable[str]:
@@ -139,12 +155,13 @@ class WheelhouseFormat(Format):
         warnings: Sequence[Warning],
     ) -> BuildingLockfile:
         """What `read` answers. indexes: where build dependencies come from."""
+        said = said_of_pythons(options, self.asked(project), project.where())
         return BuildingLockfile(
             path=str(project.lockfile),
             format=self.name,
             artifacts=tuple(dict.fromkeys(artifacts)),
             access=access,
-            warnings=tuple(dict.fromkeys((*warnings, *unnamed_pythons(options, project.where())))),
+            warnings=tuple(dict.fromkeys((*warnings, *said))),
             build=choices.build,
             local=local,
             plan=choices.build.plan(project, indexes),

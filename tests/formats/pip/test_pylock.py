@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.world.distributions import LINUX, MAC, WINDOWS, options, project
-from vendorpack.errors import LockfileError, UnsupportedError, VendorpackError
+from vendorpack.errors import LockfileError, UnsupportedError, UsageError, VendorpackError
 from vendorpack.formats._shared.python.distributions import Distribution, GitProject
 from vendorpack.formats.pip import FORMAT
 from vendorpack.model import Artifact, Lockfile, Options
@@ -128,7 +128,7 @@ def test_what_an_artifact_says(tmp_path: Path) -> None:
         ('url = "https://x.example/archive/main.zip"', 'path = "main.zip"', UnsupportedError),
         ("https://x.example/archive", "file:///archive", LockfileError),
         ("sys_platform == 'win32'", "sys_platform == 'linux'", UnsupportedError),
-        ("[[packages]]", "requires-python = '>=3.13'\n[[packages]]", UnsupportedError),
+        ("[[packages]]", "requires-python = '>=3.13'\n[[packages]]", UsageError),
     ],
 )
 def test_locks_that_cannot_be_used(

@@ -6,8 +6,8 @@ The same names, and the same meaning, in each room: `<format>-build-deps` and so
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -19,9 +19,9 @@ from vendorpack.formats._shared.python.local_projects import (
     fingerprint,
     local_projects,
 )
-from vendorpack.formats._shared.python.markers import RUNTIME, with_python
-from vendorpack.model import Json, Options, Project, Target, Warning
-from vendorpack.target import this_machine, this_python
+from vendorpack.formats._shared.python.pythons import AskedPython, with_pythons
+from vendorpack.model import Json, Options, Project, Target
+from vendorpack.target import this_machine
 
 OPTIONS: Final[Mapping[str, str]] = {
     "build-deps": "no: leave out what sdists are built with",
@@ -97,35 +97,18 @@ class BuildChoices:
         )
 
 
-def build_choices(name: str, options: Options) -> BuildChoices:
-    """Read the options of room `name`. Raises `UsageError`."""
+def build_choices(name: str, options: Options, asked: AskedPython) -> BuildChoices:
+    """Read the options of room `name`, whose targets have their Python. Raises `UsageError`."""
     switch = options.extra.get(f"{name}-build-deps", "yes").lower()
     if switch not in ("yes", "no"):
         raise UsageError(f"{name}-build-deps is yes or no, not {switch!r}")
-    targets = tuple(dict.fromkeys(map(with_python, options.targets)))
+    here = with_pythons(Options(targets=(this_machine(),)), asked)
     projects = options.extra.get(f"{name}-build-projects", "")
     return BuildChoices(
         wanted=switch == "yes",
-        targets=targets or (with_python(this_machine()),),
+        targets=options.targets or here.targets,
         switch=f"--{name}-build-deps",
         extra=tuple(options.extra.get(f"{name}-extra-build-requires", "").split()),
         lock_file=options.extra.get(f"{name}-build-lock") or None,
         projects=tuple(filter(None, map(str.strip, projects.split(",")))),
     )
-
-
-def with_pythons(options: Options) -> Options:
-    """The options, each target with the Python that runs here if it names none."""
-    return replace(options, targets=tuple(map(with_python, options.targets)))
-
-
-def unnamed_pythons(options: Options, where: str) -> Iterator[Warning]:
-    """A warning for each target that names no Python: the one that runs here is taken."""
-    chosen = this_python()[1]
-    for target in options.targets:
-        if target.runtime(RUNTIME) is None:
-            yield Warning(
-                f"the target {target} names no Python; {chosen}, which runs here, is taken "
-                f"(write {target}-py{chosen})",
-                where,
-            )
