@@ -46,7 +46,7 @@ def compute_key(found: Sequence[Found], options: Options) -> Keyed:
     """The key of these lockfiles under these options."""
     pinned: list[Pinned] = []
     layouts: dict[str, int] = {}
-    used: dict[str, Json] = {}
+    used: dict[str, dict[str, Json]] = {}
     for item in found:
         room: Format = load(item.room.name)
         layouts[room.name] = room.layout_version
@@ -59,16 +59,18 @@ def compute_key(found: Sequence[Found], options: Options) -> Keyed:
                 beside = str(project.lockfile.parent / name)
                 pinned.append(Pinned(beside, room.name, hash_lockfile(data)))
         used[path] = dict(room.fingerprint(project, options)) | _inner(room, project, options)
+        if options.exclude:
+            used[path] = {**used[path], "exclude": list(options.exclude)}
     ordered = tuple(sorted(pinned, key=lambda p: (p.path, p.format)))
     text = canonical_json(
         {
             "bundle": BUNDLE_FORMAT,
             "layouts": dict(layouts),
             "lockfiles": [[p.path, p.format, p.sha256] for p in ordered],
-            "options": used,
+            "options": dict(used),
         }
     )
-    return Keyed(hashlib.sha256(text).hexdigest(), ordered, layouts, used)
+    return Keyed(hashlib.sha256(text).hexdigest(), ordered, layouts, dict(used))
 
 
 def _inner(room: Format, project: Project, options: Options) -> dict[str, Json]:

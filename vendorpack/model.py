@@ -68,12 +68,14 @@ class Options:
     targets: platforms to choose for; empty means all of them (`--all-targets`).
     dev: whether development dependencies go in.
     groups: names of groups or extras, where the ecosystem has them; empty is its own default.
+    exclude: packages to leave out, `name` or `name@version` (patterns): the engine's own matter.
     extra: options that only one room knows, by `<format>-<option>` (`pnpm-store`).
     """
 
     targets: tuple[Target, ...] = ()
     dev: bool = True
     groups: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
     extra: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -31,6 +31,7 @@ from vendorpack.boundary import Boundary, check_packed, compiled
 from vendorpack.digest import WEAK
 from vendorpack.discover import Found
 from vendorpack.errors import BlobLost, UnsupportedError
+from vendorpack.exclude import check_known, without
 from vendorpack.fetch.artifacts import Fetcher, Tally
 from vendorpack.formats import boundary_of, load, room_of_lockfile
 from vendorpack.model import (
@@ -80,6 +81,8 @@ class Locked:
     room: Format
     project: Project
     lockfile: Lockfile
+    excluded: tuple[Artifact, ...] = ()
+    """What the user wants left out of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +134,13 @@ class Run:
 
 
 def read_all(found: Sequence[Found], options: Options) -> tuple[Locked, ...]:
-    """Read every lockfile. Raises `LockfileError`, `UnsupportedError`."""
+    """Read every lockfile. Raises `LockfileError`, `UnsupportedError`, `UsageError`."""
     locked = []
     for item in found:
         room = load(item.room.name)
-        locked.append(Locked(room, item.project, room.read(item.project, options)))
+        lockfile, out = without(room.read(item.project, options), options.exclude)
+        locked.append(Locked(room, item.project, lockfile, out))
+    check_known(options.exclude, (a for item in locked for a in item.excluded))
     return tuple(locked)
 
 
@@ -245,7 +250,7 @@ def _read_inner(run: Run, inner: InnerLockfile, project: Project) -> Locked:
     room = load(room_of_lockfile(path.name))
     inside = Project(project.root, path, project.host, {path.name: inner.data})
     run.say(f"{inner.path}: read too, for what is built where it is installed")
-    lockfile = room.read(inside, run.options)
+    lockfile, _ = without(room.read(inside, run.options), run.options.exclude)
     for warning in lockfile.warnings:
         run.warn(warning.what, warning.where)
     return Locked(room, inside, lockfile)

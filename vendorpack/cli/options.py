@@ -42,6 +42,13 @@ Group = Annotated[
     list[str] | None,
     typer.Option("--group", help="Take this dependency group or extra (repeatable)."),
 ]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME[@VERSION]",
+        help="Leave this package out: nobody installs it, or it cannot be had (repeatable).",
+    ),
+]
 Recursive = Annotated[
     bool, typer.Option("--recursive", "-r", help="Look for lockfiles in all folders below.")
 ]

@@ -14,6 +14,7 @@ from vendorpack.cli.options import (
     AllowMissing,
     AllowWeak,
     AllTargets,
+    Exclude,
     FormatName,
     GitConfig,
     Group,
@@ -43,6 +44,7 @@ class Selection:
     all_targets: AllTargets = False
     no_dev: NoDev = False
     group: Group = None
+    exclude: Exclude = None
     recursive: Recursive = False
     format_name: FormatName = None
 
@@ -63,6 +65,7 @@ class Selection:
             targets=() if self.all_targets else tuple(sorted(targets)),
             dev=not self.no_dev,
             groups=tuple(sorted(set(self.group or ()))),
+            exclude=tuple(sorted(set(self.exclude or ()))),
             extra=extra,
         )
         found = discover(

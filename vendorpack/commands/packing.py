@@ -415,6 +415,8 @@ def _warn_of(console: Console, found: Iterable[Found], locked: Iterable[Locked])
         for other in one.set_aside:
             console.say(f"{one.project.lockfile}: read, and not {other}")
     for item in locked:
+        for artifact in item.excluded:
+            console.say(f"{artifact.where}: {artifact} is left out")
         for warning in item.lockfile.warnings:
             console.warn(warning.what, warning.where)
 
