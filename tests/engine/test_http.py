@@ -11,12 +11,13 @@ import random
 import socket
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
 
 import pytest
+from aiohttp.abc import ResolveResult
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -175,7 +176,22 @@ def test_sizes_around_the_blocks(bench: Bench, size: int) -> None:
         assert is_body(bench.download(f"{server.url}/f"), bench, body)
 
 
+def test_localhost_is_the_loopback(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the system does not know it, as a root without an /etc/hosts."""
+
+    async def resolve(self: object, host: str, *args: object) -> list[ResolveResult]:
+        raise OSError(socket.EAI_NONAME, "not known")
+
+    monkeypatch.setattr("aiohttp.ThreadedResolver.resolve", resolve)
+    with Server({"/f": SMALL}) as server:
+        bench.download(server.url.replace("127.0.0.1", "localhost") + "/f")
+        error = bench.fails(server.url.replace("127.0.0.1", "local.invalid") + "/f")
+    assert "cannot be resolved" in error.what
+
+
 def test_connections_are_shared_and_capped(bench: Bench) -> None:
+    bench.limits = replace(QUICK, low_speed_time=60)  # however busy the machine is
+
     def slow(request: Request) -> Reply:
         return Reply(request.path.encode(), delay=0.01)
 

@@ -23,6 +23,8 @@ _NO_MEMORY: Final = (
     "not enough memory",
     "annot allocate memory",
     "failed to map segment",  # of a library that is loaded
+    "without exception set",  # an extension that does not say it
+    "without setting an exception",
 )
 """How libraries say that there is none left, in exceptions of many kinds."""
 

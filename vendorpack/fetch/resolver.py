@@ -27,13 +27,30 @@ class Resolver(AbstractResolver):
         """The addresses of a host. Raises `OSError`."""
         known = self._known.get((host, port))
         if known is None:
-            known = asyncio.ensure_future(self._system.resolve(host, port, family))
+            known = asyncio.ensure_future(self._ask(host, port, family))
             self._known[host, port] = known
         try:
             return await asyncio.shield(known)
         except OSError:
             self.forget(host)
             raise
+
+    async def _ask(self, host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:
+        try:
+            return await self._system.resolve(host, port, family)
+        except OSError:
+            if host != "localhost":
+                raise
+            # It is the loopback everywhere (RFC 6761), also in a root without an /etc/hosts.
+            loopback = ResolveResult(
+                hostname=host,
+                host="127.0.0.1",
+                port=port,
+                family=socket.AF_INET,
+                proto=0,
+                flags=socket.AI_NUMERICHOST,
+            )
+            return [loopback]
 
     async def addresses(self, host: str, port: int) -> list[str]:
         """The same as texts; of an address itself. Raises `OSError`."""
