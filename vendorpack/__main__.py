@@ -44,8 +44,19 @@ def main() -> None:
 
 def _run() -> None:
     from vendorpack.cli import app  # noqa: PLC0415
+    from vendorpack.cli.guard import misuse  # noqa: PLC0415
+    from vendorpack.console import Console  # noqa: PLC0415
 
-    app(prog_name="vendorpack")
+    try:
+        code = app(prog_name="vendorpack", standalone_mode=False)
+    except Exception as error:
+        problem = misuse(error)
+        if problem is None:
+            raise
+        words = sys.argv[: sys.argv.index("--")] if "--" in sys.argv else sys.argv
+        Console(as_json="--json" in words).fail(problem)
+        code = problem.exit_code
+    sys.exit(code or 0)
 
 
 def _hush() -> None:

@@ -111,6 +111,8 @@ class Console:
             ) from None
 
     def _err(self, text: str) -> None:
+        if self.interactive:
+            text = "\r\x1b[K" + text  # there may be a progress bar in this line
         with contextlib.suppress(OSError):  # that nobody hears of it is no reason to stop
             self.err.write(text + "\n")
             self.err.flush()

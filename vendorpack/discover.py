@@ -213,7 +213,7 @@ def _decide(
     number = {2: "two", 3: "three", 4: "four"}.get(len(names), str(len(names)))
     raise DiscoveryError(
         f"{number} lockfiles for one project: {listed}",
-        where=str(folder),
+        where=str(folder.resolve()),
         fix="Name the one that the project installs with:\n"
         + "\n".join(f"  {command} {shlex.quote(str(folder / name))}" for name in names),
     )

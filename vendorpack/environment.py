@@ -187,6 +187,11 @@ def _fish(name: str, value: str) -> str:
     return f"set -gx {name} '{quoted}'"
 
 
+def _csh(name: str, value: str) -> str:
+    # History is expanded even within single quotes.
+    return f"setenv {name} {_single_quoted(value)}".replace("!", "\\!")
+
+
 def _dockerfile(name: str, value: str) -> str:
     quoted = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
     return f'ENV {name}="{quoted}"'
@@ -197,14 +202,17 @@ _PWSH_QUOTES: Final = re.compile("['\u2018-\u201b]")
 
 _SHELLS: Final[dict[str, Callable[[str, str], str]]] = {
     "sh": lambda name, value: f"export {name}={_single_quoted(value)}",
+    "csh": _csh,
     "fish": _fish,
     "pwsh": lambda name, value: f"$env:{name} = '" + _PWSH_QUOTES.sub(r"\g<0>\g<0>", value) + "'",
     "dockerfile": _dockerfile,
+    "env-file": lambda name, value: f"{name}={value}",
     "github": lambda name, value: f"{name}={value}",
     "gitlab": lambda name, value: f"{name}={value}",
 }
 SHELLS: Final = (*_SHELLS, "json")
-"""What `render` can write. github: lines for $GITHUB_ENV; gitlab: a dotenv report."""
+"""What `render` can write. github: lines for $GITHUB_ENV; gitlab: a dotenv report; env-file: what
+`docker run --env-file` and Kubernetes' `create configmap --from-env-file` read."""
 
 
 def render(pairs: Iterable[tuple[str, str]], shell: str) -> str:

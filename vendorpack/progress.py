@@ -1,11 +1,14 @@
-"""How a run is going: a bar with tqdm on a terminal, one line a phase elsewhere."""
+"""How a run is going: a bar with tqdm on a terminal; elsewhere a line a phase, and now and then."""
 
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Final
 
 from vendorpack.console import Console
+
+_BEAT: Final = 20.0
+"""Seconds; CI services end a job that says nothing for some minutes."""
 
 
 class Progress:
@@ -20,11 +23,12 @@ class Progress:
         self._done = 0
         self._started = 0.0
         self._shown = 0.0
+        self._total: int | None = None
 
     def start(self, title: str, total: int | None, unit: str) -> None:
         """Begin a phase of `total` units ("artifact", "file"); ends the one before."""
         self.finish()
-        self._title, self._unit = title, unit
+        self._title, self._unit, self._total = title, unit, total
         self._bytes = self._done = 0
         self._started = self._shown = time.monotonic()
         if self._console.interactive and not self._console.quiet:
@@ -49,12 +53,24 @@ class Progress:
             self._shown = now
             rate = self._bytes / max(now - self._started, 1e-6)
             self._bar.set_postfix_str(f"{human(self._bytes)}, {human(rate)}/s")
+        self._beat(now)
 
     def done(self, count: int = 1) -> None:
         """So many units are finished."""
         self._done += count
         if self._bar is not None:
             self._bar.update(count)
+        self._beat(time.monotonic())
+
+    def _beat(self, now: float) -> None:
+        """Where no bar shows it, say from time to time that it goes on."""
+        if self._bar is not None or now - self._shown < _BEAT:
+            return
+        self._shown = now
+        of_total = "" if self._total is None else f" of {self._total}"
+        count = f"{self._done}{of_total} {self._unit}s, " if self._done or self._total else ""
+        size = f"{human(self._bytes)}, " if self._bytes else ""
+        self._console.say(f"{self._title}: {count}{size}{now - self._started:.0f} s so far")
 
     def finish(self) -> None:
         """End the phase; a log gets its one line."""

@@ -12,7 +12,9 @@
     files = [{file = "<name>" or url = "<address>", hash = "sha256:…"}]
     url = …  |  git = …, revision = …, ref = …  |  path = …          # where not from an index
 
-`groups` and `marker` of packages are only there with `inherit_metadata`, PDM's default.
+`groups` and `marker` of packages are only there with `inherit_metadata`, PDM's default. PDM 2.0 to
+2.7 (lock_version 4.0 to 4.2) have the files in one table, `[metadata.files]`, as
+`"<name> <version>" = [{url = …, hash = …}]`.
 """
 
 from __future__ import annotations
@@ -83,8 +85,16 @@ def parse_pdm_lock(project: Project) -> PdmLock:
     return PdmLock(
         tuple(text_list(metadata, "groups", path)),
         "inherit_metadata" in text_list(metadata, "strategy", path),
-        tuple(tables(document, data, "package", path)),
+        tuple(
+            (_with_files(package, subtable(metadata, "files", path)), where)
+            for package, where in tables(document, data, "package", path)
+        ),
     )
+
+
+def _with_files(package: Table, old_files: Table) -> Table:
+    listed = old_files.get(f"{package.get('name')} {package.get('version')}")
+    return package if listed is None or "files" in package else {**package, "files": listed}
 
 
 def indexes_of(project: Project) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...], list[str]]:

@@ -134,6 +134,12 @@ def parse_poetry_lock(project: Project) -> PoetryLock:
 
 
 def _lock_version(metadata: Table, where: str) -> tuple[int, int]:
+    if "lock-version" not in metadata:
+        raise LockfileError(
+            "a lockfile of Poetry 0 or of its first days, without a version",
+            where=where,
+            fix="Write it anew with `poetry lock --no-update` of Poetry 1, or `poetry lock` of 2.",
+        )
     match = _LOCK_VERSION.fullmatch(text(metadata, "lock-version", where))
     if match is None:
         raise LockfileError("lock-version is not a version", where=where)

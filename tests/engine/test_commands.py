@@ -165,6 +165,23 @@ def test_env(bundle: Path, tmp_path: Path) -> None:
     assert cli("env", "deps", "--shell", "tcsh").code == 2
 
 
+@pytest.mark.parametrize("what", ["bundle", "folder"])
+def test_env_for_another_place(bundle: Path, tmp_path: Path, what: str) -> None:
+    cli = Cli(tmp_path)
+    cli.ok("unpack", bundle, "--prefix", "deps")
+    of = bundle if what == "bundle" else tmp_path / "deps"
+
+    def lines(shell: str) -> list[str]:
+        return cli.ok("env", of, "--prefix", "/opt/deps", "--shell", shell).out.splitlines()
+
+    assert 'ENV npm_config_cache="/opt/deps/npm"' in lines("dockerfile")
+    assert "npm_config_cache=/opt/deps/npm" in lines("env-file")
+    assert "setenv npm_config_cache '/opt/deps/npm'" in lines("csh")
+    for shell in ("sh", "json", "gitlab"):
+        assert str(tmp_path) not in "".join(lines(shell))
+    assert cli("env", of, "--prefix", "deps").code == 2
+
+
 def test_run(bundle: Path, tmp_path: Path) -> None:
     cli = Cli(tmp_path)
     done = cli.ok("run", bundle, "--", "sh", "-c", 'ls "$npm_config_cache"; exit 0')
@@ -392,6 +409,31 @@ def test_slips_are_met_with_advice(
     done = Cli(tmp_path)(*command.split())
     assert (done.code, says in done.err) == (code, True), done.err
     assert not npm.server.requests
+
+
+@pytest.mark.parametrize(
+    ("command", "says", "see"),
+    [
+        ("pack --level x", "invalid value for '--level'", "vendorpack pack --help"),
+        ("unpack", "missing argument 'BUNDLE'", "vendorpack unpack --help"),
+        ("nonsense", "no such command 'nonsense'", "vendorpack --help"),
+        ("store prune --unused-days -1", "invalid value", "vendorpack store prune --help"),
+    ],
+)
+def test_misuse_is_an_error_like_any_other(
+    tmp_path: Path, command: str, says: str, see: str
+) -> None:
+    cli = Cli(tmp_path)
+    done = cli(*command.split())
+    assert done.code == 2 and done.out == "" and done.err.startswith(f"error: {says}")
+    assert f"See `{see}`." in done.err
+    answer = cli(*command.split(), "--json").json
+    assert answer["exit_code"] == 2 and answer["error"].startswith(says)
+
+
+def test_json_of_the_command_that_is_run_is_not_ours(tmp_path: Path) -> None:
+    done = Cli(tmp_path)("run", "--nonsense", "--", "npm", "ls", "--json")
+    assert done.code != 0 and done.out == ""
 
 
 def test_help_fits_the_screen(tmp_path: Path) -> None:

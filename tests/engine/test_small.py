@@ -14,6 +14,7 @@ from vendorpack.console import Console, plain
 from vendorpack.digest import Integrity
 from vendorpack.errors import FetchError, LockfileError, UsageError, VendorpackError
 from vendorpack.model import Artifact, Target
+from vendorpack.progress import Progress
 from vendorpack.redact import PROXY_EXAMPLE, redact_text, redact_url
 from vendorpack.target import parse_target, this_machine
 
@@ -120,7 +121,7 @@ def test_no_color(value: str | None, colour: bool) -> None:
     err.isatty = lambda: True  # type: ignore[method-assign]
     environ = {} if value is None else {"NO_COLOR": value}
     Console(err=err, environ=environ).warn("x")
-    assert ("\x1b" in err.getvalue()) is colour
+    assert ("\x1b[33m" in err.getvalue()) is colour
 
 
 @given(st.text())
@@ -161,3 +162,55 @@ def test_every_class_has_its_own_exit_code() -> None:
         assert f"{one.__name__:<18} {one.exit_code:>2}" in errors.__doc__ or (
             one.__name__ in errors.__doc__ and f" {one.exit_code} " in errors.__doc__
         )
+
+
+class Clock:
+    """A clock that stands until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+def test_a_log_hears_that_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr("vendorpack.progress.time", clock)
+    err = io.StringIO()
+    progress = Progress(Console(err=err))
+    progress.start("npm: fetching", 4, "artifact")
+    for _ in range(3):
+        clock.now += 15
+        progress.add_bytes(1_000_000)
+        progress.done()
+    progress.finish()
+    progress.start("packing", None, "file")
+    clock.now += 25
+    progress.add_bytes(5)
+    clock.now += 5
+    progress.add_bytes(5)
+    assert err.getvalue().splitlines() == [
+        "npm: fetching: 1 of 4 artifacts, 2.0 MB, 30 s so far",
+        "npm: fetching: 3 artifacts, 3.0 MB in 45.0 s",
+        "packing: 5 B, 25 s so far",
+    ]
+    err = io.StringIO()
+    quiet = Progress(Console(err=err, quiet=True))
+    quiet.start("packing", None, "file")
+    clock.now += 100
+    quiet.add_bytes(1)
+    assert err.getvalue() == ""
+
+
+def test_a_line_takes_the_place_of_a_progress_bar() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    err = Terminal()
+    Console(err=err, environ={"TERM": "xterm", "NO_COLOR": "1"}).say("interrupted")
+    assert err.getvalue() == "\r\x1b[Kinterrupted\n"
+    err = Terminal()
+    Console(err=err, environ={"TERM": "dumb"}).say("interrupted")
+    assert err.getvalue() == "interrupted\n"

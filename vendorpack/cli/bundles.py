@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated
 
 import typer
@@ -122,18 +122,29 @@ def diff(old: BundleOrFolder, new: BundleOrFolder, as_json: Json = False) -> Non
 def env(
     bundle: BundleOrFolder,
     shell: Annotated[
-        str, typer.Option(help="sh, fish, pwsh, dockerfile, github, gitlab or json.")
+        str,
+        typer.Option(
+            help="sh, csh, fish, pwsh, dockerfile, env-file (docker's), github, gitlab or json."
+        ),
     ] = "sh",
+    prefix: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR", help="Where the bundle will lie, in an image or on another machine."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Print the variables that the ordinary install command needs.
 
     For a folder: to use it where it lies. For a bundle: after `vendorpack unpack` has put it
-    into the clients' own caches.
+    into the clients' own caches. With --prefix: to use either in that folder.
     """
     from vendorpack.commands import using  # noqa: PLC0415
 
-    using.env(bundle, "json" if as_json else shell, Console(as_json=as_json), this_host())
+    place = None if prefix is None else PurePosixPath(prefix)
+    console = Console(as_json=as_json)
+    using.env(bundle, "json" if as_json else shell, place, console, this_host())
 
 
 @app.command(context_settings={"allow_interspersed_args": False, "ignore_unknown_options": True})

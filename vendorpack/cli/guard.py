@@ -13,7 +13,7 @@ import typer
 
 from vendorpack.cli.surroundings import console_beside
 from vendorpack.console import Console
-from vendorpack.errors import VendorpackError
+from vendorpack.errors import UsageError, VendorpackError
 from vendorpack.files.disk import system_error
 
 Command = Callable[..., None]
@@ -78,3 +78,19 @@ def _explained(error: Exception) -> VendorpackError:
         f"a defect in vendorpack: {type(error).__name__}: {error}",
         fix="Please report it, with the output of VENDORPACK_DEBUG=1.",
     )
+
+
+def misuse(error: Exception) -> UsageError | None:
+    """What Typer has to say about the command line, in our words; None for any other error.
+
+    Without any arguments the help is what it says; that is shown as it is, with exit code 2.
+    """
+    if not hasattr(error, "format_message"):
+        return None  # click's exceptions, wherever Typer has them from
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()  # type: ignore[attr-defined]
+        raise SystemExit(UsageError.exit_code)
+    text = str(error.format_message()).strip().removesuffix(".")
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "vendorpack"
+    return UsageError(text[:1].lower() + text[1:], fix=f"See `{command} --help`.")

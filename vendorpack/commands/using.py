@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from vendorpack import boundary, environment, signature
@@ -174,6 +174,7 @@ def verify(path: Path, expected: Expected, console: Console) -> None:
     from vendorpack.unpack import ways as unpacking  # noqa: PLC0415
 
     delta: Delta | None = None
+    progress = Progress(console)
     if path.is_dir():
         manifest, bundle_id = _manifest_of_folder(path)
         expected.check(manifest.head, bundle_id, path)
@@ -190,7 +191,9 @@ def verify(path: Path, expected: Expected, console: Console) -> None:
         with open_bundle(path, or_delta=True) as bundle:
             manifest, bundle_id, delta = bundle.manifest, bundle.id, bundle.delta
             expected.check(manifest.head, bundle_id, path)
-            bundle.verify(jobs=cores())
+            progress.start("verifying", None, "file")
+            bundle.verify(jobs=cores(), progress=progress.add_bytes)
+            progress.finish()
     summary: dict[str, Any] = {
         "id": bundle_id,
         "key": manifest.head.key,
@@ -241,11 +244,21 @@ def show(path: Path, files: bool, console: Console) -> None:
             console.answer(f"{file.mode:o} {file.size:>12,} {file.path}")
 
 
-def env(path: Path, shell: str, console: Console, host: Host) -> None:
-    """Print the environment of a folder, or of the native caches after `unpack`."""
+def env(path: Path, shell: str, prefix: PurePosixPath | None, console: Console, host: Host) -> None:
+    """Print the environment of a folder, or of the native caches after `unpack`.
+
+    prefix: where the bundle will lie, perhaps on another machine.
+    """
+    if prefix is not None and not prefix.is_absolute():
+        raise UsageError("--prefix has to be an absolute path", where=str(prefix))
     manifest, _ = manifest_of(path)
     boundary.refuse_unknown(boundary.check_opened(manifest, boundary_of))
-    if path.is_dir():
+    if prefix is not None:
+        # Not this machine's: what the user has set here is of no matter there.
+        pairs = environment.resolve(
+            manifest.head.environment, lambda path: str(prefix / path), {}, host.home
+        )
+    elif path.is_dir():
         pairs = _environ_of(manifest.head.environment, path.resolve(), host)
     else:
         rooms = {name: load(name) for name in sorted(manifest.head.layouts)}

@@ -126,6 +126,35 @@ def test_commits_have_a_requirements_file_of_their_own(tmp_path: Path) -> None:
     assert requirements(packed) == b""
 
 
+def test_files_in_a_table_of_their_own(tmp_path: Path) -> None:
+    """As PDM 2.0 to 2.7 wrote them."""
+    old = f"""
+[[package]]
+name = "Test"
+version = "2"
+summary = "x"
+
+[[package]]
+name = "foo"
+version = "1.0"
+
+[metadata]
+lock_version = "4.0"
+content_hash = "sha256:00"
+
+[metadata.files]
+"Test 2" = [{{url = "{FILES}{TEST}", hash = "sha256:{sha256(FOO[TEST])}"}}]
+"foo 1.0" = [{{file = "{NAME}", hash = "sha256:{sha256(FOO[NAME])}"}}]
+"""
+    lockfile = read(tmp_path, old, options(LINUX))
+    assert [(a.name, a.integrity.digests[0].hex, a.url) for a in lockfile.artifacts] == [
+        ("test", sha256(FOO[TEST]), f"{FILES}{TEST}"),
+        ("foo", sha256(FOO[NAME]), None),
+    ]
+    with pytest.raises(LockfileError, match="'files' is not an array of tables"):
+        read(tmp_path, old.replace("[{file", '["x", {file'), options(LINUX))
+
+
 def test_another_file_under_a_locked_name(tmp_path: Path) -> None:
     changed = MemoryPypi({NAME: wheel("foo", "1.0", {"evil": b""})})
     with pytest.raises(IntegrityError, match="the index offers another file under the name foo"):
