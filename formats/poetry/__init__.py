@@ -18,7 +18,7 @@ from vendorpack.formats._shared.python.builds.choices import (
     OPTIONS,
     build_choices,
 )
-from vendorpack.formats._shared.python.builds.wheels import side_files
+from vendorpack.formats._shared.python.builds.wheels import further, side_files
 from vendorpack.formats._shared.python.local_projects import folders_in
 from vendorpack.formats._shared.python.pythons import (
     AskedPython,
@@ -39,6 +39,7 @@ from vendorpack.formats.poetry.sources import (
 )
 from vendorpack.model import (
     Artifact,
+    Brought,
     Entry,
     Environment,
     Format,
@@ -64,7 +65,7 @@ class Poetry(Format):
 
     name = "poetry"
     title = "Poetry"
-    layout_version = 2
+    layout_version = 3
     command = "poetry install"
     options = OPTIONS
 
@@ -118,10 +119,16 @@ class Poetry(Format):
 
     async def expand(
         self, lockfile: Lockfile, packed: Sequence[Packed], workshop: Workshop, index: Index
-    ) -> Sequence[Artifact]:
-        """The wheels that sources are built with, and submodules."""
+    ) -> Sequence[Brought]:
+        """The wheels that sources are built with, submodules, and lockfiles of crates."""
         wheels = await build_artifacts(lockfile, packed, workshop, index)
-        return [*wheels, *submodules(packed, workshop)]
+        return [
+            *wheels,
+            *submodules(packed, workshop),
+            *further(
+                lockfile, packed, workshop, material_of, f"--{self.name}-extra-build-requires"
+            ),
+        ]
 
     def side_files(
         self, project: Project, lockfile: Lockfile, packed: Sequence[Packed], workshop: Workshop

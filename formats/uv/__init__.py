@@ -21,6 +21,7 @@ from vendorpack.formats._shared.python.builds.choices import (
 from vendorpack.formats._shared.python.builds.wheels import (
     BuildingLockfile,
     build_wheels,
+    further,
     side_files,
 )
 from vendorpack.formats._shared.python.local_projects import folders_in
@@ -37,6 +38,7 @@ from vendorpack.formats.uv.lockfile import parse_uv_lock
 from vendorpack.formats.uv.settings import cache_root, load_settings
 from vendorpack.model import (
     Artifact,
+    Brought,
     Entry,
     Environment,
     Format,
@@ -60,7 +62,7 @@ class Uv(Format):
 
     name = "uv"
     title = "uv"
-    layout_version = 2
+    layout_version = 3
     command = "uv sync --frozen --offline"
     opens_artifacts = True
     options = OPTIONS
@@ -86,6 +88,7 @@ class Uv(Format):
                 lock.build_constraints,
                 own_indexes=settings.pinned,
                 newest_of_all=settings.newest_of_all,
+                extra_of=settings.extra_builds,
             ),
             local=builds.local(project, folders_in(project.lock_bytes())),
         )
@@ -106,17 +109,21 @@ class Uv(Format):
             "build-indexes": [*settings.searched],
             "own-indexes": dict(sorted(settings.pinned.items())),
             "newest-of-all": settings.newest_of_all,
+            "extra-builds": {n: [*texts] for n, texts in sorted(settings.extra_builds.items())},
             **builds.fingerprint(project, local),
         }
 
     async def expand(
         self, lockfile: Lockfile, packed: Sequence[Packed], workshop: Workshop, index: Index
-    ) -> Sequence[Artifact]:
-        """The wheels that sources and the project itself are built with, and submodules."""
+    ) -> Sequence[Brought]:
+        """The wheels that sources and the project are built with, submodules, crates' lockfiles."""
         wheels = await build_wheels(lockfile, packed, workshop, index, material_of)
         return [
             *(wheel.artifact(BuildRequirement) for wheel in wheels),
             *new_submodules(packed, _commit, submodule, workshop),
+            *further(
+                lockfile, packed, workshop, material_of, f"--{self.name}-extra-build-requires"
+            ),
         ]
 
     def side_files(

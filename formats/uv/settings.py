@@ -11,6 +11,7 @@ Read as uv does: the environment, then `uv.toml` beside the lockfile, which repl
   answer for what no lockfile pins: what sources are built with;
 - `index-strategy` and `UV_INDEX_STRATEGY`: whether the first index that has a project answers for
   it, or the newest version of all;
+- `extra-build-dependencies`: what packages are built with beside what they ask for;
 - `sources` (only in pyproject.toml): the index that a project's own build requirement comes from.
 
 A script has its settings in its own inline metadata (PEP 723) in place of `pyproject.toml`.
@@ -71,6 +72,7 @@ class Settings:
     indexes: of the environment, the project, the user; among equals in this order.
     newest_of_all: whether all indexes are asked, and the newest version wins.
     pinned: (normalised) name to the address of the index that the project takes it from.
+    extra_builds: (normalised) name to what it is built with beside what it asks for.
     """
 
     default_groups: tuple[str, ...] = _DEFAULT_GROUPS
@@ -79,6 +81,7 @@ class Settings:
     indexes: tuple[IndexSetting, ...] = ()
     newest_of_all: bool = False
     pinned: Mapping[str, str] = field(default_factory=dict)
+    extra_builds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def searched(self) -> tuple[str, ...]:
@@ -137,6 +140,7 @@ def load_settings(project: Project) -> Settings:
         indexes=tuple(indexes),
         newest_of_all=strategy == _NEWEST_OF_ALL,
         pinned=dict(_pinned(tool, indexes)),
+        extra_builds=dict((*_extra_builds(user), *_extra_builds(config))),
     )
 
 
@@ -227,6 +231,17 @@ def _pinned(tool: Table, indexes: Sequence[IndexSetting]) -> Iterator[tuple[str,
         for entry in entries if isinstance(entries, list) else [entries]:
             if isinstance(entry, Mapping) and entry.get("index") in addresses:
                 yield normalize(name), addresses[entry["index"]]
+
+
+def _extra_builds(config: Table) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """`extra-build-dependencies`: requirements, or tables that have one."""
+    listed = config.get("extra-build-dependencies")
+    for name, entries in listed.items() if isinstance(listed, Mapping) else ():
+        texts = [
+            entry.get("requirement") if isinstance(entry, Mapping) else entry
+            for entry in (entries if isinstance(entries, list) else [])
+        ]
+        yield normalize(name), tuple(text for text in texts if isinstance(text, str))
 
 
 def _script(project: Project) -> Table | None:

@@ -69,7 +69,8 @@ class MemoryPypi:
         more: Sequence[Artifact] = lockfile.artifacts
         while True:
             have += [Packed(a, workshop.add(self.urls[a.url or ""])) for a in more]
-            more = asyncio.run(room.expand(lockfile, have, workshop, self.index))
+            brought = asyncio.run(room.expand(lockfile, have, workshop, self.index))
+            more = [one for one in brought if isinstance(one, Artifact)]
             if not more:
                 break
         return lockfile, sorted(have, key=lambda p: (p.artifact.name, p.artifact.url or ""))

@@ -25,6 +25,7 @@ from vendorpack.formats._shared.python.builds.wheels import (
     BuildingLockfile,
     Material,
     build_wheels,
+    further,
     side_files,
 )
 from vendorpack.formats._shared.python.distributions import (
@@ -46,6 +47,7 @@ from vendorpack.formats._shared.python.wheels import Binary
 from vendorpack.model import (
     Access,
     Artifact,
+    Brought,
     Entry,
     Environment,
     Format,
@@ -178,12 +180,15 @@ class WheelhouseFormat(Format):
 
     async def expand(
         self, lockfile: Lockfile, packed: Sequence[Packed], workshop: Workshop, index: Index
-    ) -> Sequence[Artifact]:
-        """The wheels that the packed sources are built with, and submodules."""
+    ) -> Sequence[Brought]:
+        """The wheels that the packed sources are built with, submodules, crates' lockfiles."""
         wheels = await build_wheels(lockfile, packed, workshop, index, material_of)
         return [
             *(wheel.artifact(Distribution) for wheel in wheels),
             *new_submodules(packed, _commit, direct_references.submodule, workshop),
+            *further(
+                lockfile, packed, workshop, material_of, f"--{self.name}-extra-build-requires"
+            ),
         ]
 
     def side_files(

@@ -146,7 +146,8 @@ def pack(
             assert artifact.integrity.accepts({"sha256": bytes.fromhex(sha256(data))})
             packed.append(Packed(artifact, workshop.add(data)))
         packed.sort(key=lambda p: (p.artifact.name, p.artifact.version, p.artifact.url or ""))
-        more = asyncio.run(FORMAT.expand(lockfile, packed, workshop, pages))
+        brought = asyncio.run(FORMAT.expand(lockfile, packed, workshop, pages))
+        more = [one for one in brought if isinstance(one, Artifact)]
     return packed
 
 

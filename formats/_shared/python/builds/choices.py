@@ -75,6 +75,7 @@ class BuildChoices:
         *,
         own_indexes: Mapping[str, str] = MappingProxyType({}),
         newest_of_all: bool = False,
+        extra_of: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
     ) -> BuildPlan | None:
         """How to look for build requirements; None if they are left out. See `BuildPlan`.
 
@@ -89,6 +90,7 @@ class BuildChoices:
             indexes=indexes,
             own_indexes=own_indexes,
             newest_of_all=newest_of_all,
+            extra_of=extra_of,
             extra=self.extra,
             constraints=constraints,
             lock=lock,

@@ -113,6 +113,7 @@ class BuildPlan:
     way_out: what to do if nothing is built there, for errors.
     own_indexes: name to the index that projects in folders take it from.
     newest_of_all: whether all indexes answer for a project, and the newest version wins.
+    extra_of: (normalised) name of a source to what it alone is built with besides.
     """
 
     indexes: tuple[str, ...]
@@ -123,6 +124,7 @@ class BuildPlan:
     way_out: str | None = None
     own_indexes: Mapping[str, str] = field(default_factory=dict)
     newest_of_all: bool = False
+    extra_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +224,8 @@ def _values(built: Mapping[str, LockedWheel]) -> tuple[LockedWheel, ...]:
 
 
 def _steps(source: Source, plan: BuildPlan) -> tuple[tuple[str, ...], ...]:
-    steps = (source.system.requires, (*source.system.dynamic, *plan.extra))
+    more = (*plan.extra, *plan.extra_of.get(source.name, ()))
+    steps = (source.system.requires, (*source.system.dynamic, *more))
     return tuple(step for step in steps if step)
 
 

