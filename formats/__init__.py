@@ -20,7 +20,7 @@ from typing import cast
 
 from vendorpack.boundary import Boundary, address, path, word
 from vendorpack.errors import UsageError
-from vendorpack.model import Format
+from vendorpack.model import Arguments, Base, Format, Word
 
 ENTRY_POINT_GROUP = "vendorpack.formats"
 
@@ -29,11 +29,14 @@ ENTRY_POINT_GROUP = "vendorpack.formats"
 class Room:
     """How a format is recognised before its code is imported.
 
-    lockfiles: file-name patterns (fnmatch); where several lie in one folder the first wins.
+    lockfiles: file-name patterns (fnmatch), below a folder of the project's if there is a `/` in
+        them; where several lie in one folder the first wins.
     precedence: whether that is so for the client too, and needs no mention.
     family: clients that install into the same project; two lockfiles of one family in one
         folder are ambiguous unless they are named.
-    marker: how a line of the lockfile begins, where a file name is shared by two rooms.
+    marker: how a line of the lockfile begins, where a file name says too little.
+    marked: names that the marker is asked of; empty for all of `lockfiles`.
+    together: whether all lockfiles of a folder count, each with what it pins.
     boundary: the paths and variables of its bundles, of all layout versions there ever were; a
         bundle that holds any other is refused.
     loose, pin: files of the pattern `loose` pin nothing, and are no lockfile beside another of
@@ -48,6 +51,8 @@ class Room:
     boundary: Boundary
     precedence: bool = False
     marker: str = ""
+    marked: tuple[str, ...] = ()
+    together: bool = False
     loose: str = ""
     pin: str = ""
     client: str = ""
@@ -86,8 +91,25 @@ UNLOCKED = (
     Unlocked("go.mod", "is locked by `go mod tidy`, where it requires anything at all"),
     Unlocked("Gemfile", "is locked by `bundle lock --add-checksums`"),
     Unlocked("gems.rb", "is locked by `bundle lock --add-checksums`"),
-    *_not_yet("Maven", "pom.xml"),
-    *_not_yet("Gradle", "gradle.lockfile", "build.gradle", "build.gradle.kts", "settings.gradle*"),
+    Unlocked(
+        "pom.xml",
+        "pins nothing alone: let Maven 3.9 or newer record what a build takes, with the goals that "
+        "will run offline, tests too:\n"
+        'mkdir -p .mvn/checksums && mvn package -Dmaven.repo.local="$(mktemp -d)" '
+        "-Daether.artifactResolver.postProcessor.trustedChecksums=true "
+        "-Daether.artifactResolver.postProcessor.trustedChecksums.record=true "
+        "-Daether.artifactResolver.postProcessor.trustedChecksums.checksumAlgorithms=SHA-256 "
+        "-Daether.trustedChecksumsSource.summaryFile=true "
+        '-Daether.trustedChecksumsSource.summaryFile.basedir="$PWD/.mvn/checksums"\n',
+    ),
+    *(
+        Unlocked(
+            pattern,
+            "pins no hash: let Gradle record what a build takes, with all tasks that will run "
+            "offline: gradle --write-verification-metadata sha256 build",
+        )
+        for pattern in ("gradle.lockfile", "build.gradle", "build.gradle.kts", "settings.gradle*")
+    ),
     *_not_yet("sbt", "build.sbt"),
     *_not_yet("NuGet", "packages.lock.json", "*.csproj", "*.fsproj", "*.sln"),
     *_not_yet("Composer", "composer.lock", "composer.json"),
@@ -339,6 +361,51 @@ BUILTIN = (
                 word("BUNDLE_FROZEN", "true"),
                 word("BUNDLE_GLOBAL_GEM_CACHE", "true"),
             ),
+        ),
+    ),
+    Room(
+        name="maven",
+        module="vendorpack.formats.maven",
+        family="maven",
+        lockfiles=(
+            ".mvn/checksums/checksums*.sha256",
+            ".mvn/checksums/checksums*.sha512",
+            "lockfile.json",
+        ),
+        marker='  "artifactId"',
+        marked=("lockfile.json",),
+        together=True,
+        boundary=Boundary(
+            paths=("maven/repository/**",),
+            arguments=(
+                Arguments(
+                    "MAVEN_ARGS",
+                    (
+                        Word("-o"),
+                        Word("-Dmaven.repo.local=", Base.HOME, ".m2/repository"),
+                        Word("-Dmaven.repo.local.tail=", Base.PREFIX, "maven/repository"),
+                    ),
+                ),
+                Arguments(
+                    "MAVEN_OPTS", (Word("-Dmaven.repo.local=", Base.PREFIX, "maven/repository"),)
+                ),
+            ),
+        ),
+    ),
+    Room(
+        name="gradle",
+        module="vendorpack.formats.gradle",
+        family="gradle",
+        lockfiles=("gradle/verification-metadata.xml",),
+        boundary=Boundary(
+            paths=("gradle/vendorpack-repository/**",),
+            texts=(
+                (
+                    "gradle/init.d/vendorpack.gradle",
+                    "c7cb7d889211216f9bfb1015db9d9375971610438ca052bdc717bb0d22552344",
+                ),
+            ),
+            settings=(path("GRADLE_USER_HOME", "gradle"),),
         ),
     ),
 )

@@ -100,11 +100,13 @@ class Boundary:
     paths: patterns of files and empty folders. `*` is any text of one part of a path, of a
         part's beginning only if that is no dot; `/**` at the end is all below.
     repositories: the same of folders that are bare git repositories.
+    texts: path and sha256 of files that a client takes for code: they have this text or none.
     settings: the variables. arguments: those that hold arguments, with every word there may be.
     """
 
     paths: tuple[str, ...] = ()
     repositories: tuple[str, ...] = ()
+    texts: tuple[tuple[str, str], ...] = ()
     settings: tuple[Setting, ...] = ()
     arguments: tuple[Arguments, ...] = ()
 
@@ -113,6 +115,7 @@ class Boundary:
         return Boundary(
             self.paths + other.paths,
             self.repositories + other.repositories,
+            self.texts + other.texts,
             self.settings + other.settings,
             self.arguments + other.arguments,
         )
@@ -204,6 +207,8 @@ def compiled(boundary: Boundary) -> Callable[[str, str | None], bool]:
 
     def within(path: str, sha256: str | None) -> bool:
         if path.startswith(below) and path not in below:
+            return True
+        if (path, sha256) in boundary.texts:
             return True
         plain = path.removesuffix("/")
         if others.fullmatch(plain):

@@ -98,7 +98,7 @@ def discover(
         for folder in _folders(path) if recursive else (path,):
             for choice in _in_folder(folder, known, chosen_by_hand, command):
                 choices.setdefault(_absolute(choice.path), choice)
-        if not recursive and not any(file.parent == path.resolve() for file in choices):
+        if not recursive and not any(file.is_relative_to(path.resolve()) for file in choices):
             raise _nothing(path, known, format_name)
     if not choices:
         raise _nothing(paths[0] if paths else Path(), known, format_name, recursive=recursive)
@@ -158,6 +158,11 @@ def _in_folder(
         if len(pinning) > 1:
             taken, why = _decide(folder, family, pinning, chosen_by_hand, command)
             aside += [f"{n} ({why})" for one in pinning if one is not taken for n in one.names]
+        if taken.room.together:
+            yield from (
+                _Choice(folder / name, taken.room, (), tuple(aside)) for name in taken.names
+            )
+            continue
         first, *others = taken.names
         passed_over = () if taken.room.precedence else tuple(others)
         yield _Choice(folder / first, taken.room, passed_over, tuple(aside))
@@ -176,7 +181,7 @@ def _candidates(folder: Path, names: Sequence[str], room: Room) -> _Candidates:
     found = dict.fromkeys(
         name
         for pattern in room.lockfiles
-        for name in names
+        for name in (_below(folder, pattern) if "/" in pattern else names)
         if fnmatchcase(name, pattern) and _has_marker(folder / name, room)
     )
     loose = tuple(
@@ -185,6 +190,11 @@ def _candidates(folder: Path, names: Sequence[str], room: Room) -> _Candidates:
         if room.loose and fnmatchcase(name, room.loose) and not _pins(folder / name, room.pin)
     )
     return _Candidates(room, tuple(name for name in found if name not in loose), loose)
+
+
+def _below(folder: Path, pattern: str) -> list[str]:
+    """Names, relative to `folder`, of the files that a pattern with a `/` in it means."""
+    return sorted(p.relative_to(folder).as_posix() for p in folder.glob(pattern) if p.is_file())
 
 
 def _decide(
@@ -255,11 +265,11 @@ def _absolute(path: Path) -> Path:
 
 
 def _names(room: Room, name: str) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in room.lockfiles)
+    return any(fnmatchcase(name, pattern.rpartition("/")[2]) for pattern in room.lockfiles)
 
 
 def _has_marker(path: Path, room: Room) -> bool:
-    if not room.marker:
+    if not room.marker or (room.marked and path.name not in room.marked):
         return True
     return any(line.startswith(room.marker.encode()) for line in _head(path).splitlines())
 

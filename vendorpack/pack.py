@@ -386,12 +386,15 @@ def entries_of(
 
 def _within(room: Format, entries: Iterable[Entry]) -> Iterator[Entry]:
     """The entries, each seen to be in a cache: what is packed here can be opened there."""
-    within = compiled(_boundary(room.name))
+    boundary = _boundary(room.name)
+    within = compiled(boundary)
+    texts = {path for path, _ in boundary.texts}
     for entry in entries:
         content = entry.content
         sha256 = content.sha256 if isinstance(content, Blob) else None
-        if isinstance(content, bytes) and entry.path.endswith("/config"):
-            sha256 = hashlib.sha256(content).hexdigest()  # git's is looked at by its hash
+        # These, and git's own configuration, are looked at by their hash.
+        if isinstance(content, bytes) and (entry.path in texts or entry.path.endswith("/config")):
+            sha256 = hashlib.sha256(content).hexdigest()
         if not within(entry.path, sha256):
             raise UnsupportedError(
                 f"{entry.path!r} is no part of {room.title}'s cache, and bundles hold nothing else",

@@ -254,7 +254,7 @@ def test_the_question_has_the_command_for_each_answer(tmp_path: Path) -> None:
     [
         ("package.json", "package.json is locked by `npm install --package-lock-only`"),
         ("Cargo.toml", "Cargo.toml is locked by `cargo generate-lockfile`"),
-        ("pom.xml", "pom.xml is of Maven, which is not supported yet"),
+        ("build.sbt", "build.sbt is of sbt, which is not supported yet"),
         ("App.csproj", "App.csproj is of NuGet, which is not supported yet"),
     ],
 )
@@ -270,11 +270,11 @@ def test_what_is_there_in_place_of_a_lockfile_is_named(
 
 def test_everywhere_below_is_everywhere(tmp_path: Path) -> None:
     (tmp_path / "server").mkdir()
-    (tmp_path / "server/pom.xml").touch()
+    (tmp_path / "server/build.sbt").touch()
     with pytest.raises(DiscoveryError) as error:
         names(tmp_path, recursive=True)
     advice, looked_for = (error.value.fix or "").splitlines()
-    assert advice == "pom.xml is of Maven, which is not supported yet."
+    assert advice == "build.sbt is of sbt, which is not supported yet."
     assert looked_for.endswith("in all folders below.") and "--recursive" not in looked_for
 
 

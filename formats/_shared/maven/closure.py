@@ -1,0 +1,63 @@
+"""The POMs that a lockfile does not list, with the hashes that their registry gives."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from vendorpack.digest import Digest, DigestError, Integrity
+from vendorpack.errors import FetchError
+from vendorpack.formats._shared.maven.files import MavenFile, coordinates, file_of
+from vendorpack.formats._shared.maven.poms import needed, pom_path
+from vendorpack.model import Artifact, Index, Packed, Trust, Workshop
+
+_ALGORITHMS: Final = ("sha512", "sha256", "sha1")
+_MAX_SIDECAR: Final = 4096
+
+
+async def missing_poms(
+    packed: Sequence[Packed], workshop: Workshop, index: Index
+) -> Sequence[Artifact]:
+    """What clients read besides the packed files, as far as is known yet.
+
+    Of every file its own POM; of every POM its parents and the BOMs that it imports. A POM that
+    no registry has is left out: clients pass over it too. Raises `FetchError`.
+    """
+    files = {one.artifact.path: one for one in packed if isinstance(one.artifact, MavenFile)}
+
+    def read(path: str) -> bytes | None:
+        one = files.get(path)
+        return None if one is None else workshop.read(one.blob)
+
+    missing: dict[str, MavenFile] = {}
+    for path, one in files.items():
+        assert isinstance(one.artifact, MavenFile)
+        found = coordinates(path, one.artifact.where)
+        own = pom_path(found.group, found.artifact, found.version)
+        for wanted in (own, *needed(own, read)):
+            if wanted not in files:
+                missing.setdefault(wanted, one.artifact)
+    asked = [_vouched(path, needs, index) for path, needs in sorted(missing.items())]
+    return [file for file in await asyncio.gather(*asked) if file is not None]
+
+
+async def _vouched(path: str, needs: MavenFile, index: Index) -> MavenFile | None:
+    """A POM from where `needs` is from, by the hash beside it; None if there is no such POM."""
+    bases = tuple(url.removesuffix(needs.path) for url in needs.sources)
+    for base in bases:
+        for algorithm in _ALGORITHMS:
+            try:
+                answer = await index.get(f"{base}{path}.{algorithm}", max_size=_MAX_SIDECAR)
+                text = answer.body.decode("ascii", "replace").split()
+                digest = Digest.from_hex(algorithm, text[0] if text else "")
+            except FetchError as error:
+                if error.status in (403, 404):
+                    continue
+                raise
+            except DigestError:
+                continue
+            file = file_of(path, Integrity.of([digest]), (base,), needs.where)
+            return replace(file, trust=Trust.REGISTRY)
+    return None
