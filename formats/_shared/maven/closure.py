@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from vendorpack.digest import Digest, DigestError, Integrity
-from vendorpack.errors import FetchError
+from vendorpack.digest import Digest, DigestError, Hashers, Integrity
+from vendorpack.errors import FetchError, IntegrityError
 from vendorpack.formats._shared.maven.files import MavenFile, coordinates, file_of
 from vendorpack.formats._shared.maven.poms import needed, pom_path
 from vendorpack.model import Artifact, Index, Packed, Trust, Workshop
+from vendorpack.redact import redact_url
 
 _ALGORITHMS: Final = ("sha512", "sha256", "sha1")
 _MAX_SIDECAR: Final = 4096
@@ -58,6 +59,27 @@ async def _vouched(path: str, needs: MavenFile, index: Index) -> MavenFile | Non
                 raise
             except DigestError:
                 continue
-            file = file_of(path, Integrity.of([digest]), (base,), needs.where)
+            integrity = Integrity.of([digest])
+            if integrity.weak:
+                integrity |= await _strengthened(f"{base}{path}", digest, index)
+            file = file_of(path, integrity, (base,), needs.where)
             return replace(file, trust=Trust.REGISTRY)
     return None
+
+
+async def _strengthened(url: str, digest: Digest, index: Index) -> Integrity:
+    """A hash that counts of what the registry sends now, and says has this weak one.
+
+    It is the registry's word in both cases: the hash lies beside the file.
+    """
+    body = (await index.get(url)).body
+    hashers = Hashers((digest.algorithm, "sha256"))
+    hashers.update(body)
+    values = hashers.values()
+    if values[digest.algorithm] != digest.value:
+        raise IntegrityError(
+            f"the registry sends another file than its {digest.algorithm} says",
+            where=redact_url(url),
+            fix="It is broken there, or on the way here; try again later.",
+        )
+    return Integrity.of([Digest("sha256", values["sha256"])])
