@@ -14,6 +14,7 @@ from tests.real import (
     test_bun,
     test_bundler,
     test_deno,
+    test_maven,
     test_npm,
     test_pip,
     test_pnpm,
@@ -110,9 +111,10 @@ FOREIGN = {
     "--backend": "bun",
     "--chown": "COPY in a Dockerfile",
     "--frozen": "cargo, deno",
+    "--write-verification-metadata": "gradle",
     "--local": "bundle",
     "--network": "docker build",
-    "--offline": "cargo, yarn",
+    "--offline": "cargo, gradle, yarn",
     "--prod": "pnpm",
     "--production": "bun",
 }
@@ -205,7 +207,8 @@ def test_the_clients_of_the_support_table() -> None:
         for version in said[name]:
             assert any(f"{pin}.".startswith(f"{version}.") for pin in pinned), f"{name} {version}"
     assert len(said["Bundler"]) == len(test_bundler.VERSIONS)
-    assert said.keys() == {*TESTED, "Bundler", "Cargo", "Go", "PDM"}
+    assert tuple(said["Maven"]) == test_maven.VERSIONS
+    assert said.keys() == {*TESTED, "Bundler", "Cargo", "Go", "Gradle", "Maven", "PDM"}
 
 
 # -- links ---------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from tests.world.distributions import installable_wheel, sha256
 from tests.world.modules import h1, module_zip
 from tests.world.npm import sri, tarball
 from vendorpack.contract import Document, Sample
+from vendorpack.formats._shared.maven.repositories import CENTRAL
 from vendorpack.formats._shared.npm.registry import DEFAULT_REGISTRY
 from vendorpack.formats._shared.python.index import DEFAULT_FILES, DEFAULT_INDEX
 from vendorpack.formats.bundler.artifacts import DEFAULT_SOURCE
@@ -279,6 +280,38 @@ def bundler() -> Sample:
     return Sample("Gemfile.lock", {"Gemfile.lock": lock.encode()}, answers)
 
 
+# -- the JVM ---------------------------------------------------------------------------------
+
+JVM_FILES = {
+    f"org/example/left/1.0/left-1.0.{kind}": f"left.{kind}".encode() for kind in ("jar", "pom")
+}
+
+
+def maven() -> Sample:
+    """What Maven 3.8 wants beside them is pinned in the room: here as what it lists itself."""
+    old = "org/codehaus/plexus/plexus-utils/1.1/plexus-utils-1.1.jar"
+    files = {**JVM_FILES, old: b"old"}
+    lines = [f"{sha256(data)}  {path}" for path, data in files.items()]
+    lock = "checksums-central.sha256"
+    answers = {CENTRAL + path: Document(data) for path, data in files.items()}
+    return Sample(lock, {lock: ("\n".join(lines) + "\n").encode()}, answers)
+
+
+def gradle() -> Sample:
+    listed = "".join(
+        f'<artifact name="{path.rpartition("/")[2]}"><sha256 value="{sha256(data)}"/></artifact>\n'
+        for path, data in JVM_FILES.items()
+    )
+    text = (
+        '<verification-metadata xmlns="https://schema.gradle.org/dependency-verification">'
+        '<components><component group="org.example" name="left" version="1.0">\n'
+        f"{listed}</component></components></verification-metadata>"
+    )
+    answers = {CENTRAL + path: Document(data) for path, data in JVM_FILES.items()}
+    lock = "verification-metadata.xml"
+    return Sample(lock, {lock: text.encode()}, answers)
+
+
 SAMPLES = {
     "npm": npm(),
     "pnpm": pnpm(),
@@ -294,5 +327,7 @@ SAMPLES = {
     "cargo": cargo(),
     "gomod": gomod(),
     "bundler": bundler(),
+    "maven": maven(),
+    "gradle": gradle(),
 }
 """Format to a project of it."""

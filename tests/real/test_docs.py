@@ -85,6 +85,12 @@ SCENES: Mapping[tuple[str, str], Scene] = {
     ("docs/deno.md", "Deno"): Scene(
         "hello-deno", ("deno",), after="deno run --frozen --cached-only --allow-env main.ts"
     ),
+    ("docs/maven.md", "Maven"): Scene(
+        "hello-maven", ("maven",), after="test -f target/small-1.0.jar"
+    ),
+    ("docs/gradle.md", "Gradle"): Scene(
+        "hello-gradle", ("gradle",), before="ip link set lo up\n", after="test -d build/libs"
+    ),
     ("docs/yarn.md", "Yarn 1 (Classic)"): Scene("hello-yarn-1", ("yarn_1",), after=INSTALLED),
     ("docs/yarn.md", "Yarn 2, 3 and 4 (Berry)"): Scene(
         "hello-yarn-4", ("yarn_4",), after=INSTALLED
@@ -180,6 +186,18 @@ def bun(tmp_path: Path) -> Kit:
 @pytest.fixture
 def deno() -> Kit:
     return Kit([client("deno-2.9") / "node_modules/deno"])
+
+
+@pytest.fixture
+def maven(tmp_path: Path) -> Kit:
+    (folder,) = client("maven-3.9").glob("apache-maven-*")
+    # Java asks the system, not HOME, who the user is.
+    return Kit([folder / "bin"], {"MAVEN_OPTS": f"-Duser.home={tmp_path / 'home'}"})
+
+
+@pytest.fixture
+def gradle() -> Kit:
+    return Kit([Path(tool("gradle")).parent])
 
 
 @pytest.fixture
