@@ -6,7 +6,8 @@ What passes between them are the frozen dataclasses here. The data goes one way:
     Format.read      Project, Options           -> Lockfile      pure
     Format.locate    Lockfile, Index            -> Lockfile      URLs and hashes the lock lacks
     (engine)         Artifact                   -> Blob          fetched, verified, stored
-    Format.derive    Artifact, file             -> bytes         hashes that are not file hashes
+    Format.prepare   Artifact, file             -> digests       that are not file hashes, and
+                                                                 converted forms, in one reading
     Format.expand    Lockfile, Packed, Index    -> Brought…      found by reading an artifact
     Format.layout    Packed, Workshop           -> Entry…        the native cache's tree
     Format.environment  Lockfile, Packed        -> Environment   how the client finds it
@@ -386,6 +387,10 @@ class Index(Protocol):
         ...
 
 
+Keep: TypeAlias = Callable[[str, Iterable[bytes | memoryview]], None]
+"""Takes a recipe's name and the converted form, in chunks: see `Format.prepare`."""
+
+
 class Workshop(Protocol):
     """The store and the cores, as a layout may use them."""
 
@@ -426,6 +431,7 @@ class Format(abc.ABC):
         command: the ordinary install command that works offline afterwards.
         opens_artifacts: whether entries are unpacked files (long frames compress them far
             better) rather than archives kept whole.
+        prepares: whether `prepare` is worth processes of its own.
         options: the options only this room has: name (without `<format>-`) to help text.
         inner_lockfiles: names of lockfiles that its artifacts may hold; the rooms that read
             those are part of its key.
@@ -436,6 +442,7 @@ class Format(abc.ABC):
     layout_version: int
     command: str
     opens_artifacts: bool = False
+    prepares: bool = False
     options: Mapping[str, str] = {}
     inner_lockfiles: Sequence[str] = ()
 
@@ -492,6 +499,19 @@ class Format(abc.ABC):
     def derive(self, artifact: Artifact, algorithm: str, path: Path) -> bytes:
         """The value of a derived digest over a downloaded file (see `vendorpack.digest`)."""
         raise NotImplementedError(f"{self.name} has no digest named {algorithm}")
+
+    def prepare(
+        self, artifact: Artifact, algorithms: Sequence[str], path: Path, keep: Keep
+    ) -> Mapping[str, bytes]:
+        """Read an artifact that has just arrived, once, while others still download.
+
+        Returns the values of the derived digests that are named. Forms that `layout` will ask
+        `Workshop.derived` for can be given to `keep` under their recipes; they are believed only
+        once the artifact is verified. Runs in a process of its own if the room `prepares`, so it
+        must be a function of its arguments; for a room that does not, only if there are derived
+        digests.
+        """
+        return {algorithm: self.derive(artifact, algorithm, path) for algorithm in algorithms}
 
     def explain_mismatch(self, artifact: Artifact, algorithm: str) -> str:
         """What to do when a derived digest differs; empty if there is nothing special to say."""

@@ -53,7 +53,7 @@ from vendorpack.model import (
     Trust,
     Warning,
 )
-from vendorpack.parallel import in_order
+from vendorpack.parallel import Workers, in_order
 from vendorpack.policy import Policy, named
 from vendorpack.progress import Progress
 from vendorpack.redact import redact_url
@@ -131,6 +131,9 @@ class Run:
     nearby: tuple[Nearby, ...] = ()
     git_config: bool = False
     """Whether git may read the user's own configuration."""
+    cores: int = 1
+    """How many processes prepare artifacts, for rooms that do."""
+    workers: Workers | None = None
 
 
 def read_all(found: Sequence[Found], options: Options) -> tuple[Locked, ...]:
@@ -190,6 +193,7 @@ async def gather(run: Run, locked: Sequence[Locked]) -> Gathered:
             lambda _: run.progress.done(),
             run.tally,
             jobs=run.jobs,
+            workers=run.workers or Workers(0),
             nearby=run.nearby,
             warn=run.warn,
         )
@@ -295,14 +299,17 @@ def _order(packed: Packed) -> tuple[str, str, str, str]:
 
 def with_repair(run: Run, locked: Sequence[Locked], work: Callable[[Gathered], R]) -> R:
     """Gather, then do `work`; a blob lost under way is fetched anew and the work repeated."""
-    for attempt in range(_RETRIES):
-        gathered = asyncio.run(gather(run, locked))
-        try:
-            return work(gathered)
-        except BlobLost as lost:
-            if attempt == _RETRIES - 1:
-                raise
-            run.say(f"{lost.what}: fetching it again")
+    # Before there are threads, of which a fork would copy the locks they hold.
+    with Workers(run.cores if any(item.room.prepares for item in locked) else 0) as workers:
+        run = replace(run, workers=workers)
+        for attempt in range(_RETRIES):
+            gathered = asyncio.run(gather(run, locked))
+            try:
+                return work(gathered)
+            except BlobLost as lost:
+                if attempt == _RETRIES - 1:
+                    raise
+                run.say(f"{lost.what}: fetching it again")
     raise AssertionError("unreachable")
 
 

@@ -2,13 +2,15 @@
 
 Processes are what makes unpacking fast: half of it is the interpreter's own work, which
 threads cannot share. A child inherits everything by `fork` and reports through a pipe: bytes
-done, or the error that ended it.
+done, or the error that ended it. `Workers` are such children that wait for work, so that it
+can come up while threads are busy with other things.
 """
 
 from __future__ import annotations
 
 import collections
 import os
+import queue
 import resource
 import signal
 import sys
@@ -20,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias, TypeVar, cast
 from vendorpack.errors import StoreError, VendorpackError
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
     from multiprocessing.connection import Connection
 
 T = TypeVar("T")
@@ -69,7 +72,7 @@ def in_order(function: Callable[[T], R], items: Iterable[T], *, jobs: int) -> It
 
     `items` are drawn by the caller's thread, at most `jobs` ahead of the results taken.
     """
-    from concurrent.futures import Future, ThreadPoolExecutor  # noqa: PLC0415 - costs 10 ms
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - costs 10 ms
 
     pending: collections.deque[Future[R]] = collections.deque()
     with ThreadPoolExecutor(max(jobs, 1), "worker") as pool:
@@ -104,6 +107,104 @@ def _may_fork() -> bool:
     # A fork copies only the thread that asks for it: locks that others hold stay locked. On
     # macOS system libraries start threads of their own.
     return sys.platform == "linux" and threading.active_count() == 1
+
+
+class Workers:
+    """Processes that wait for calls; to be made before there are threads.
+
+    Where no process can be forked, or with a count of 0, threads do the calls. A call's function
+    and arguments are pickled; what it changes in memory is lost. Close it, or use it with `with`.
+    """
+
+    def __init__(self, count: int) -> None:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - costs 10 ms
+
+        self._children: dict[int, Connection[Any, Any]] = {}
+        self._idle: queue.SimpleQueue[Connection[Any, Any]] = queue.SimpleQueue()
+        if count and _may_fork():
+            try:
+                for _ in range(count):
+                    self._fork()
+            except BaseException:
+                self._end()
+                raise
+        self._threads = ThreadPoolExecutor(max(count, 1), "worker")
+
+    def submit(self, function: Callable[..., R], *arguments: object, label: str) -> Future[R]:
+        """Call `function(*arguments)` when a worker is free.
+
+        `label` names what it is about in the `StoreError` that a dead worker is.
+        """
+        if not self._children:
+            return self._threads.submit(function, *arguments)
+        return self._threads.submit(self._call, label, function, arguments)
+
+    def close(self) -> None:
+        """Wait for the calls under way, and end the processes."""
+        self._threads.shutdown(cancel_futures=True)
+        self._end()
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _fork(self) -> None:
+        from multiprocessing.connection import Pipe  # noqa: PLC0415 - costs 10 ms
+
+        ours, theirs = Pipe()
+        with theirs:
+            pid = os.fork()
+            if not pid:
+                for pipe in (*self._children.values(), ours):
+                    pipe.close()  # else nobody would see that the parent is gone
+                _serve(theirs)
+            self._children[pid] = ours
+            self._idle.put(ours)
+
+    def _call(self, label: str, function: Callable[..., R], arguments: tuple[object, ...]) -> R:
+        pipe = self._idle.get()
+        try:
+            pipe.send((function, arguments))
+            done, answer = pipe.recv()
+        except (EOFError, OSError):
+            raise StoreError(
+                f"a worker process ended early while it was busy with {label}",
+                fix="Is there enough memory?",
+            ) from None
+        finally:
+            self._idle.put(pipe)  # a dead one too: who gets it next shall not wait for ever
+        if done:
+            return cast("R", answer)
+        raise cast("Exception", answer)
+
+    def _end(self) -> None:
+        for pid, pipe in self._children.items():
+            pipe.close()
+            os.waitpid(pid, 0)
+        self._children.clear()
+
+
+def _serve(pipe: Connection[Any, Any]) -> NoReturn:
+    """Do what comes through the pipe until it is closed, without the parent's clean-up."""
+    status = 1
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to answer
+        while True:
+            try:
+                function, arguments = pipe.recv()
+            except EOFError:
+                break
+            try:
+                pipe.send((True, function(*arguments)))
+            except VendorpackError as error:
+                pipe.send((False, error))
+            except Exception:
+                pipe.send((False, RuntimeError(traceback.format_exc())))
+        status = 0
+    finally:
+        os._exit(status)
 
 
 # -- threads -------------------------------------------------------------------------------

@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 
 from vendorpack.errors import IntegrityError
 from vendorpack.formats.gomod.config import Config, module_cache, read_config
-from vendorpack.formats.gomod.hashes import MAX_MOD, MAX_ZIP, mod_hash, zip_hash
-from vendorpack.formats.gomod.layout import layout
+from vendorpack.formats.gomod.hashes import MAX_MOD, MAX_ZIP, hashed_and_stored, mod_hash, zip_hash
+from vendorpack.formats.gomod.layout import ZIP_RECIPE, layout
 from vendorpack.formats.gomod.lockfile import WORKSPACE, read_sums, sum_files, warnings
 from vendorpack.formats.gomod.modules import DEFAULT_PROXY, DIGEST, ModuleFile
 from vendorpack.model import (
@@ -30,6 +30,7 @@ from vendorpack.model import (
     Format,
     Host,
     Json,
+    Keep,
     Lockfile,
     Options,
     Packed,
@@ -47,6 +48,7 @@ class GoModules(Format):
     layout_version = 1
     command = "go build ./..."
     opens_artifacts = True
+    prepares = True
 
     def read(self, project: Project, options: Options) -> Lockfile:
         """Read go.sum, or go.work with all that its members have."""
@@ -76,15 +78,25 @@ class GoModules(Format):
         """The h1 of a downloaded zip or go.mod. Raises `IntegrityError`."""
         if algorithm != DIGEST or not isinstance(artifact, ModuleFile):
             return super().derive(artifact, algorithm, path)
-        limit = MAX_ZIP if artifact.suffix == "zip" else MAX_MOD
-        if path.stat().st_size > limit:
-            raise IntegrityError(
-                f"larger than the {limit >> 20} MiB that go allows", where=str(artifact)
-            )
+        _check_size(artifact, path)
         if artifact.suffix == "mod":
             return mod_hash(path.read_bytes())
         with path.open("rb") as file:
             return zip_hash(file, artifact.module)
+
+    def prepare(
+        self, artifact: Artifact, algorithms: Sequence[str], path: Path, keep: Keep
+    ) -> Mapping[str, bytes]:
+        """The h1 and, of a zip, its one form."""
+        zips = isinstance(artifact, ModuleFile) and artifact.suffix == "zip"
+        if not zips or tuple(algorithms) != (DIGEST,):
+            return super().prepare(artifact, algorithms, path, keep)
+        assert isinstance(artifact, ModuleFile)
+        _check_size(artifact, path)
+        with path.open("rb") as file:
+            value, stored = hashed_and_stored(file, artifact.module)
+        keep(ZIP_RECIPE, (stored,))
+        return {DIGEST: value}
 
     def layout(self, packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
         """See `vendorpack.formats.gomod.layout`."""
@@ -107,6 +119,14 @@ class GoModules(Format):
     def merge(self, path: str, existing: bytes, ours: bytes) -> bytes:
         """The user's own `.info` knows more (time and origin) than the one made up here."""
         return existing if path.endswith(".info") and _is_info(existing) else ours
+
+
+def _check_size(artifact: ModuleFile, path: Path) -> None:
+    limit = MAX_ZIP if artifact.suffix == "zip" else MAX_MOD
+    if path.stat().st_size > limit:
+        raise IntegrityError(
+            f"larger than the {limit >> 20} MiB that go allows", where=str(artifact)
+        )
 
 
 def _access(config: Config) -> Access:

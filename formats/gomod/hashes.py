@@ -53,18 +53,31 @@ def zip_hash(file: BinaryIO, module: Module) -> bytes:
 
 def stored_zip(data: bytes, module: Module) -> bytes:
     """The same module's zip in its one form. Raises `IntegrityError`."""
+    return bytes(hashed_and_stored(io.BytesIO(data), module)[1])
+
+
+def hashed_and_stored(file: BinaryIO, module: Module) -> tuple[bytes, memoryview]:
+    """The h1 of a module's zip, and its one form, in one reading. Raises `IntegrityError`."""
     out = io.BytesIO()
+    hashes = []
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in _members(io.BytesIO(data), module):
+        for name, content in _members(file, module):
+            hashes.append((name.encode(), hashlib.sha256(content).hexdigest()))
             info = zipfile.ZipInfo(name, _DATE)
             info.create_system = 3
             info.external_attr = _ATTRIBUTES
             archive.writestr(info, content)
-    return out.getvalue()
+    return _hash_of_hashes(hashes), out.getbuffer()
 
 
 def _hash1(files: Iterable[tuple[str, bytes]]) -> bytes:
-    lines = sorted((name.encode(), hashlib.sha256(data).hexdigest()) for name, data in files)
+    return _hash_of_hashes(
+        (name.encode(), hashlib.sha256(data).hexdigest()) for name, data in files
+    )
+
+
+def _hash_of_hashes(files: Iterable[tuple[bytes, str]]) -> bytes:
+    lines = sorted(files)
     whole = hashlib.sha256()
     for name, digest in lines:
         whole.update(digest.encode() + b"  " + name + b"\n")

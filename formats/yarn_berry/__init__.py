@@ -25,6 +25,7 @@ from vendorpack.model import (
     Host,
     Index,
     Json,
+    Keep,
     Lockfile,
     Options,
     Packed,
@@ -46,6 +47,7 @@ class YarnBerry(Format):
     title = "Yarn 2+"
     layout_version = 1
     command = "yarn install --immutable"
+    prepares = True
 
     def read(self, project: Project, options: Options) -> Lockfile:
         """Read yarn.lock of Yarn 2 or newer; see `Format.read`."""
@@ -103,16 +105,31 @@ class YarnBerry(Format):
         )
 
     def derive(self, artifact: Artifact, algorithm: str, path: Path) -> bytes:
-        """sha512 of the zip that Yarn makes of the tarball, for `berry-zip-<cache key>`.
+        """sha512 of the zip that Yarn makes of the tarball, for `berry-zip-<cache key>`."""
+        key, name = self._zip_of(artifact, algorithm)
+        return cache.zip_digest(path.read_bytes(), name, key, str(artifact))
 
-        The tarball is converted here and once more in `layout`: nothing is kept in between.
-        """
+    def prepare(
+        self, artifact: Artifact, algorithms: Sequence[str], path: Path, keep: Keep
+    ) -> Mapping[str, bytes]:
+        """The zip, and its sha512 where the lockfile pins that: converted once for both."""
+        assert isinstance(artifact, BerryArtifact)
+        ours = cache.kept_zip(path.read_bytes(), artifact, keep)
+        wanted = artifact.key, artifact.name
+        return {
+            algorithm: ours
+            if self._zip_of(artifact, algorithm) == wanted
+            else self.derive(artifact, algorithm, path)
+            for algorithm in algorithms
+        }
+
+    def _zip_of(self, artifact: Artifact, algorithm: str) -> tuple[CacheKey, str]:
+        """The cache key and the name of the package in the zip that a digest is of."""
         text, _, name = algorithm.removeprefix(DIGEST_PREFIX).partition("-as-")
         key = CacheKey.parse(text)
         if key is None or not algorithm.startswith(DIGEST_PREFIX):
-            return super().derive(artifact, algorithm, path)
-        name = name.replace("+", "/") or artifact.name
-        return cache.zip_digest(path.read_bytes(), name, key, str(artifact))
+            raise NotImplementedError(f"{self.name} has no digest named {algorithm}")
+        return key, name.replace("+", "/") or artifact.name
 
     def explain_mismatch(self, artifact: Artifact, algorithm: str) -> str:
         """What else than a wrong file can make a derived digest differ."""

@@ -21,7 +21,7 @@ from typing import Final
 from vendorpack.errors import IntegrityError, UnsupportedError
 from vendorpack.formats.yarn_berry.archive import RULE_VERSION, CacheKey, zip_from_tarball
 from vendorpack.formats.yarn_berry.artifacts import DIGEST_PREFIX, BerryArtifact, path_name
-from vendorpack.model import Artifact, Blob, Entry, Packed, Workshop
+from vendorpack.model import Artifact, Blob, Entry, Keep, Packed, Workshop
 
 FOLDER: Final = "yarn-berry"
 
@@ -34,18 +34,36 @@ def zip_digest(tarball: bytes, name: str, key: CacheKey, label: str) -> bytes:
     return state.digest()
 
 
+def kept_zip(tarball: bytes, artifact: BerryArtifact, keep: Keep) -> bytes:
+    """Give the zip that `layout` will want to `keep`; its sha512."""
+    state = hashlib.sha512()
+
+    def parts() -> Iterator[bytes | memoryview]:
+        for part in zip_from_tarball(tarball, artifact.name, artifact.key, label=str(artifact)):
+            state.update(part)
+            yield part
+
+    keep(_recipe(artifact), parts())
+    return state.digest()
+
+
 def layout(packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
     """The cache's zips, in artifact order; converted on all cores, each once."""
     wanted = _one_a_path(packed)
 
     def convert(one: tuple[BerryArtifact, Blob]) -> Blob:
         artifact, blob = one
-        recipe = f"yarn-berry-zip-{RULE_VERSION}-{artifact.key}-{path_name(artifact.name)}"
-        return workshop.derived(recipe, blob, lambda tarball: _checked_zip(tarball, artifact))
+        return workshop.derived(
+            _recipe(artifact), blob, lambda tarball: _checked_zip(tarball, artifact)
+        )
 
     blobs = workshop.map(convert, wanted.values())
     for (path, (artifact, _)), blob in zip(wanted.items(), blobs, strict=True):
         yield Entry(path, blob, artifact=artifact)
+
+
+def _recipe(artifact: BerryArtifact) -> str:
+    return f"yarn-berry-zip-{RULE_VERSION}-{artifact.key}-{path_name(artifact.name)}"
 
 
 def mismatch_hint(artifact: Artifact) -> str:

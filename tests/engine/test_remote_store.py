@@ -24,7 +24,7 @@ from tests.world.npm import NpmRegistry, npm_registry
 from vendorpack.digest import Digest, Integrity
 from vendorpack.errors import FetchError, UsageError
 from vendorpack.fetch.artifacts import Fetcher
-from vendorpack.model import Artifact, Format, Packed
+from vendorpack.model import Artifact, Format, Keep, Packed
 from vendorpack.store.cloud import CloudObjects
 from vendorpack.store.folder import FolderObjects
 from vendorpack.store.local import Store
@@ -267,9 +267,13 @@ def test_digests_that_only_a_room_can_compute(tmp_path: Path) -> None:
     """The room derives the digest from the store's bytes, as it does from the registry's."""
 
     class Room:
-        def derive(self, artifact: Artifact, algorithm: str, path: Path) -> bytes:
-            assert algorithm == "h9"
-            return path.read_bytes()[::-1]
+        prepares = False
+
+        def prepare(
+            self, artifact: Artifact, algorithms: Sequence[str], path: Path, keep: Keep
+        ) -> Mapping[str, bytes]:
+            assert algorithms == ("h9",)
+            return {"h9": path.read_bytes()[::-1]}
 
     async def no_client() -> Client:
         raise FetchError("no network")

@@ -303,6 +303,7 @@ def _run(request: Request, console: Console, places: Places) -> Run:
         jobs=jobs,
         nearby=places.nearby,
         git_config=request.git_config,
+        cores=cores(),
     )
 
 

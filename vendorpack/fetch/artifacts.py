@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING, Final
 from vendorpack.digest import Digest, Hashers, Integrity
 from vendorpack.errors import FetchError, IntegrityError, StoreError, VendorpackError
 from vendorpack.model import Artifact, Blob, Format, Packed
+from vendorpack.parallel import Workers
 from vendorpack.redact import redact_url
-from vendorpack.store.local import Store
+from vendorpack.store.local import Draft, Store
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from vendorpack.fetch.http import Client
     from vendorpack.fetch.part import Download
     from vendorpack.store.nearby import Nearby
@@ -53,6 +56,7 @@ class Fetcher:
     on_done: called with each artifact once it is in the store.
     jobs: artifacts at work at once. Each needs up to three descriptors (its lock, its part, its
         connection), so a part is opened only by an artifact whose turn it is.
+    workers: what `Format.prepare` runs in.
     nearby: asked, in order, before anything is downloaded.
     warn: told what of theirs is wrong, and where.
     """
@@ -65,6 +69,7 @@ class Fetcher:
     on_done: Callable[[Artifact], None] = lambda artifact: None
     tally: Tally = field(default_factory=Tally)
     jobs: int = 32
+    workers: Workers = field(default_factory=lambda: Workers(0))
     nearby: Sequence[Nearby] = ()
     warn: Callable[[str, str], None] = lambda what, where: None
 
@@ -141,9 +146,10 @@ class Fetcher:
                 try:
                     shown = place.take(wanted[0], part)
                     if shown is not None:
-                        values, size = _hash(artifact, wanted, part, room)
+                        values, size, drafts = self._read(artifact, wanted, part, room)
                         if all(pin.accepts(values) for pin in wanted):
-                            return self.store.adopt(part, values, size), place.name
+                            return self._adopt(part, values, size, drafts), place.name
+                        self.store.drop_drafts(drafts)
                         self.warn(f"it is not {artifact} as it is pinned; not used", shown)
                 except StoreError:
                     raise
@@ -175,24 +181,62 @@ class Fetcher:
                     failed.where = f"{artifact.where}: {artifact}\n{failed.where or ''}".rstrip()
                     raise
                 values = dict(download.values)
+                drafts: list[Draft] = []
                 try:
-                    for algorithm in algorithms:
-                        if algorithm not in values:
-                            values[algorithm] = await asyncio.to_thread(
-                                room.derive, artifact, algorithm, part
-                            )
+                    work = self._prepare(artifact, algorithms, values, part, room)
+                    if work is not None:
+                        more, drafts = await asyncio.wrap_future(work)
+                        values.update(more)
                 except BaseException:
                     part.unlink(missing_ok=True)
                     raise
                 wrong = next((pin for pin in wanted if not pin.accepts(values)), None)
                 if wrong is None:
-                    blob = await asyncio.to_thread(self.store.adopt, part, values, download.size)
+                    blob = await asyncio.to_thread(self._adopt, part, values, download.size, drafts)
                     return blob, download.fetched
+                self.store.drop_drafts(drafts)
                 part.unlink(missing_ok=True)
                 mismatch = _mismatch(artifact, wrong, values, download, room)
                 sources = sources[download.mirror + 1 :] or sources
         assert mismatch is not None
         raise mismatch
+
+    def _prepare(
+        self,
+        artifact: Artifact,
+        algorithms: Sequence[str],
+        known: Mapping[str, bytes],
+        path: Path,
+        room: Format,
+    ) -> Future[tuple[dict[str, bytes], list[Draft]]] | None:
+        """Let a worker compute what is not `known` yet and convert the artifact, if it need be."""
+        derived = tuple(a for a in algorithms if a not in known)
+        if not derived and not room.prepares:
+            return None
+        return self.workers.submit(
+            *(_prepared, room, artifact, derived, path, self.store.folder), label=str(artifact)
+        )
+
+    def _read(
+        self, artifact: Artifact, wanted: Sequence[Integrity], path: Path, room: Format
+    ) -> tuple[dict[str, bytes], int, Sequence[Draft]]:
+        """The value of every algorithm that `wanted` names, the size, and the forms of a file."""
+        algorithms = tuple(dict.fromkeys(a for pin in wanted for a in pin.algorithms))
+        hashers = Hashers(algorithms)
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                hashers.update(chunk)
+        values = hashers.values()
+        work = self._prepare(artifact, algorithms, values, path, room)
+        more, drafts = work.result() if work is not None else ({}, [])
+        return {**values, **more}, hashers.size, drafts
+
+    def _adopt(
+        self, part: Path, values: Mapping[str, bytes], size: int, drafts: Iterable[Draft]
+    ) -> Blob:
+        blob = self.store.adopt(part, values, size)
+        self.store.adopt_drafts(blob, drafts)
+        return blob
 
     async def _arrive(
         self, artifact: Artifact, sources: Sequence[str], part: Path, algorithms: Sequence[str]
@@ -215,20 +259,21 @@ def _counts(integrity: Integrity) -> bool:
     return bool(integrity) and not integrity.weak
 
 
-def _hash(
-    artifact: Artifact, wanted: Sequence[Integrity], path: Path, room: Format
-) -> tuple[dict[str, bytes], int]:
-    """The value of every algorithm that `wanted` names, and the size, of a file."""
-    algorithms = tuple(dict.fromkeys(a for pin in wanted for a in pin.algorithms))
-    hashers = Hashers(algorithms)
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            hashers.update(chunk)
-    values = hashers.values()
-    for algorithm in algorithms:
-        if algorithm not in values:
-            values[algorithm] = room.derive(artifact, algorithm, path)
-    return values, hashers.size
+def _prepared(
+    room: Format, artifact: Artifact, algorithms: Sequence[str], path: Path, store: Path
+) -> tuple[dict[str, bytes], list[Draft]]:
+    """`Format.prepare`, in any process: the derived digests and the forms it kept."""
+    drafts: list[Draft] = []
+    keeper = Store(store)
+
+    def keep(recipe: str, chunks: Iterable[bytes | memoryview]) -> None:
+        drafts.append(keeper.draft(recipe, chunks))
+
+    try:
+        return dict(room.prepare(artifact, algorithms, path, keep)), drafts
+    except BaseException:
+        keeper.drop_drafts(drafts)
+        raise
 
 
 def _mismatch(

@@ -63,6 +63,15 @@ def default_folder(host: Host) -> Path:
 
 
 @dataclass(frozen=True, slots=True)
+class Draft:
+    """Bytes made of an artifact that is not verified yet, in a file that has no name yet."""
+
+    recipe: str
+    path: Path
+    blob: Blob
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """How much the store holds."""
 
@@ -240,6 +249,14 @@ class Store:
 
     def keep(self, chunks: Iterable[bytes]) -> Blob:
         """Store bytes made here."""
+        draft = self.draft("", chunks)
+        try:
+            return self._adopt_draft(draft)
+        finally:
+            draft.path.unlink(missing_ok=True)
+
+    def draft(self, recipe: str, chunks: Iterable[bytes | memoryview]) -> Draft:
+        """Write bytes that `adopt_drafts` or `drop_drafts` will decide on."""
         state = hashlib.sha256()
         size = 0
         path = self._temporary()
@@ -251,11 +268,26 @@ class Store:
                     view = memoryview(chunk)
                     while view:
                         view = view[file.write(view) :]
-            return self.adopt(path, {"sha256": state.digest()}, size)
-        except OSError as error:
-            raise storage_error(error, path) from None
-        finally:
+        except BaseException as error:
             path.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise storage_error(error, path) from None
+            raise
+        return Draft(recipe, path, Blob(state.hexdigest(), size))
+
+    def adopt_drafts(self, source: Blob, drafts: Iterable[Draft]) -> None:
+        """Keep what was made of `source`, which is verified: `derived` finds it from now on."""
+        for draft in drafts:
+            self._note(f"derived:{draft.recipe}", source.sha256, self._adopt_draft(draft))
+
+    def drop_drafts(self, drafts: Iterable[Draft]) -> None:
+        """Remove what was made of an artifact that turned out wrong."""
+        for draft in drafts:
+            draft.path.unlink(missing_ok=True)
+
+    def _adopt_draft(self, draft: Draft) -> Blob:
+        values = {"sha256": bytes.fromhex(draft.blob.sha256)}
+        return self.adopt(draft.path, values, draft.blob.size)
 
     def derived(self, recipe: str, blob: Blob, make: Callable[[bytes], bytes]) -> Blob:
         """`make(read(blob))`, made once: found again by recipe and source."""

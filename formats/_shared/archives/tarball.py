@@ -15,12 +15,12 @@ no client could install it: `UnsupportedError`.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from vendorpack.errors import UnsupportedError
+from vendorpack.formats._shared.archives.inflate import InflateError, decompressobj
 
 FILE: Final = "0"
 HARDLINK: Final = "1"
@@ -102,10 +102,10 @@ def unpack(data: bytes, *, label: str, max_size: int | None = None) -> bytes:
         if len(parts) == MAX_GZIP_MEMBERS:
             # Each costs a copy of what follows it.
             raise _damaged(label, f"gzip: more than {MAX_GZIP_MEMBERS} members")
-        inflater = zlib.decompressobj(_GZIP_WBITS)
+        inflater = decompressobj(_GZIP_WBITS)
         try:
             parts.append(inflater.decompress(rest, room + 1))
-        except zlib.error as error:
+        except InflateError as error:
             raise _damaged(label, f"gzip: {error}") from None
         room -= len(parts[-1])
         if room < 0:

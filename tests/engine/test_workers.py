@@ -1,0 +1,116 @@
+"""Processes that wait for calls: their answers, their errors, their death."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from vendorpack.digest import Digest, Integrity
+from vendorpack.errors import IntegrityError, LockfileError, StoreError
+from vendorpack.fetch.artifacts import Fetcher
+from vendorpack.fetch.http import Client
+from vendorpack.fetch.part import Download
+from vendorpack.formats.gomod import FORMAT as GO
+from vendorpack.model import Artifact, Keep
+from vendorpack.parallel import Workers
+from vendorpack.store.local import Store
+
+CALLS = """
+import os, sys, threading
+from tests.engine.test_workers import die, fail, pid
+from vendorpack.errors import LockfileError, StoreError
+from vendorpack.parallel import Workers
+
+with Workers(2) as workers:
+    calls = [workers.submit(pid, label="x") for _ in range(20)]
+    assert os.getpid() not in {call.result() for call in calls}
+    assert isinstance(workers.submit(fail, label="x").exception(), LockfileError)
+    died = [workers.submit(die, label="left-pad 1.0.0").exception() for _ in range(4)]
+    assert all(isinstance(error, StoreError) and "left-pad 1.0.0" in error.what for error in died)
+"""
+
+
+def pid() -> int:
+    return os.getpid()
+
+
+def fail() -> None:
+    raise LockfileError("no", where="here:1")
+
+
+def die() -> None:
+    os._exit(9)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
+def test_calls_run_in_processes_and_a_dead_one_is_an_error_with_a_name() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CALLS],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_threads_do_the_calls_where_no_process_can() -> None:
+    with Workers(0) as workers:
+        assert workers.submit(pid, label="x").result() == os.getpid()
+        with pytest.raises(LockfileError):
+            workers.submit(fail, label="x").result()
+
+
+class Upper(type(GO)):  # type: ignore[misc]
+    """A room whose digest is the content in capitals, which is also the form it wants."""
+
+    prepares = True
+
+    def prepare(
+        self, artifact: Artifact, algorithms: Sequence[str], path: Path, keep: Keep
+    ) -> Mapping[str, bytes]:
+        value = path.read_bytes().upper()
+        keep("upper-1", (value,))
+        return dict.fromkeys(algorithms, value)
+
+
+async def no_client() -> Client:
+    raise StoreError("no network")
+
+
+@pytest.mark.parametrize("value", [b"BYTES", b"OTHERS"])
+def test_a_form_is_kept_if_the_artifact_is_verified_only(tmp_path: Path, value: bytes) -> None:
+    async def commit(url: str, part: Path, algorithms: Sequence[str]) -> Download:
+        await asyncio.to_thread(part.write_bytes, b"bytes")
+        values = {"sha256": hashlib.sha256(b"bytes").digest()}
+        return Download(url=url, values=values, size=5, fetched=5, head=b"", mirror=0)
+
+    def never(data: bytes) -> bytes:
+        raise AssertionError("it was made while it was fetched")
+
+    artifact = Artifact(
+        name="m",
+        version="1",
+        purl="pkg:generic/m@1",
+        url="git+https://example.com/m#0",
+        integrity=Integrity.of([Digest("upper", value)]),
+        where="lock:1",
+    )
+    store = Store(tmp_path)
+    fetcher = Fetcher(store, no_client, commit)
+    work = fetcher.fetch([artifact], Upper())
+    if value == b"BYTES":
+        (packed,) = asyncio.run(work)
+        assert store.read(store.derived("upper-1", packed.blob, never)) == value
+    else:
+        with pytest.raises(IntegrityError):
+            asyncio.run(work)
+        assert not [path for path in tmp_path.rglob("*") if path.is_file()]
