@@ -12,23 +12,27 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
-from vendorpack.errors import IntegrityError
+from vendorpack.errors import IntegrityError, LockfileError
 from vendorpack.formats.gomod.config import Config, module_cache, read_config
+from vendorpack.formats.gomod.graph import Main, missing, read_main
 from vendorpack.formats.gomod.hashes import MAX_MOD, MAX_ZIP, hashed_and_stored, mod_hash, zip_hash
 from vendorpack.formats.gomod.layout import ZIP_RECIPE, layout
-from vendorpack.formats.gomod.lockfile import WORKSPACE, read_sums, sum_files, warnings
-from vendorpack.formats.gomod.modules import DEFAULT_PROXY, DIGEST, ModuleFile
+from vendorpack.formats.gomod.lockfile import WORKSPACE, members, read_sums, sum_files, warnings
+from vendorpack.formats.gomod.modules import DEFAULT_PROXY, DIGEST, Module, ModuleFile
 from vendorpack.model import (
     Access,
     Artifact,
+    Brought,
     Entry,
     Environment,
     Format,
     Host,
+    Index,
     Json,
     Keep,
     Lockfile,
@@ -36,8 +40,16 @@ from vendorpack.model import (
     Packed,
     Project,
     Variable,
+    Warning,
     Workshop,
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoLockfile(Lockfile):
+    """go.sum, and the main modules that it is to be complete for."""
+
+    main: Main
 
 
 class GoModules(Format):
@@ -53,7 +65,9 @@ class GoModules(Format):
     def read(self, project: Project, options: Options) -> Lockfile:
         """Read go.sum, or go.work with all that its members have."""
         config = read_config(project.host)
-        return Lockfile(
+        folders = members(project) if project.lockfile.name == WORKSPACE else None
+        return GoLockfile(
+            main=read_main(project, folders),
             path=project.where(),
             format=self.name,
             artifacts=tuple(read_sums(sum_files(project), config)),
@@ -73,6 +87,39 @@ class GoModules(Format):
             path: hashlib.sha256(data.replace(b"\r\n", b"\n")).hexdigest()
             for path, data in sum_files(project)
         }
+
+    async def expand(
+        self, lockfile: Lockfile, packed: Sequence[Packed], workshop: Workshop, index: Index
+    ) -> Sequence[Brought]:
+        """Nothing new: that go.sum is complete, by the go.mod files. Raises `LockfileError`.
+
+        A single module of go 1.17 and newer may be built without the lines of what it requires
+        only by another's go.mod, so there it is a warning.
+        """
+        assert isinstance(lockfile, GoLockfile)
+        blobs = {
+            one.artifact.module: one.blob
+            for one in packed
+            if isinstance(one.artifact, ModuleFile) and one.artifact.suffix == "mod"
+        }
+
+        def mod_of(module: Module) -> bytes | None:
+            return workshop.read(blobs[module]) if module in blobs else None
+
+        lacking = list(missing(lockfile.main, mod_of))
+        if not lacking:
+            return ()
+        lines = "\n".join(f"{m.path} {m.version}/go.mod (by {by})" for m, by in lacking)
+        name = "go.work.sum" if lockfile.main.workspace else "go.sum"
+        command = "go list -m all" if lockfile.main.workspace else "go mod tidy"
+        count = "a line" if len(lacking) == 1 else f"{len(lacking)} lines"
+        what = f"{name} lacks {count} that go adds by itself while it is online"
+        if lockfile.main.workspace:
+            raise LockfileError(
+                what, where=lines, fix=f"Run `{command}` online, and keep the {name} it writes."
+            )
+        listed = ", ".join(f"{m.path} {m.version}/go.mod" for m, _ in lacking)
+        return [Warning(f"{what}: {listed}; `{command}` adds them", lockfile.path)]
 
     def derive(self, artifact: Artifact, algorithm: str, path: Path) -> bytes:
         """The h1 of a downloaded zip or go.mod. Raises `IntegrityError`."""
