@@ -140,6 +140,7 @@ _SUBMODULES = (
 )
 _WHEELHOUSE = Boundary(
     paths=("pip/wheelhouse/*", "pip/cache/http/**", "pip/cache/http-v2/**"),
+    artifacts=("pip/wheelhouse/*",),
     repositories=("pip/git/*",),
     settings=(
         path("PIP_CACHE_DIR", "pip/cache"),
@@ -227,6 +228,7 @@ BUILTIN = (
         marker="# yarn lockfile v1",
         boundary=Boundary(
             paths=("yarn-classic/*",),
+            artifacts=("yarn-classic/*",),
             settings=(
                 path("YARN_YARN_OFFLINE_MIRROR", "yarn-classic"),
                 word("YARN_YARN_OFFLINE_MIRROR_PRUNING", "false"),
@@ -242,6 +244,7 @@ BUILTIN = (
         marker="__metadata:",
         boundary=Boundary(
             paths=("yarn-berry/cache/*.zip",),
+            artifacts=("yarn-berry/cache/*.zip",),
             settings=(
                 path("YARN_GLOBAL_FOLDER", "yarn-berry"),
                 word("YARN_ENABLE_HARDENED_MODE", "false"),
@@ -264,6 +267,7 @@ BUILTIN = (
                 "uv/wheels-v*/**",
             ),
             repositories=("uv/git/*",),
+            artifacts=("uv/build-wheels/*",),
             settings=(
                 path("UV_CACHE_DIR", "uv"),
                 path("UV_FIND_LINKS", "uv/build-wheels"),
@@ -279,6 +283,7 @@ BUILTIN = (
         lockfiles=("poetry.lock",),
         boundary=Boundary(
             paths=("poetry/artifacts/**", "poetry/cache/repositories/**"),
+            artifacts=("poetry/artifacts/**",),
             repositories=("poetry/git/*",),
             settings=(
                 path("POETRY_CACHE_DIR", "poetry"),
@@ -324,6 +329,7 @@ BUILTIN = (
                 "cargo/registry/index/*/config.json",
             ),
             repositories=("cargo/git/db/*",),
+            artifacts=("cargo/registry/cache/*/*.crate",),
             settings=(
                 path("CARGO_HOME", "cargo"),
                 word("CARGO_NET_OFFLINE", "true"),
@@ -339,6 +345,7 @@ BUILTIN = (
         precedence=True,
         boundary=Boundary(
             paths=tuple(f"go/cache/download/**/@v/*.{kind}" for kind in ("info", "mod", "zip")),
+            artifacts=("go/cache/download/**/@v/*.mod", "go/cache/download/**/@v/*.zip"),
             settings=(
                 path("GOMODCACHE", "go"),
                 word("GOPROXY", "off"),
@@ -354,6 +361,7 @@ BUILTIN = (
         precedence=True,
         boundary=Boundary(
             paths=("bundler/cache/*.gem",),
+            artifacts=("bundler/cache/*.gem",),
             repositories=("bundler/user/git/*",),
             settings=(
                 path("BUNDLE_CACHE_PATH", "bundler/cache"),

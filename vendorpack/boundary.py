@@ -101,12 +101,15 @@ class Boundary:
         part's beginning only if that is no dot; `/**` at the end is all below.
     repositories: the same of folders that are bare git repositories.
     texts: path and sha256 of files that a client takes for code: they have this text or none.
+    artifacts: those of the paths where only artifacts lie, as they came or in the form that their
+        digest is over.
     settings: the variables. arguments: those that hold arguments, with every word there may be.
     """
 
     paths: tuple[str, ...] = ()
     repositories: tuple[str, ...] = ()
     texts: tuple[tuple[str, str], ...] = ()
+    artifacts: tuple[str, ...] = ()
     settings: tuple[Setting, ...] = ()
     arguments: tuple[Arguments, ...] = ()
 
@@ -116,6 +119,7 @@ class Boundary:
             self.paths + other.paths,
             self.repositories + other.repositories,
             self.texts + other.texts,
+            self.artifacts + other.artifacts,
             self.settings + other.settings,
             self.arguments + other.arguments,
         )

@@ -513,6 +513,13 @@ class Format(abc.ABC):
         """
         return {algorithm: self.derive(artifact, algorithm, path) for algorithm in algorithms}
 
+    def derive_stored(self, artifact: Artifact, algorithm: str, path: Path) -> bytes:
+        """The same over what `layout` makes of the file: what is in a bundle.
+
+        Where that is another file, the digest is over what both have in common, or over ours.
+        """
+        return self.derive(artifact, algorithm, path)
+
     def explain_mismatch(self, artifact: Artifact, algorithm: str) -> str:
         """What to do when a derived digest differs; empty if there is nothing special to say."""
         return ""

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
 
 from vendorpack import environment
 from vendorpack.boundary import Boundary, check_packed, compiled
-from vendorpack.digest import WEAK
+from vendorpack.digest import WEAK, Integrity
 from vendorpack.discover import Found
 from vendorpack.errors import BlobLost, UnsupportedError
 from vendorpack.exclude import check_known, without
@@ -436,6 +436,15 @@ class _Workshop:
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         return in_order(function, items, jobs=os.cpu_count() or 1)
+
+
+class Shelf(_Workshop):
+    """The same, where artifacts are looked for that may be there (`proof.Shelf`)."""
+
+    def find(self, integrity: Integrity) -> Blob | None:
+        """The artifact with these digests, hashed anew; None if it is not in the store."""
+        blob = self.store.find(integrity)
+        return blob if blob is not None and self.store.check(blob, integrity) else None
 
 
 # -- the client, made when it is first needed ------------------------------------------------

@@ -69,7 +69,7 @@ def verify(
     from vendorpack.commands import using  # noqa: PLC0415
 
     expected = using.Expected(expect_key, tuple(lockfile or ()), signers, signer, signature)
-    using.verify(bundle, expected, Console(quiet=quiet, as_json=as_json))
+    using.verify(bundle, expected, Console(quiet=quiet, as_json=as_json), this_host())
 
 
 @app.command()

@@ -105,7 +105,11 @@ ExpectKey = Annotated[
 ]
 ForLockfile = Annotated[
     list[Path] | None,
-    typer.Option("--lockfile", help="Refuse a bundle not made for this lockfile (repeatable)."),
+    typer.Option(
+        "--lockfile",
+        help="Refuse a bundle not made for this lockfile, or with other artifacts than it pins "
+        "(repeatable).",
+    ),
 ]
 Signers = Annotated[
     Path | None,

@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Final
 
 from vendorpack import boundary, environment, signature
 from vendorpack.bundle.manifest import MANIFEST_PATH, Delta, Head, Manifest, manifest_id
+from vendorpack.bundle.pieces import Pieces, in_bundle, in_folder
 from vendorpack.bundle.reader import open_bundle
 from vendorpack.commands.native import (
     cores,
@@ -31,6 +32,8 @@ from vendorpack.key import hash_lockfile
 from vendorpack.model import Environment, Host
 from vendorpack.progress import Progress, counted, human
 from vendorpack.store.trees import RunTrees
+
+_SHOWN: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,30 @@ class Expected:
         """
         self._check_signature(bundle_id, path)
         self._check_key(head)
+
+    def prove(self, manifest: Manifest, pieces: Pieces, console: Console, host: Host) -> None:
+        """Hold the content against the lockfiles' own hashes. Raises `IntegrityError`."""
+        if not self.lockfiles:
+            return
+        from vendorpack import proof  # noqa: PLC0415 - imports all that packing does
+        from vendorpack.pack import Shelf  # noqa: PLC0415
+        from vendorpack.store.local import Store, default_folder  # noqa: PLC0415
+
+        folder = default_folder(host)
+        shelf = Shelf(Store(folder)) if folder.is_dir() else None
+        found = proof.prove(manifest, pieces, self.lockfiles, shelf, host)
+        console.say(f"{counted(found.proven, 'artifact')} as the lockfile pins them")
+        if found.unseen:
+            console.warn(
+                f"{counted(len(found.unseen), 'artifact')} lie opened in the bundle, and could not "
+                f"be compared with the lockfile here: {_some(found.unseen)}"
+            )
+        for trust in sorted({trust for _, trust in found.unpinned}):
+            names = [name for name, vouched in found.unpinned if vouched == trust]
+            console.warn(
+                f"{counted(len(names), 'artifact')} that the lockfile does not pin (the bundle "
+                f"names who vouched: {trust}): {_some(names)}"
+            )
 
     def _check_signature(self, bundle_id: str, path: Path) -> None:
         if self.signers is None:
@@ -92,6 +119,10 @@ class Expected:
                 )
 
 
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + ("…" if len(names) > _SHOWN else "")
+
+
 def unpack(
     path: Path,
     prefix: Path | None,
@@ -123,6 +154,7 @@ def unpack(
                 fix="Name the file of its base with --base, or the folder it is in with --prefix.",
             )
         base_bundle = None if base is None else stack.enter_context(open_bundle(base))
+        expected.prove(bundle.manifest, in_bundle(bundle), console, host)
         progress.start("unpacking", None, "file")
         if prefix is not None:
             result = describe_unpacked(
@@ -169,7 +201,7 @@ def unpack(
             )
 
 
-def verify(path: Path, expected: Expected, console: Console) -> None:
+def verify(path: Path, expected: Expected, console: Console, host: Host) -> None:
     """Check a bundle or an unpacked one whole. Raises on the first thing that is wrong."""
     from vendorpack.unpack import ways as unpacking  # noqa: PLC0415
 
@@ -194,6 +226,9 @@ def verify(path: Path, expected: Expected, console: Console) -> None:
             progress.start("verifying", None, "file")
             bundle.verify(jobs=cores(), progress=progress.add_bytes)
             progress.finish()
+            expected.prove(manifest, in_bundle(bundle), console, host)
+    if path.is_dir():
+        expected.prove(manifest, in_folder(path), console, host)
     summary: dict[str, Any] = {
         "id": bundle_id,
         "key": manifest.head.key,
@@ -284,6 +319,7 @@ def run(
     with open_bundle(path) as bundle:
         expected.check(bundle.manifest.head, bundle.id, path)
         boundary.refuse_unknown(bundle.unknown)
+        expected.prove(bundle.manifest, in_bundle(bundle), console, host)
         prefix = RunTrees.of(host).hold(bundle.id)
         unpacking.unpack_to_prefix(bundle, prefix, jobs=cores(), replace=True)
         pairs = _environ_of(bundle.manifest.head.environment, prefix, host)
