@@ -45,20 +45,27 @@ class Target:
 
     `os` is linux, macos, windows, freebsd …; `cpu` is x86_64, aarch64, i686, armv7l, ppc64le,
     s390x, riscv64 …; `libc` is gnu or musl on linux, empty elsewhere; `runtimes` are language
-    versions, such as ("py", "3.12"). `vendorpack.target` reads, prints and detects it.
+    versions, such as ("py", "3.12"); `release` is the libc's or macOS' version, such as 2.36, if
+    it is named. `vendorpack.target` reads, prints and detects it.
     """
 
     os: str
     cpu: str
     libc: str = ""
     runtimes: tuple[tuple[str, str], ...] = ()
+    release: str = ""
 
     def runtime(self, name: str) -> str | None:
         """The version of language `name` that is asked for, if any."""
         return dict(self.runtimes).get(name)
 
     def __str__(self) -> str:
-        parts = [self.os, self.cpu, self.libc, *(n + v for n, v in self.runtimes)]
+        system, libc = self.os, self.libc
+        if libc:
+            libc += self.release
+        else:
+            system += self.release
+        parts = [system, self.cpu, libc, *(n + v for n, v in self.runtimes)]
         return "-".join(part for part in parts if part)
 
 

@@ -262,7 +262,7 @@ def _static(release: Release, files: Sequence[_File], choices: Choices) -> list[
                 release.name,
                 file.url or "",
                 [file.digest],
-                targets=[t for t in release.targets if not wheels.best_wheels(names, t)],
+                targets=[t for t in release.targets if wheels.has_to_build(names, t)],
                 places=(WHEELHOUSE,),
                 where=release.where,
                 why=release.why,

@@ -166,7 +166,7 @@ def _files(
             name,
             _address(file.url, name, where),
             _digests(file.hashes, where),
-            targets=[t for t in targets if not wheels.best_wheels(names, t)],
+            targets=[t for t in targets if wheels.has_to_build(names, t)],
             places=choices.places_of_urls,
             where=where,
             size=file.size,

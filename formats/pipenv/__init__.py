@@ -21,7 +21,7 @@ class Pipenv(WheelhouseFormat):
 
     name = "pipenv"
     title = "pipenv"
-    layout_version = 3
+    layout_version = 4
     command = "pipenv sync"
     python = re.compile(
         rb"\"requires\"\s*:\s*\{[^{}]*\"python(?:_full)?_version\"\s*:\s*\"([^\"\n]*)"

@@ -65,7 +65,7 @@ class Poetry(Format):
 
     name = "poetry"
     title = "Poetry"
-    layout_version = 3
+    layout_version = 4
     command = "poetry install"
     options = OPTIONS
 
@@ -125,9 +125,7 @@ class Poetry(Format):
         return [
             *wheels,
             *submodules(packed, workshop),
-            *further(
-                lockfile, packed, workshop, material_of, f"--{self.name}-extra-build-requires"
-            ),
+            *further(lockfile, packed, workshop, material_of, self.name),
         ]
 
     def side_files(

@@ -62,7 +62,7 @@ class Uv(Format):
 
     name = "uv"
     title = "uv"
-    layout_version = 3
+    layout_version = 4
     command = "uv sync --frozen --offline"
     opens_artifacts = True
     options = OPTIONS
@@ -121,9 +121,7 @@ class Uv(Format):
         return [
             *(wheel.artifact(BuildRequirement) for wheel in wheels),
             *new_submodules(packed, _commit, submodule, workshop),
-            *further(
-                lockfile, packed, workshop, material_of, f"--{self.name}-extra-build-requires"
-            ),
+            *further(lockfile, packed, workshop, material_of, self.name),
         ]
 
     def side_files(

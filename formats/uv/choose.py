@@ -221,7 +221,7 @@ def _artifacts(
         # Of all platforms those are meant that there is a wheel for.
         taken = tuple(file for file in taken if wheels.is_wheel(file.filename))
     usable = [file.filename for file in taken]
-    builders = tuple(t for t in targets if not wheels.best_wheels(usable, t))
+    builders = tuple(t for t in targets if wheels.has_to_build(usable, t))
     return tuple(_archive(package, name, file, builders, why) for file in taken), missing
 
 

@@ -28,6 +28,9 @@ from vendorpack.target import parse_target, this_machine
         ("linux-arm64-musl-py3.13t-node22", "linux-aarch64-musl-node22-py3.13t"),
         ("darwin-arm64", "macos-aarch64"),
         ("win32-x64-py3.11", "windows-x86_64-py3.11"),
+        ("linux-x64-glibc2.36-py3.12", "linux-x86_64-gnu2.36-py3.12"),
+        ("linux-x64-musl1.2", "linux-x86_64-musl1.2"),
+        ("osx14-arm64", "macos14-aarch64"),
     ],
 )
 def test_target(text: str, printed: str) -> None:
@@ -37,7 +40,11 @@ def test_target(text: str, printed: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "linux", "plan9-x86_64", "linux-z80", "macos-arm64-musl", "linux-x64-gnu-3.12"]
+    "text",
+    [
+        *("", "linux", "plan9-x86_64", "linux-z80", "macos-arm64-musl", "linux-x64-gnu-3.12"),
+        *("linux-x64-gnu3.1", "linux2.36-x64", "windows10-x64", "linux-x64-musl2.1", "macos9-x64"),
+    ],
 )
 def test_bad_target(text: str) -> None:
     with pytest.raises(UsageError, match="is not a target"):

@@ -146,7 +146,7 @@ def choose_files(
         for where in [release.where]
     ]
     names = [file.filename for file in chosen]
-    builders = tuple(t for t in release.targets if not wheels.best_wheels(names, t))
+    builders = tuple(t for t in release.targets if wheels.has_to_build(names, t))
     return tuple(_distribution(release, file, builders) for file in chosen), tuple(warnings)
 
 

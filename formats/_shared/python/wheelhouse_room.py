@@ -186,9 +186,7 @@ class WheelhouseFormat(Format):
         return [
             *(wheel.artifact(Distribution) for wheel in wheels),
             *new_submodules(packed, _commit, direct_references.submodule, workshop),
-            *further(
-                lockfile, packed, workshop, material_of, f"--{self.name}-extra-build-requires"
-            ),
+            *further(lockfile, packed, workshop, material_of, self.name),
         ]
 
     def side_files(

@@ -1,10 +1,11 @@
 """Which files of a release a target installs: the best wheels (PEP 425, 600, 656), or the sdist.
 
 A client takes the wheel whose tag comes first in the interpreter's own list. That list depends
-on something no target tells: how old its C library (glibc) or macOS is. So for each target every
+on something few targets tell: how old its C library (glibc) or macOS is. So for each target every
 wheel is taken that is the best on some version between a floor and a ceiling: usually one, and
-two where a project offers, say, manylinux_2_28 beside manylinux_2_34. Whatever the target's
-version is, the wheel its client would take is there.
+two where a project offers, say, manylinux_2_28 beside manylinux_2_34. Where even the lowest of them
+is above the floor, the sdist is taken too. Whatever the target's version is, the file its client
+would take is there. A target that names its version (`gnu2.36`) has that one only.
 
 Tag lists are `packaging.tags`' with everything given, so that nothing of the machine we run on
 gets in.
@@ -28,7 +29,8 @@ from vendorpack.model import Target
 T = TypeVar("T")
 
 GLIBC_FLOOR: Final = 28
-"""glibc 2.28: Debian 10, RHEL 8. Older ones are served where a wheel for them is the best."""
+"""glibc 2.28: Debian 10, RHEL 8. Older ones are served where a wheel for them is the best, or if
+the target names them."""
 GLIBC_CEILING: Final = 45
 MACOS_FLOOR: Final = 12
 MACOS_CEILING: Final = 27
@@ -110,6 +112,16 @@ def best_wheels(filenames: Iterable[str], target: Target) -> tuple[str, ...]:
     Names that are no wheels', or of wheels for other platforms, are passed over.
     Raises `UsageError` if the target names no Python 3.
     """
+    return _best(filenames, target)[0]
+
+
+def has_to_build(filenames: Iterable[str], target: Target) -> bool:
+    """Whether the target's system may be too old for all of the wheels."""
+    return not _best(filenames, target)[1]
+
+
+def _best(filenames: Iterable[str], target: Target) -> tuple[tuple[str, ...], bool]:
+    """The best wheels, and whether there is one for every version that the system may have."""
     ranks = _ranks(target)
     fitting = [
         (filename, wheel[2], [ranks[tag] for tag in wheel[3] if tag in ranks])
@@ -133,7 +145,7 @@ def best_wheels(filenames: Iterable[str], target: Target) -> tuple[str, ...]:
             break
         chosen[best[2]] = None
         version = best[3] - 1
-    return tuple(chosen)
+    return tuple(chosen), version < floor
 
 
 def choose(
@@ -146,9 +158,9 @@ def choose(
 ) -> tuple[tuple[T, ...], tuple[Target, ...]]:
     """The files of one release that the targets install, and the targets that none is for.
 
-    No targets means all files. A target takes its best wheels, else the sdist (`.tar.gz`
-    before others). Files come in the order given, each once. `wheels`, `sdists`: whether that
-    kind may be taken at all.
+    No targets means all files. A target takes its best wheels, and the sdist (`.tar.gz` before
+    others) where its system may be too old for them. Files come in the order given, each once.
+    `wheels`, `sdists`: whether that kind may be taken at all.
     """
     allowed = [
         file
@@ -162,12 +174,11 @@ def choose(
     names = [filename(file) for file in allowed]
     source = min(filter(is_sdist, names), key=_sdist_order, default=None)
     for target in targets:
-        best = best_wheels(names, target)
-        if best:
-            taken.update(best)
-        elif source is not None:
+        best, complete = _best(names, target)
+        taken.update(best)
+        if not complete and source is not None:
             taken.add(source)
-        else:
+        elif not best:
             missing.append(target)
     return tuple(file for file in allowed if filename(file) in taken), tuple(missing)
 
@@ -197,6 +208,10 @@ def _ranks(target: Target) -> Mapping[Tag, tuple[int, int]]:
 
 def _versions(target: Target) -> tuple[int, int]:
     """Floor and ceiling of the system version that tags speak of."""
+    if target.release:
+        major, _, minor = target.release.partition(".")
+        number = int(major) if target.os == "macos" else int(minor)
+        return number, number
     if target.os == "linux":
         return (MUSL, MUSL) if target.libc == "musl" else (GLIBC_FLOOR, GLIBC_CEILING)
     return (MACOS_FLOOR, MACOS_CEILING) if target.os == "macos" else (0, 0)
@@ -205,19 +220,20 @@ def _versions(target: Target) -> tuple[int, int]:
 def _platforms(target: Target) -> Iterator[tuple[str, int]]:
     """Platform tags, the best first, and the version of glibc 2, musl 1 or macOS they need."""
     cpu = target.cpu
+    _, newest = _versions(target)
     if target.os == "linux" and target.libc == "musl":
         yield f"linux_{cpu}", 0
-        for minor in range(MUSL, -1, -1):
+        for minor in range(newest, -1, -1):
             yield f"musllinux_1_{minor}_{cpu}", minor
     elif target.os == "linux":
         oldest = 5 if cpu in ("x86_64", "i686") else 17
         yield f"linux_{cpu}", 0
-        for minor in range(GLIBC_CEILING, oldest - 1, -1):
+        for minor in range(newest, oldest - 1, -1):
             yield f"manylinux_2_{minor}_{cpu}", minor
             if minor in _LEGACY_MANYLINUX:
                 yield f"{_LEGACY_MANYLINUX[minor]}_{cpu}", minor
     elif target.os == "macos" and cpu in _MAC_ARCHS:
-        for platform in mac_platforms((MACOS_CEILING, 0), _MAC_ARCHS[cpu]):
+        for platform in mac_platforms((newest, 0), _MAC_ARCHS[cpu]):
             yield platform, int(platform.split("_")[1])
     elif target.os == "windows" and cpu in _WINDOWS:
         yield _WINDOWS[cpu], 0

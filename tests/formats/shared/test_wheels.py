@@ -9,6 +9,7 @@ from vendorpack.formats._shared.python.wheels import (
     Binary,
     best_wheels,
     choose,
+    has_to_build,
     release_of,
     supported_tags,
 )
@@ -50,6 +51,16 @@ CRYPTOGRAPHY = [
         # With glibc 2.28 pip takes another one than with 2.34; older glibc does not count.
         (CRYPTOGRAPHY, "linux-x86_64-gnu-py3.12", [2, 1]),
         (CRYPTOGRAPHY, "linux-x86_64-gnu-py3.9", [3]),
+        # A target that names its version has one client.
+        (CRYPTOGRAPHY, "linux-x86_64-gnu2.36-py3.12", [2]),
+        (CRYPTOGRAPHY, "linux-x86_64-gnu2.34-py3.12", [2]),
+        (CRYPTOGRAPHY, "linux-x86_64-gnu2.33-py3.12", [1]),
+        (CRYPTOGRAPHY, "linux-x86_64-gnu2.27-py3.12", [0]),
+        (CRYPTOGRAPHY, "linux-x86_64-gnu2.16-py3.12", []),
+        (NUMPY, "linux-x86_64-musl1.2-py3.12", [5]),
+        (NUMPY, "linux-x86_64-musl1.1-py3.12", []),
+        (NUMPY, "macos14-aarch64-py3.12", [2]),
+        (NUMPY, "macos13-aarch64-py3.12", [1]),
         (["six-1.17.0-py2.py3-none-any.whl"], "freebsd-x86_64-py3.12", [0]),
         (["a-1-py3-none-any.whl", "a-1-2-py3-none-any.whl"], "macos-aarch64-py3.12", [1]),
         (["a-1-py3-none-any.whl", "a-1-cp312-none-any.whl"], "macos-aarch64-py3.12", [1]),
@@ -77,6 +88,31 @@ def test_choose_takes_the_sdist_where_no_wheel_fits() -> None:
     assert choose(files, [linux], filename=str, wheels=False) == (("numpy-2.3.2.tar.gz",), ())
     assert choose(files, [linux, bsd], filename=str, sdists=False) == ((NUMPY[4],), (bsd,))
     assert choose([*files, "numpy.exe"], [], filename=str) == (tuple(files), ())
+
+
+@pytest.mark.parametrize(
+    ("newest", "target", "takes"),
+    [
+        ("manylinux_2_39_x86_64", "linux-x86_64-gnu-py3.12", [0, 1]),
+        ("manylinux_2_39_x86_64", "linux-x86_64-gnu2.36-py3.12", [1]),
+        ("manylinux_2_39_x86_64", "linux-x86_64-gnu2.39-py3.12", [0]),
+        ("manylinux_2_28_x86_64", "linux-x86_64-gnu-py3.12", [0]),
+        ("macosx_14_0_arm64", "macos-aarch64-py3.12", [0, 1]),
+        ("macosx_14_0_arm64", "macos15.1-aarch64-py3.12", [0]),
+        ("macosx_12_0_arm64", "macos-aarch64-py3.12", [0]),
+        ("musllinux_1_2_x86_64", "linux-x86_64-musl-py3.12", [0]),
+        ("win_amd64", "windows-x86_64-py3.12", [0]),
+    ],
+)
+def test_a_wheel_too_new_for_the_target_does_not_hide_the_sdist(
+    newest: str, target: str, takes: list[int]
+) -> None:
+    files = [f"a-1-cp312-cp312-{newest}.whl", "a-1.tar.gz"]
+    chosen, missing = choose(files, [parse_target(target)], filename=str)
+    assert chosen == tuple(files[number] for number in takes) and not missing
+    assert has_to_build(files, parse_target(target)) == (1 in takes)
+    only, missing = choose(files, [parse_target(target)], filename=str, sdists=False)
+    assert bool(only) != bool(missing)
 
 
 def test_only_and_no_binary() -> None:
