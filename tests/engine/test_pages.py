@@ -230,3 +230,11 @@ def test_links_lead_somewhere(name: str) -> None:
 def slug(heading: str) -> str:
     """The anchor that a heading has on the usual sites."""
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+def test_the_tests_that_the_security_page_names_are_there() -> None:
+    page = (CHECKOUT / "docs/security.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(test_\w+)`", page))
+    sources = [p.read_text(encoding="utf-8") for p in (CHECKOUT / "tests").rglob("test_*.py")]
+    known = {name for text in sources for name in re.findall(r"def (test_\w+)\(", text)}
+    assert len(named) > 30 and named <= known
