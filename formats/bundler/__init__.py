@@ -242,6 +242,22 @@ def _compiled(lock: Lock, targets: Sequence[Target]) -> set[GemId]:
     }
 
 
+def _needed(lock: Lock, target: Target) -> set[str]:
+    """The gems that the Gemfile asks for, with those that their variants for a target need."""
+    needs: dict[str, set[str]] = {}
+    for gem in lock.gems:
+        if fits(gem.id.platform, target):
+            needs.setdefault(gem.id.name, set()).update(gem.needs)
+    needed: set[str] = set()
+    due = sorted(lock.wanted or {gem.id.name for gem in lock.gems})
+    while due:
+        name = due.pop()
+        if name not in needed:
+            needed.add(name)
+            due.extend(sorted(needs.get(name, ())))
+    return needed
+
+
 def _warnings(
     lock: Lock, config: Config, project: Project, targets: Sequence[Target]
 ) -> Iterator[Warning]:
@@ -254,12 +270,13 @@ def _warnings(
                 str(project.lockfile.parent / LOCAL_CONFIG),
             )
     for target in targets:
+        needed = _needed(lock, target)
         missing = []
         for (name, version), group in itertools.groupby(
             lock.gems, key=lambda gem: (gem.id.name, gem.id.version)
         ):
             variants = list(group)
-            if not any(fits(gem.id.platform, target) for gem in variants):
+            if name in needed and not any(fits(gem.id.platform, target) for gem in variants):
                 missing.append((f"{name} {version}", variants[0].line))
         if missing:
             names = ", ".join(name for name, _ in missing[:_SHOWN])

@@ -38,9 +38,10 @@ RUBY: Final = "ruby"
 _SOURCES: Final = ("GEM", "GIT", "PATH")
 _PLUGIN: Final = "PLUGIN SOURCE"
 _CHECKSUMS: Final = "CHECKSUMS"
+_DEPENDENCIES: Final = "DEPENDENCIES"
 _KNOWN: Final = (
     *(*_SOURCES, _PLUGIN, _CHECKSUMS),
-    *("PLATFORMS", "DEPENDENCIES", "RUBY VERSION", "BUNDLED WITH"),
+    *("PLATFORMS", _DEPENDENCIES, "RUBY VERSION", "BUNDLED WITH"),
 )
 _CONFLICT: Final = re.compile(r"<<<<<<<|=======|>>>>>>>|\|\|\|\|\|\|\|")
 _OPTION: Final = re.compile(r"  ([a-z_]+):(?: (.*))?", re.ASCII)
@@ -74,12 +75,16 @@ class GemId:
 
 @dataclass(frozen=True, slots=True)
 class LockedGem:
-    """A gem of a registry. `remotes` are the addresses as they are written, in order."""
+    """A gem of a registry. `remotes` are the addresses as they are written, in order.
+
+    needs: names of the gems that this variant of it depends on.
+    """
 
     id: GemId
     remotes: tuple[str, ...]
     integrity: Integrity
     line: int
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +103,13 @@ class Lock:
     """All that is to be downloaded, in the lockfile's order.
 
     unknown: sections that this module does not know, with their lines.
+    wanted: names of the gems that the Gemfile asks for, and that gems of git and paths need.
     """
 
     gems: tuple[LockedGem, ...]
     commits: tuple[LockedCommit, ...]
     unknown: tuple[tuple[str, int], ...]
+    wanted: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -111,6 +118,7 @@ class _Source:
     line: int
     options: dict[str, list[str]] = field(default_factory=dict)
     gems: list[tuple[GemId, int]] = field(default_factory=list)
+    needs: dict[GemId, list[str]] = field(default_factory=dict)
 
 
 def read_lock(data: bytes, path: str) -> Lock:
@@ -119,6 +127,7 @@ def read_lock(data: bytes, path: str) -> Lock:
     checksums: dict[GemId, Integrity] = {}
     unknown: list[tuple[str, int]] = []
     sections: list[str] = []
+    wanted: set[str] = set()
     for number, line in _lines(data, path):
         where = f"{path}:{number}"
         if not line.startswith(" "):
@@ -138,6 +147,8 @@ def read_lock(data: bytes, path: str) -> Lock:
             raise LockfileError("a line before the first section", where=where)
         elif sections[-1] in _SOURCES:
             _read_source_line(sources[-1], line, number, where)
+        elif sections[-1] == _DEPENDENCIES:
+            wanted.add(_name_in(line))
         elif sections[-1] == _CHECKSUMS:
             _read_checksum_line(checksums, line, where)
     if not set(_KNOWN).intersection(sections):
@@ -146,6 +157,13 @@ def read_lock(data: bytes, path: str) -> Lock:
         gems=tuple(_gems(sources, checksums, path)),
         commits=tuple(_commit(source, path) for source in sources if source.kind == "GIT"),
         unknown=tuple(unknown),
+        wanted=frozenset(wanted).union(
+            name
+            for source in sources
+            if source.kind != "GEM"
+            for names in source.needs.values()
+            for name in names
+        ),
     )
 
 
@@ -183,6 +201,8 @@ def _lines(data: bytes, path: str) -> Iterator[tuple[int, str]]:
 
 def _read_source_line(source: _Source, line: str, number: int, where: str) -> None:
     if line.startswith(_NEEDED):
+        if source.gems:
+            source.needs.setdefault(source.gems[-1][0], []).append(_name_in(line))
         return
     if match := _SPEC.fullmatch(line):
         source.gems.append((_gem_id(match), number))
@@ -190,6 +210,11 @@ def _read_source_line(source: _Source, line: str, number: int, where: str) -> No
         source.options.setdefault(match[1], []).append(match[2] or "")
     else:
         raise LockfileError("a line that is neither an option nor a gem", where=where)
+
+
+def _name_in(line: str) -> str:
+    """The gem that a line of DEPENDENCIES, or below a gem, names."""
+    return line.split(maxsplit=1)[0].removesuffix("!")
 
 
 def _read_checksum_line(checksums: dict[GemId, Integrity], line: str, where: str) -> None:
@@ -233,7 +258,8 @@ def _gems(
         if source.gems and not remotes:
             raise LockfileError("gems without a source", where=f"{path}:{source.line}")
         for gem, line in dict(source.gems).items():
-            yield LockedGem(gem, remotes, checksums.get(gem, Integrity()), line)
+            needs = tuple(source.needs.get(gem, ()))
+            yield LockedGem(gem, remotes, checksums.get(gem, Integrity()), line, needs)
 
 
 def _commit(source: _Source, path: str) -> LockedCommit:

@@ -78,7 +78,7 @@ def test_every_section() -> None:
     both = ("https://gems.example/", "https://other.example/gems/")
     nokogiri = GemId("nokogiri", "1.19.4", "x86_64-linux-gnu")
     assert lock.gems == (
-        LockedGem(nokogiri, both, Integrity.of([Digest("sha256", NOKO)]), 20),
+        LockedGem(nokogiri, both, Integrity.of([Digest("sha256", NOKO)]), 20, ("racc",)),
         LockedGem(GemId("racc", "1.8.1", "ruby"), both, Integrity.of([Digest("sha256", RACC)]), 22),
         LockedGem(GemId("racc", "1.8.1", "java"), ("https://private.example/",), Integrity(), 27),
     )

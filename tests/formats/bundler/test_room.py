@@ -92,6 +92,29 @@ def test_a_lockfile_for_other_platforms_only(tmp_path: Path) -> None:
     assert warning.where == "Gemfile.lock:4"
 
 
+def test_what_only_another_platforms_variant_needs_is_not_missed(tmp_path: Path) -> None:
+    lock = f"""GEM
+  remote: {SOURCE}
+  specs:
+    main (1.0.0)
+    main (1.0.0-x64-mingw-ucrt)
+      winonly (~> 1.0)
+    winonly (1.0.0-universal-mingw32)
+
+PLATFORMS
+  ruby
+  x64-mingw-ucrt
+
+DEPENDENCIES
+  {{main}}
+"""
+    project = project_of(tmp_path / "one", lock.format(main="main"))
+    assert not FORMAT.read(project, LINUX).warnings
+    project = project_of(tmp_path / "two", lock.format(main="main\n  winonly (~> 1.0)!"))
+    (warning,) = FORMAT.read(project, LINUX).warnings
+    assert "winonly 1.0.0" in warning.what
+
+
 def test_names_of_artifacts(tmp_path: Path) -> None:
     commit = "0123456789abcdef0123456789abcdef01234567"
     git = f"GIT\n  remote: git@git.example:o/a.git\n  revision: {commit}\n  tag: v1\n  specs:\n"
