@@ -214,7 +214,7 @@ def logical_lines(text: str) -> Iterator[tuple[int, str]]:
     start = 0
     parts: list[str] = []
     for number, line in enumerate((*text.splitlines(), ""), 1):
-        comment = _COMMENT.match(line)
+        comment = line.lstrip().startswith("#")
         if not parts:
             start = number
         # A comment line ends a continuation, and its own backslash joins nothing.
@@ -223,7 +223,8 @@ def logical_lines(text: str) -> Iterator[tuple[int, str]]:
             continue
         joined = "".join([*parts, f" {line}" if comment else line])
         parts = []
-        stripped = _COMMENT.sub("", joined).strip()
+        comment_at = _COMMENT.search(joined)
+        stripped = (joined if comment_at is None else joined[: comment_at.start()]).strip()
         if stripped:
             yield start, stripped
 
@@ -233,7 +234,7 @@ def split_options(text: str, where: str) -> tuple[str, list[tuple[str, str]]]:
 
     Raises `LockfileError` for an option that pip does not know.
     """
-    words = text.split(" ")
+    words = text.replace("\t", " ").split(" ")
     first = next((n for n, word in enumerate(words) if word.startswith("-")), len(words))
     try:
         rest = shlex.split(" ".join(words[first:]))

@@ -22,7 +22,7 @@ from vendorpack.formats._shared.python import direct_references
 from vendorpack.formats._shared.python.distributions import Release
 from vendorpack.formats._shared.python.index import DEFAULT_INDEX, check_name, parse_hash, purl
 from vendorpack.formats._shared.python.local_projects import LocalProject, warn_of
-from vendorpack.formats._shared.python.markers import parse_marker, targets_of
+from vendorpack.formats._shared.python.markers import parse_marker, targets_of, without_groups
 from vendorpack.formats._shared.python.pip_config import expand_userinfo, index_address
 from vendorpack.formats._shared.python.wheelhouse_room import Choices
 from vendorpack.formats._shared.text.json_text import decode_utf8, key_lines, load_json
@@ -125,7 +125,9 @@ def artifacts_of(
     found: list[Artifact] = []
     warnings: list[Warning] = []
     for pin in lock.pins:
-        marker = parse_marker(pin.text("markers"), pin.where) if pin.text("markers") else None
+        # pipenv installs a package whose groups and extras it cannot judge.
+        text = without_groups(pin.text("markers"))
+        marker = parse_marker(text, pin.where) if text else None
         targets = targets_of(marker, choices.targets)
         if pin.category not in wanted or (choices.targets and not targets):
             continue

@@ -14,7 +14,6 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Final, cast
 
 from packaging.markers import (
@@ -26,7 +25,6 @@ from packaging.markers import (
 
 from vendorpack.errors import LockfileError, UsageError
 from vendorpack.model import Target
-from vendorpack.target import this_python
 
 RUNTIME: Final = "py"
 """The name of Python among a target's runtimes."""
@@ -34,6 +32,9 @@ LAST_PATCH: Final = 99
 """Stands for a minor version's last patch release."""
 
 _EXTRA: Final = re.compile(r"\bextra\s*[!=]=\s*(?:'[^']*'|\"[^\"]*\")")
+_IN_GROUPS: Final = re.compile(
+    r"(?:'[^']*'|\"[^\"]*\")\s+(?:not\s+)?in\s+(?:dependency_groups|extras)\b"
+)
 _TRUE: Final = "python_version >= '3'"
 _VERSION: Final = re.compile(r"3\.(\d+)(?:\.(\d+))?(t?)")
 # os: os_name, sys_platform, platform_system, platform_release
@@ -56,13 +57,6 @@ _MACHINES: Final = {
     "netbsd": {"x86_64": "amd64", "i686": "i386"},
     "linux": {"loongarch64": "loongarch64"},
 }
-
-
-def with_python(target: Target) -> Target:
-    """The target itself, or with the Python that runs here if it names none."""
-    if target.runtime(RUNTIME) is not None:
-        return target
-    return replace(target, runtimes=tuple(sorted((*target.runtimes, this_python()))))
 
 
 def python_minor(target: Target) -> tuple[int, int]:
@@ -143,6 +137,11 @@ def may_hold(marker: str, target: Target, where: str) -> bool:
 @functools.lru_cache(maxsize=1 << 16)
 def _judged(marker: str, target: Target, where: str) -> bool:
     return holds(parse_marker(_EXTRA.sub(_TRUE, marker), where), target)
+
+
+def without_groups(marker: str) -> str:
+    """A marker with what it says of `dependency_groups` and `extras` (PEP 751) taken as true."""
+    return _IN_GROUPS.sub(_TRUE, marker)
 
 
 def targets_of(

@@ -163,3 +163,15 @@ def test_variables_only_in_user_names_and_passwords(tmp_path: Path) -> None:
 )
 def test_local_requirements(text: str, local: bool) -> None:
     assert is_local(text) is local
+
+
+def test_spaces_without_end_take_no_time() -> None:
+    """Each of a million is looked at once."""
+    [(_, line)] = logical_lines("a==1" + " " * 1_000_000 + "b")
+    assert line.startswith("a==1 ") and len(line) == 1_000_005
+    assert [*logical_lines("a==1 \t # why\n  # only this\n")] == [(1, "a==1")]
+
+
+def test_a_tab_before_an_option() -> None:
+    """As pip 23 takes it; others refuse it, which is theirs to say."""
+    assert split_options("a==1\t--hash=sha256:00", "x:1") == ("a==1", [("--hash", "sha256:00")])

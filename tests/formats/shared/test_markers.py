@@ -10,9 +10,9 @@ from vendorpack.formats._shared.python.markers import (
     holds,
     parse_marker,
     targets_of,
-    with_python,
+    without_groups,
 )
-from vendorpack.target import parse_target, this_python
+from vendorpack.target import parse_target
 
 
 @pytest.mark.parametrize(
@@ -70,8 +70,6 @@ def test_nothing_of_this_machine_gets_in() -> None:
 
 def test_a_python_is_found_or_refused() -> None:
     bare = parse_target("linux-x86_64-gnu")
-    assert with_python(bare).runtimes == (this_python(),)
-    assert with_python(with_python(bare)) == with_python(bare)
     with pytest.raises(UsageError, match="names no version of Python 3"):
         environments(bare)
     with pytest.raises(UsageError, match="names no version of Python 3"):
@@ -83,3 +81,18 @@ def test_bad_markers(text: str) -> None:
     with pytest.raises(LockfileError, match="not an environment marker") as caught:
         parse_marker(text, "lock:3")
     assert caught.value.where == "lock:3"
+
+
+@pytest.mark.parametrize(
+    ("marker", "expected"),
+    [
+        ("'dev' in dependency_groups and python_version >= '3.8'", True),
+        ("'dev' in dependency_groups and python_version < '3.8'", False),
+        ("'a' not in extras or python_version < '3.8'", True),
+        ('"a" in extras', True),
+        ("'linux' in sys_platform", True),
+    ],
+)
+def test_groups_that_a_client_cannot_judge(marker: str, expected: bool) -> None:
+    target = parse_target("linux-x86_64-gnu-py3.12")
+    assert holds(parse_marker(without_groups(marker), "x"), target) is expected
