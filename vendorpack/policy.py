@@ -119,7 +119,7 @@ class Policy:
                 f"{_count(missing, 'artifact has', 'artifacts have')} no hash to verify with",
                 where=_list(missing),
                 fix="Lock again with a client that records hashes, or accept what the server "
-                "sends now: " + " ".join(f"--allow-missing-hash {a.name}" for a in missing[:3]),
+                "sends now: " + _allowed_by("--allow-missing-hash", missing),
             )
         weak = [
             a
@@ -132,7 +132,7 @@ class Policy:
                 "(sha1 or md5: collisions can be made)",
                 where=_list(weak),
                 fix="Lock again with a newer client, or accept it: "
-                + " ".join(f"--allow-weak-hash {a.name}" for a in weak[:3]),
+                + _allowed_by("--allow-weak-hash", weak),
             )
 
     def may_miss_hash(self, artifact: Artifact) -> bool:
@@ -195,6 +195,14 @@ def named(patterns: Sequence[str], name: str, version: str) -> bool:
 def _as_option(url: str) -> str:
     scheme, _, host = origin_of(url).partition("://")
     return f"http://{host}" if scheme.rpartition("+")[2] == "http" else host
+
+
+def _allowed_by(option: str, artifacts: Sequence[Artifact]) -> str:
+    """What to type to let them all in: each by name, if they are not too many for a line."""
+    names = sorted({a.name for a in artifacts})
+    if len(names) > _SHOWN:
+        return f"{option} NAME for each, or {option} '*'"
+    return " ".join(f"{option} {name}" for name in names)
 
 
 def _count(artifacts: Sequence[Artifact], one: str, many: str) -> str:

@@ -89,7 +89,10 @@ def sign(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Verify a bundle and sign it with an ssh key: ssh-keygen -Y over its id."""
+    """Verify a bundle and sign it with an ssh key.
+
+    It is what `ssh-keygen -Y sign` makes of the bundle's id.
+    """
     from vendorpack.commands import signing  # noqa: PLC0415
 
     signing.sign(bundle, key, output, Console(quiet=quiet, as_json=as_json))
