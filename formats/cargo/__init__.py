@@ -82,7 +82,7 @@ class Cargo(Format):
             format=self.name,
             artifacts=tuple(artifacts),
             access=_access(crates, config),
-            warnings=tuple(_warnings(crates)),
+            warnings=(*_warnings(crates), *_toolchain(project)),
         )
 
     def fingerprint(self, project: Project, options: Options) -> Mapping[str, Json]:
@@ -209,6 +209,18 @@ def _warnings(crates: Sequence[Crate]) -> Iterator[Warning]:
             "CARGO_REGISTRIES_<NAME>_INDEX",
             unnamed[registry],
         )
+
+
+def _toolchain(project: Project) -> Iterator[Warning]:
+    """A rustup at the target fetches the toolchain that the project names, unless it has it."""
+    for name in ("rust-toolchain.toml", "rust-toolchain"):
+        if project.read(name) is not None:
+            yield Warning(
+                "toolchains are not packed: a target with rustup needs the one that this file "
+                "names, installed",
+                str(project.lockfile.parent / name),
+            )
+            return
 
 
 def _submodules(commit: Commit, item: Packed, workshop: Workshop) -> Iterator[Commit]:
