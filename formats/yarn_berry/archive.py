@@ -18,9 +18,11 @@ Members, in the tar's order, directories made just before they are first needed:
 - Central header: made by 0x033F (Unix, 6.3); external attributes are the Unix mode << 16:
   directories 040755, files 0100755 if any execute bit was set, else 0100644, links 0120777.
 - Level 0 stores. Levels 1 to 9 deflate everything, even what grows. `mixed` deflates at level 9
-  and stores what would not shrink. Raw deflate, memLevel 9, fed 8 KiB at a time (which zlib-ng's
-  output depends on); general purpose bits say 4 (fast) at levels 1 and 2, 2 (maximum) at 8, 9
-  and mixed, as libzip sets them.
+  and stores what would not shrink, if its deflated form is less than 8 KiB: libzip judges by the
+  one read of that size that it asks for, and deflates what needs more, even what grows (up to
+  8186 bytes of noise are stored, from 8187 on deflated).
+- Raw deflate, memLevel 9, fed 8 KiB at a time (which zlib-ng's output depends on); general
+  purpose bits say 4 (fast) at levels 1 and 2, 2 (maximum) at 8, 9 and mixed, as libzip sets them.
 - Yarn 2 and 3 (cache versions to 8) deflate with zlib, Yarn 4 (9 and 10) with zlib-ng, whose
   output differs from zlib's, and between its own releases: 2.2 gives Yarn's bytes at mixed, 1
   and 5 to 9; 2 to 4 differ now and then. 2.3 differs now and then at mixed, too.
@@ -44,7 +46,7 @@ from vendorpack.formats._shared.archives.tarball import DIRECTORY, FILE, SYMLINK
 
 MIXED: Final = "mixed"
 STORED: Final = "0"
-RULE_VERSION: Final = 1
+RULE_VERSION: Final = 2
 """Raised whenever the conversion gives other bytes."""
 
 _LOCAL: Final = struct.Struct("<4sHHHHHIIIHH")
@@ -59,6 +61,7 @@ _DEFLATED: Final = 8
 _RAW_DEFLATE: Final = -15
 _MEM_LEVEL: Final = 9
 _FEED: Final = 8192
+_JUDGED: Final = 8192
 _LAST_OF_YARN_3: Final = 8
 NEWEST_CACHE_VERSION: Final = 10
 """Of Yarn 4.18; a newer one would mean that Yarn makes other zips."""
@@ -221,7 +224,7 @@ def _compressor(key: CacheKey, label: str) -> _Compressor:
         deflate = compressobj(level, zlib.DEFLATED, _RAW_DEFLATE, _MEM_LEVEL)
         parts = [deflate.compress(data[at : at + _FEED]) for at in range(0, len(data), _FEED)]
         body = b"".join((*parts, deflate.flush()))
-        if key.level == MIXED and len(body) >= len(data):
+        if key.level == MIXED and len(data) <= len(body) < _JUDGED:
             return _STORED, 0, data
         return _DEFLATED, option, body
 

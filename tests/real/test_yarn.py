@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib.util
+import io
+import random
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -10,6 +17,8 @@ import pytest
 from tests.cli import Cli
 from tests.corpus import corpus
 from tests.real.clients import PROJECTS, Machine, client, copy_project, extract, miss, pack
+from tests.world import World
+from tests.world.npm import NpmRegistry
 
 pytestmark = [pytest.mark.real, pytest.mark.network]
 
@@ -178,3 +187,78 @@ def test_excalidraw(real_cli: Cli, bundles: Path, tmp_path: Path) -> None:
     env = empty_cache(tmp_path)
     target.offline(node, script, *CLASSIC, *options, cwd=project, prefix=prefix, env=env)
     target.offline(node, "node_modules/typescript/bin/tsc", "--version", cwd=project)
+
+
+KINDS: Mapping[str, Callable[[int], bytes]] = {
+    "noise": lambda size: random.Random(size).randbytes(size),
+    "text": lambda size: (b"the same words again and again\n" * (size // 31 + 1))[:size],
+    "half": lambda size: random.Random(size).randbytes(size // 2) + bytes(size - size // 2),
+    "sparse": lambda size: bytes(b if b > 250 else 0 for b in random.Random(size).randbytes(size)),
+}
+BORDERS = (
+    *(0, 1, 2, 3, 4, 5, 63, 64, 257, 258, 259, 1023, 4095, 4096, 4097, 8180, 8185, 8186, 8187),
+    *(8188, 8191, 8192, 8193, 8200, 12288, 16383, 16384, 16385, 24576, 32767, 32768, 32769),
+    *(65535, 65536, 65537, 100_000, 200_000),
+)
+"""Around the buffers of zlib, libzip and Yarn."""
+
+
+@pytest.mark.parametrize(
+    ("version", "level"),
+    [
+        ("yarn-3", "mixed"),
+        ("yarn-4.4", "mixed"),
+        ("yarn-4", "mixed"),
+        ("yarn-4", "5"),
+        ("yarn-4", "0"),
+    ],
+)
+def test_every_size_and_kind_of_file(version: str, level: str, tmp_path: Path) -> None:
+    """Whatever Yarn makes of a tarball: pack verifies the checksum that Yarn itself locked."""
+    needs_zlib_ng()
+    node, script = yarn(version)
+    contents = {
+        f"{kind}/{size}.bin": make(size) for kind, make in KINDS.items() for size in BORDERS
+    }
+    contents["package.json"] = b'{"name": "borders", "version": "1.0.0"}'
+    with World(tmp_path) as world:
+        registry = world.site().mount("", NpmRegistry(packuments=True))
+        registry.packages["/borders/-/borders-1.0.0.tgz"] = tarball_of(contents)
+        project = tmp_path / "project"
+        project.mkdir()
+        (project / "package.json").write_text(
+            '{"name": "app", "dependencies": {"borders": "1.0.0"}}'
+        )
+        (project / ".yarnrc.yml").write_text(
+            f"npmRegistryServer: {registry.url}\nunsafeHttpWhitelist: ['127.0.0.1']\n"
+            f"compressionLevel: {level}\nenableGlobalCache: true\nnodeLinker: node-modules\n"
+            "enableTelemetry: false\n"
+        )
+        env = {**machine(tmp_path).env(), "YARN_ENABLE_IMMUTABLE_INSTALLS": "false"}
+        if version == "yarn-4":  # older ones know no such setting
+            env["YARN_NPM_MINIMAL_AGE_GATE"] = "0"
+        locked = subprocess.run(
+            [node, script, "install"], cwd=project, env=env, capture_output=True, text=True
+        )
+        assert locked.returncode == 0, locked.stdout
+        Cli(tmp_path).ok("pack", project, "-o", tmp_path / "deps.tar.zst")
+    prefix = extract(tmp_path / "deps.tar.zst", tmp_path / "deps")
+    shutil.rmtree(project / "node_modules")
+    target = machine(tmp_path / "other")
+    target.offline(node, script, *BERRY, cwd=project, prefix=prefix)
+    installed = project / "node_modules/borders"
+    assert {
+        path.relative_to(installed).as_posix(): path.read_bytes()
+        for path in installed.rglob("*")
+        if path.is_file()
+    } == contents
+
+
+def tarball_of(contents: Mapping[str, bytes]) -> bytes:
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w") as tar:
+        for path, data in contents.items():
+            member = tarfile.TarInfo(f"package/{path}")
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    return gzip.compress(raw.getvalue(), mtime=0)
