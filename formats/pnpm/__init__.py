@@ -14,17 +14,20 @@ from pathlib import Path
 from typing import Final
 
 from vendorpack.formats._shared.npm.npmrc import load_npmrc, load_user_npmrc
+from vendorpack.formats._shared.npm.registry import with_all_hashes
 from vendorpack.formats.pnpm import layout as store
-from vendorpack.formats.pnpm.artifacts import choose
+from vendorpack.formats.pnpm.artifacts import PnpmArtifact, choose
 from vendorpack.formats.pnpm.config import load_registries
 from vendorpack.formats.pnpm.lockfile import parse_pnpm_lock
 from vendorpack.formats.pnpm.merge import merge_index_db
 from vendorpack.formats.pnpm.stores import asked_for, stores_for
 from vendorpack.model import (
+    Artifact,
     Entry,
     Environment,
     Format,
     Host,
+    Index,
     Json,
     Lockfile,
     Options,
@@ -90,6 +93,24 @@ class Pnpm(Format):
                 if f"{scope}/".encode() in text
             },
         }
+
+    def asks_for_hash(self, artifact: Artifact) -> bool:
+        """Whether the registry knows the release."""
+        return isinstance(artifact, PnpmArtifact) and artifact.registry is not None
+
+    async def locate(self, lockfile: Lockfile, options: Options, index: Index) -> Lockfile:
+        """Ask the registry for a hash that counts where the lockfile has only a sha1.
+
+        pnpm finds the package by the lockfile's own hash, as before. Raises `IntegrityError` if
+        the registry contradicts it.
+        """
+        return lockfile.with_artifacts(
+            await with_all_hashes(
+                lockfile.artifacts,
+                index,
+                lambda artifact: artifact.registry if isinstance(artifact, PnpmArtifact) else None,
+            )
+        )
 
     def layout(self, packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
         """The stores' trees; see `vendorpack.formats.pnpm.layout`."""

@@ -37,12 +37,14 @@ class PnpmArtifact(Artifact):
     sri: its integrity as the lockfile writes it; the empty string if there is none.
     git_hosted: whether newer pnpms look it up by `id` in place of `sri`.
     stores: the store versions to lay it out for, oldest first.
+    registry: whom to ask for a hash that counts; None if it is no release of a registry's.
     """
 
     id: str
     sri: str
     git_hosted: bool
     stores: tuple[str, ...]
+    registry: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +139,14 @@ def _artifact(package: Package, registries: Registries) -> PnpmArtifact:
     name, version = package.name, package.version
     registry = registries.of(name)
     package_url = purl(name, version)
+    released = True
     if package.tarball is None:
         url = tarball_url(registries.canonical(name), name, version)
         asked = tarball_url(registry, name, version)
     else:
         url = asked = _address(package, registry)
-        if "/-/" not in urlsplit(url).path:
+        released = "/-/" in urlsplit(url).path
+        if not released:
             package_url += f"?download_url={quote(redact_url(url), safe='')}"
     return PnpmArtifact(
         name=name,
@@ -156,6 +160,7 @@ def _artifact(package: Package, registries: Registries) -> PnpmArtifact:
         sri=package.integrity,
         git_hosted=package.git_hosted,
         stores=(),
+        registry=registry if released else None,
     )
 
 

@@ -243,13 +243,13 @@ class _Reader:
     ) -> tuple[str, str, str]:
         """Name, version and pnpm's id."""
         bare = _without_suffix(key)
-        if self.version == 5 and bare == key:
-            bare = bare.partition("_")[0] if bare.startswith("/") else bare
         if self.version == 9:
             name, _, rest = _split(bare, "@")
             package_id = rest if ":" in bare else bare
         elif bare.startswith("/"):
             name, _, rest = _split(bare[1:], "/" if self.version == 5 else "@")
+            if self.version == 5 and bare == key:  # peers stand behind the version, after a `_`
+                rest = rest.partition("_")[0]
             package_id = f"{name}@{rest}"
         else:  # a registry's host, or an address without its scheme
             name, rest, package_id = "", "", bare

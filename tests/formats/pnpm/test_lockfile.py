@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli import Cli
 from tests.formats.pnpm.locks import EVERYWHERE, LINUX, names, project, read, sri
+from tests.world import World
+from tests.world import npm as npm_world
 from vendorpack.errors import LockfileError, UnsupportedError, UsageError
 from vendorpack.formats.pnpm import FORMAT
 from vendorpack.formats.pnpm.artifacts import PnpmArtifact
@@ -504,3 +507,61 @@ def test_fingerprint(tmp_path: Path) -> None:
     assert key(package_json='{"packageManager": "pnpm@10.0.0"}') != base
     (tmp_path / "package.json").unlink()
     assert key(npmrc="@my:registry=https://x.example/") != base
+
+
+def test_names_with_an_underscore(tmp_path: Path) -> None:
+    """In lockfiles of version 5 peers stand behind the version, after an underscore."""
+    lock = f"""\
+lockfileVersion: 5.4
+dependencies:
+  '@types/babel__core': 7.1.20
+  string_decoder: 1.3.0_x_y@2.0.0
+packages:
+  /@types/babel__core/7.1.20:
+    resolution: {{integrity: {S["app"]}}}
+  /lodash._reinterpolate/3.0.0:
+    resolution:
+      integrity: {S["core"]}
+      tarball: lodash._reinterpolate/-/lodash._reinterpolate-3.0.0.tgz
+  /string_decoder/1.3.0_x_y@2.0.0:
+    resolution: {{integrity: {S["peer"]}}}
+    dependencies:
+      lodash._reinterpolate: 3.0.0
+"""
+    found = read(tmp_path, lock).artifacts
+    assert [(a.name, a.version, a.purl) for a in found] == [
+        ("@types/babel__core", "7.1.20", "pkg:npm/%40types/babel__core@7.1.20"),
+        ("lodash._reinterpolate", "3.0.0", "pkg:npm/lodash._reinterpolate@3.0.0"),
+        ("string_decoder", "1.3.0", "pkg:npm/string_decoder@1.3.0"),
+    ]
+
+
+def test_a_sha1_is_strengthened_by_the_registry(tmp_path: Path) -> None:
+    data = npm_world.tarball("old", "1.0.0")
+    weak = npm_world.sri(data, "sha1")
+    lock = f"""\
+lockfileVersion: '9.0'
+importers:
+  .:
+    dependencies:
+      old: {{specifier: 1.0.0, version: 1.0.0}}
+packages:
+  old@1.0.0:
+    resolution: {{integrity: {weak}}}
+snapshots:
+  old@1.0.0: {{}}
+"""
+    with World(tmp_path) as world:
+        registry = world.site().mount("npm", npm_world.NpmRegistry(packuments=True))
+        registry.packages[registry.path("old", "1.0.0")] = data
+        project = tmp_path / "project"
+        project.mkdir()
+        (project / "pnpm-lock.yaml").write_text(lock)
+        (project / ".npmrc").write_text(f"registry={registry.url}/\n")
+        cli = Cli(tmp_path)
+        cli.ok("pack", project, "-o", tmp_path / "deps.tar.zst")
+        (shown,) = cli.ok("show", tmp_path / "deps.tar.zst", "--json").json["artifacts"]
+        assert shown["trust"] == "registry"
+        registry.packages[registry.path("old", "1.0.0")] = npm_world.tarball("old", "2.0.0")
+        again = Cli(tmp_path, store="other")("pack", project, "-o", tmp_path / "other.tar.zst")
+    assert again.code == 8 and "old 1.0.0" in again.err
