@@ -37,7 +37,7 @@ class Pdm(WheelhouseFormat):
 
     name = "pdm"
     title = "PDM (experimental)"
-    layout_version = 4
+    layout_version = 5
     command = _install(REQUIREMENTS)
     python = re.compile(
         rb"(?m)^\[\[metadata\.targets\]\]\r?(?:\n(?!\[)[^\n]*)*?\n"

@@ -26,7 +26,7 @@ class Pip(WheelhouseFormat):
 
     name = "pip"
     title = "pip"
-    layout_version = 4
+    layout_version = 5
     command = "pip install -r requirements.txt"
     python = re.compile(rb"(?m)^requires-python\s*=\s*[\"']([^\"'\n]*)")
 

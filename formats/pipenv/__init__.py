@@ -21,7 +21,7 @@ class Pipenv(WheelhouseFormat):
 
     name = "pipenv"
     title = "pipenv"
-    layout_version = 4
+    layout_version = 5
     command = "pipenv sync"
     python = re.compile(
         rb"\"requires\"\s*:\s*\{[^{}]*\"python(?:_full)?_version\"\s*:\s*\"([^\"\n]*)"

@@ -3,6 +3,8 @@
 ::
 
     pip/wheelhouse/<file name>                  wheels, sdists, and what those are built with
+    pip/wheelhouse/<file name>.html             a page that links an sdist which is neither .tar.gz
+                                                nor .zip: pip 26 passes over the file itself
     pip/cache/http-v2/…                         responses for addresses that pip asks for itself:
                                                 direct URLs, every file of a pylock.toml
     pip/cache/http/…                            the same for pip before 23.3, if asked for
@@ -16,10 +18,12 @@ hold in the environments that pip builds sdists in. Seen with pip 23.2.1 and 26.
 from __future__ import annotations
 
 import hashlib
+import html
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from vendorpack.formats._shared.git.repository import bare_repository, commit_of
 from vendorpack.formats._shared.git.submodule_sources import ALLOWED_PROTOCOLS
@@ -132,3 +136,7 @@ def _files(one: Packed, artifact: Distribution, workshop: Workshop) -> Iterator[
         )
     if WHEELHOUSE in artifact.places:
         yield Entry(f"{_WHEELHOUSE}/{artifact.filename}", one.blob, artifact=artifact)
+        if artifact.is_source and not artifact.filename.endswith((".tar.gz", ".zip")):
+            name = html.escape(quote(artifact.filename))
+            page = f'<!DOCTYPE html><html><body><a href="{name}">{name}</a></body></html>\n'
+            yield Entry(f"{_WHEELHOUSE}/{artifact.filename}.html", page.encode())
