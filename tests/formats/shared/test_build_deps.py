@@ -473,3 +473,14 @@ def test_the_crates_of_a_rust_source() -> None:
     assert (bare.is_rust, bare.cargo_path) == (True, "")
     no_rust = source(sdist("a", "1", locks), workshop, (LINUX,)).system
     assert (no_rust.is_rust, no_rust.cargo_path) == (False, "")
+
+
+def test_what_one_source_alone_is_built_with_besides() -> None:
+    workshop = MemoryWorkshop()
+    files = {"tool-1-py3-none-any.whl": wheel("tool", "1", {})}
+    toml = b"[build-system]\nrequires = []\nbuild-backend = 'flit_core.buildapi'\n"
+    sources = [source(sdist("a", "1", {"pyproject.toml": toml}), workshop, (LINUX,))]
+    for name, expected in [("a", ["tool"]), ("b", [])]:
+        plan = BuildPlan((DEFAULT_INDEX,), extra_of={name: ("tool",)})
+        found = asyncio.run(find_build_wheels(sources, plan, MemoryPypi(files).index))
+        assert [one.name for one in found] == expected

@@ -347,6 +347,20 @@ def test_index_strategy_and_sources(tmp_path: Path) -> None:
     assert lockfile.plan.own_indexes == {"my-tool": "https://gpu.example/simple"}
 
 
+def test_extra_build_dependencies(tmp_path: Path) -> None:
+    """uv's own answer to what a build computes; they are for that package alone, and in the key."""
+    pyproject = """[tool.uv]
+extra-build-dependencies = { My_Pkg = ["tool>=1", { requirement = "torch" }], none = [] }
+"""
+    lockfile = read(tmp_path, SIMPLE, options(LINUX), pyproject_toml=pyproject)
+    assert isinstance(lockfile, BuildingLockfile) and lockfile.plan is not None
+    assert lockfile.plan.extra_of == {"my-pkg": ("tool>=1", "torch"), "none": ()}
+    files = {"uv.lock": SIMPLE, "pyproject.toml": pyproject}
+    with_them = FORMAT.fingerprint(project(tmp_path / "1", "uv.lock", files), options(LINUX))
+    plain = project(tmp_path / "2", "uv.lock", {"uv.lock": SIMPLE})
+    assert with_them != FORMAT.fingerprint(plain, options(LINUX))
+
+
 def test_a_script_has_settings_of_its_own(tmp_path: Path) -> None:
     script = """# /// script
 # dependencies = []
