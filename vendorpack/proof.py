@@ -50,9 +50,11 @@ def prove(
     lockfiles: Sequence[Path],
     workshop: Shelf | None,
     host: Host,
+    absent: frozenset[str] = frozenset(),
 ) -> Proof:
     """Hold a bundle against lockfiles that it was made for.
 
+    absent: paths that a delta leaves to its base: what lies there cannot be compared here.
     Raises `IntegrityError` for an artifact that is not the pinned one, or a file that is none.
     """
     head = manifest.head
@@ -82,7 +84,7 @@ def prove(
             )
         tasks.append(_Task(artifact, load(room), str(record.get("sha256")), owned.get(number, [])))
     _no_strangers(manifest)
-    _compare(tasks, pieces, workshop, proof)
+    _compare(tasks, pieces, workshop, proof, absent)
     return proof
 
 
@@ -190,7 +192,13 @@ def _no_strangers(manifest: Manifest) -> None:
                 )
 
 
-def _compare(tasks: Sequence[_Task], pieces: Pieces, workshop: Shelf | None, proof: Proof) -> None:
+def _compare(
+    tasks: Sequence[_Task],
+    pieces: Pieces,
+    workshop: Shelf | None,
+    proof: Proof,
+    absent: frozenset[str],
+) -> None:
     wanted = {file.path: file for task in tasks for file in task.whole}
     by_path = {file.path: task for task in tasks for file in task.whole}
     values: dict[str, dict[str, bytes]] = {}
@@ -204,6 +212,8 @@ def _compare(tasks: Sequence[_Task], pieces: Pieces, workshop: Shelf | None, pro
             proof.proven += 1
         elif seen:
             raise _exchanged(task)
+        elif any(file.path in absent for file in task.files):
+            proof.unseen.append(str(task.artifact))
         elif task.files and workshop is not None and _laid_out(task, workshop):
             proof.proven += 1
         elif task.is_kept_whole:

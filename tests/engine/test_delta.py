@@ -150,6 +150,15 @@ def test_deltas_can_be_chained(upgrade: Upgrade, cli: Cli, tmp_path: Path) -> No
         assert again["id"] == whole.id and again["kept"] == len(whole.manifest.files)
 
 
+def test_a_delta_is_held_against_its_lockfile(upgrade: Upgrade, cli: Cli, tmp_path: Path) -> None:
+    """As far as it has the artifacts: the others are named, and not taken for exchanged ones."""
+    lock = upgrade.npm.lock(tmp_path / "newest", {**NEW, "p002": "3.0.0"})
+    cli.ok("pack", "newest", "--base", upgrade.delta, "-o", "2.tar.zst")
+    done = cli.ok("verify", "2.tar.zst", "--lockfile", lock)
+    assert "1 artifact as the lockfile pins them" in done.err
+    assert "in a delta's base, and could not be compared" in done.err
+
+
 def test_a_delta_without_its_base_is_refused(upgrade: Upgrade, cli: Cli, tmp_path: Path) -> None:
     base = upgrade.packed["old"]["id"]
     cases: list[tuple[tuple[str | Path, ...], int, str]] = [

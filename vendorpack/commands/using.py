@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from vendorpack import boundary, environment, signature
-from vendorpack.bundle.manifest import MANIFEST_PATH, Delta, Head, Manifest, manifest_id
+from vendorpack.bundle.manifest import MANIFEST_PATH, Delta, File, Head, Manifest, manifest_id
 from vendorpack.bundle.pieces import Pieces, in_bundle, in_folder
 from vendorpack.bundle.reader import open_bundle
 from vendorpack.commands.native import (
@@ -58,8 +58,18 @@ class Expected:
         self._check_signature(bundle_id, path)
         self._check_key(head)
 
-    def prove(self, manifest: Manifest, pieces: Pieces, console: Console, host: Host) -> None:
-        """Hold the content against the lockfiles' own hashes. Raises `IntegrityError`."""
+    def prove(
+        self,
+        manifest: Manifest,
+        pieces: Pieces,
+        console: Console,
+        host: Host,
+        held: Sequence[File] | None = None,
+    ) -> None:
+        """Hold the content against the lockfiles' own hashes. Raises `IntegrityError`.
+
+        held: the files that a delta has itself.
+        """
         if not self.lockfiles:
             return
         from vendorpack import proof  # noqa: PLC0415 - imports all that packing does
@@ -68,12 +78,15 @@ class Expected:
 
         folder = default_folder(host)
         shelf = Shelf(Store(folder)) if folder.is_dir() else None
-        found = proof.prove(manifest, pieces, self.lockfiles, shelf, host)
+        here = manifest.files if held is None else held
+        absent = frozenset(file.path for file in manifest.files) - {file.path for file in here}
+        found = proof.prove(manifest, pieces, self.lockfiles, shelf, host, absent)
         console.say(f"{counted(found.proven, 'artifact')} as the lockfile pins them")
         if found.unseen:
             console.warn(
-                f"{counted(len(found.unseen), 'artifact')} lie opened in the bundle, and could not "
-                f"be compared with the lockfile here: {_some(found.unseen)}"
+                f"{counted(len(found.unseen), 'artifact')} lie opened in the bundle, or in a "
+                f"delta's base, and could not be compared with the lockfile here: "
+                f"{_some(found.unseen)}"
             )
         for trust in sorted({trust for _, trust in found.unpinned}):
             names = [name for name, vouched in found.unpinned if vouched == trust]
@@ -154,7 +167,7 @@ def unpack(
                 fix="Name the file of its base with --base, or the folder it is in with --prefix.",
             )
         base_bundle = None if base is None else stack.enter_context(open_bundle(base))
-        expected.prove(bundle.manifest, in_bundle(bundle), console, host)
+        expected.prove(bundle.manifest, in_bundle(bundle), console, host, bundle.files)
         progress.start("unpacking", None, "file")
         if prefix is not None:
             result = describe_unpacked(
@@ -226,7 +239,7 @@ def verify(path: Path, expected: Expected, console: Console, host: Host) -> None
             progress.start("verifying", None, "file")
             bundle.verify(jobs=cores(), progress=progress.add_bytes)
             progress.finish()
-            expected.prove(manifest, in_bundle(bundle), console, host)
+            expected.prove(manifest, in_bundle(bundle), console, host, bundle.files)
     if path.is_dir():
         expected.prove(manifest, in_folder(path), console, host)
     summary: dict[str, Any] = {
@@ -319,7 +332,7 @@ def run(
     with open_bundle(path) as bundle:
         expected.check(bundle.manifest.head, bundle.id, path)
         boundary.refuse_unknown(bundle.unknown)
-        expected.prove(bundle.manifest, in_bundle(bundle), console, host)
+        expected.prove(bundle.manifest, in_bundle(bundle), console, host, bundle.files)
         prefix = RunTrees.of(host).hold(bundle.id)
         unpacking.unpack_to_prefix(bundle, prefix, jobs=cores(), replace=True)
         pairs = _environ_of(bundle.manifest.head.environment, prefix, host)
