@@ -60,6 +60,8 @@ class PackageIndex:
     """What pnpm knows of a package that it has unpacked.
 
     requires_build: whether it has install scripts, or files that imply some.
+    requires_prepare: whether a git host's package would be built before it is packed; None for
+        what comes from a registry. pnpm 11.25 and newer look for it in their rows.
     files: sorted by path.
     """
 
@@ -67,6 +69,7 @@ class PackageIndex:
     version: str
     requires_build: bool
     files: Sequence[File]
+    requires_prepare: bool | None = None
 
     def to_json(self) -> bytes:
         """The index file of v3 and v10."""
@@ -88,9 +91,11 @@ class PackageIndex:
 
     def to_msgpack(self) -> bytes:
         """The value of a row of v11."""
-        fields = ("requiresBuild", "algo", "files")
-        out = bytearray(_shape(_PACKAGE_SLOT, fields))
-        out += b"\xc3" if self.requires_build else b"\xc2"
+        flags = {"requiresBuild": self.requires_build}
+        if self.requires_prepare is not None:
+            flags["requiresPrepare"] = self.requires_prepare
+        out = bytearray(_shape(_PACKAGE_SLOT, (*flags, "algo", "files")))
+        out += bytes(0xC3 if flag else 0xC2 for flag in flags.values())
         out += _text("sha512") + _header(len(self.files), 0x80, 0xDE)
         shape = _shape(_FILE_SLOT, ("checkedAt", "digest", "mode", "size"))
         checked_at = b"\xcb" + struct.pack(">d", CHECKED_AT)

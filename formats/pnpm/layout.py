@@ -35,6 +35,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from vendorpack.digest import Integrity
 from vendorpack.formats._shared.archives.tarball import FILE, HARDLINK, members, package_path
 from vendorpack.formats.pnpm.artifacts import PnpmArtifact
 from vendorpack.formats.pnpm.index import TABLE, TABLE_SQL, File, PackageIndex
@@ -58,8 +59,11 @@ class _Unpacked:
     index: PackageIndex
     contents: Sequence[memoryview]
     """Of `index.files`, in order."""
-    needs_build: bool
-    """Whether pnpm would run its scripts before it packs it (git hosts only)."""
+
+    @property
+    def needs_build(self) -> bool:
+        """Whether pnpm would run its scripts before it packs it (git hosts only)."""
+        return self.index.requires_prepare is True
 
 
 def layout(packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
@@ -115,14 +119,10 @@ def _unpack(packed: Packed, workshop: Workshop) -> _Unpacked:
         requires_build=_has_script(manifest, _INSTALL_SCRIPTS)
         or "binding.gyp" in found
         or any(path.startswith(".hooks/") for path in found),
+        requires_prepare=_needs_build(manifest, found) if artifact.git_hosted else None,
         files=files,
     )
-    return _Unpacked(
-        artifact,
-        index,
-        [found[file.path][1] for file in files],
-        _needs_build(manifest, found),
-    )
+    return _Unpacked(artifact, index, [found[file.path][1] for file in files])
 
 
 def _package_entries(unpacked: _Unpacked) -> Iterator[Entry]:
@@ -142,7 +142,8 @@ def _package_entries(unpacked: _Unpacked) -> Iterator[Entry]:
 
 def _index_paths(unpacked: _Unpacked) -> Iterator[str]:
     artifact = unpacked.artifact
-    digits = artifact.integrity.strongest[0].hex if artifact.integrity else ""
+    # The lockfile's own hash, whatever the registry added to it.
+    digits = Integrity.parse_sri(artifact.sri).strongest[0].hex if artifact.sri else ""
     if "v3" in artifact.stores:
         if artifact.sri:
             yield f"v3/files/{digits[:2]}/{digits[2:]}-index.json"

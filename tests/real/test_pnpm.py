@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from tests.real.clients import (
     extract,
     pack,
 )
+from tests.world import World
+from tests.world.npm import NpmRegistry, sri, tarball
 
 pytestmark = [pytest.mark.real, pytest.mark.network]
 
@@ -156,3 +160,76 @@ def test_a_large_project(version: str, real_cli: Cli, bundles: Path, tmp_path: P
     target.offline(*command, *INSTALL[:2], cwd=project, prefix=prefix, env=env)
     shown = target.offline("node_modules/.bin/tsc", "--version", cwd=project)
     assert shown.startswith("Version 6.")
+
+
+COMMIT = "2109f11fa48cea2da5e6d83cef0a62e032149cec"
+CODELOAD = f"https://codeload.github.com/o/plain/tar.gz/{COMMIT}"
+
+
+@pytest.mark.parametrize("scripts", ["on", "off"])
+@pytest.mark.parametrize("version", ["9", "10", "11", "12"])
+def test_a_tarball_of_a_git_host(version: str, scripts: str, tmp_path: Path) -> None:
+    """A package without scripts installs with the ordinary command, as from a registry.
+
+    The host is not asked: a team's store has the bytes that the lockfile pins.
+    """
+    data = tarball("plain", "1.0.0")
+    sha256 = hashlib.sha256(data).hexdigest()
+    sha512 = hashlib.sha512(data).hexdigest()
+    shared = {
+        f"cas/sha256/{sha256[:2]}/{sha256}": data,
+        f"index/sha512/{sha512[:2]}/{sha512}": f"{sha256} {len(data)}\n".encode(),
+    }
+    for path, content in shared.items():
+        (tmp_path / "team" / path).parent.mkdir(parents=True)
+        (tmp_path / "team" / path).write_bytes(content)
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "package.json").write_text(
+        json.dumps({"name": "p", "dependencies": {"plain": f"github:o/plain#{COMMIT}"}})
+    )
+    (project / "pnpm-lock.yaml").write_text(
+        "lockfileVersion: '9.0'\nsettings:\n  autoInstallPeers: true\n"
+        "  excludeLinksFromLockfile: false\nimporters:\n  .:\n    dependencies:\n      plain:\n"
+        f"        specifier: github:o/plain#{COMMIT}\n        version: {CODELOAD}\n"
+        f"packages:\n  plain@{CODELOAD}:\n    resolution: {{gitHosted: true, "
+        f"integrity: {sri(data)}, tarball: {CODELOAD}}}\n    version: 1.0.0\n"
+        f"snapshots:\n  plain@{CODELOAD}: {{}}\n"
+    )
+    Cli(tmp_path).ok(
+        "pack", project, "-o", tmp_path / "deps.tar.zst", "--store", tmp_path / "team",
+        "--allow-host", "codeload.github.com",
+    )  # fmt: skip
+    prefix = extract(tmp_path / "deps.tar.zst", tmp_path / "deps")
+    target = machine(tmp_path)
+    options = ("--ignore-scripts",) if scripts == "off" else ()
+    install = ("install", "--frozen-lockfile", *options)
+    target.offline(*pnpm(version), *install, cwd=project, prefix=prefix)
+    node = client("node") / "bin/node"
+    assert "plain@1.0.0" in target.offline(node, "-p", "require('plain')", cwd=project)
+
+
+@pytest.mark.parametrize("version", ["9", "10", "11", "12"])
+def test_a_lockfile_with_a_sha1(version: str, tmp_path: Path) -> None:
+    """pnpm finds the package by the lockfile's hash, whatever the registry added to it."""
+    data = tarball("old", "1.0.0")
+    with World(tmp_path) as world:
+        registry = world.site().mount("npm", NpmRegistry(packuments=True))
+        registry.packages[registry.path("old", "1.0.0")] = data
+        project = tmp_path / "project"
+        project.mkdir()
+        (project / "package.json").write_text('{"name": "p", "dependencies": {"old": "1.0.0"}}')
+        (project / ".npmrc").write_text(f"registry={registry.url}/\n")
+        (project / "pnpm-lock.yaml").write_text(
+            "lockfileVersion: '9.0'\nsettings:\n  autoInstallPeers: true\n"
+            "  excludeLinksFromLockfile: false\nimporters:\n  .:\n    dependencies:\n      old:\n"
+            "        specifier: 1.0.0\n        version: 1.0.0\npackages:\n  old@1.0.0:\n"
+            f"    resolution: {{integrity: {sri(data, 'sha1')}}}\n"
+            "snapshots:\n  old@1.0.0: {}\n"
+        )
+        Cli(tmp_path).ok("pack", project, "-o", tmp_path / "deps.tar.zst")
+    prefix = extract(tmp_path / "deps.tar.zst", tmp_path / "deps")
+    target = machine(tmp_path)
+    target.offline(*pnpm(version), "install", "--frozen-lockfile", cwd=project, prefix=prefix)
+    node = client("node") / "bin/node"
+    assert "old@1.0.0" in target.offline(node, "-p", "require('old')", cwd=project)
