@@ -171,7 +171,7 @@ BUILTIN = (
         name="pnpm",
         module="vendorpack.formats.pnpm",
         family="javascript",
-        lockfiles=("pnpm-lock.yaml",),
+        lockfiles=("pnpm-lock.yaml", "pnpm-lock.*.yaml"),
         boundary=Boundary(
             paths=(
                 "pnpm/store/v3/files/**",
@@ -232,6 +232,7 @@ BUILTIN = (
             settings=(
                 path("YARN_YARN_OFFLINE_MIRROR", "yarn-classic"),
                 word("YARN_YARN_OFFLINE_MIRROR_PRUNING", "false"),
+                word("SKIP_YARN_COREPACK_CHECK", "true"),
             ),
         ),
     ),

@@ -30,7 +30,14 @@ from urllib.parse import quote, urlsplit
 from vendorpack.digest import Integrity
 from vendorpack.errors import LockfileError, UnsupportedError
 from vendorpack.formats._shared.npm.npmrc import Npmrc
-from vendorpack.formats._shared.npm.registry import DOWNLOADERS, chosen, purl, tarball_url
+from vendorpack.formats._shared.npm.registry import (
+    ALIAS_REGISTRY,
+    DEFAULT_REGISTRY,
+    DOWNLOADERS,
+    chosen,
+    purl,
+    tarball_url,
+)
 from vendorpack.formats.npm.lockfile import PackageLock, Pin
 from vendorpack.model import Artifact, Options, Warning
 from vendorpack.redact import redact_url
@@ -135,6 +142,9 @@ def _artifact(pin: Pin, lock: PackageLock, npmrc: Npmrc) -> NpmArtifact | None:
             fix="Lock again with npm 7 or newer, which records the integrity.",
         )
     asked = npmrc.replace_host(pin.resolved)
+    if pin.integrity and asked.startswith(ALIAS_REGISTRY):
+        # npm finds it by its content: it is the same wherever it came from.
+        asked = npmrc.replace_host(DEFAULT_REGISTRY + asked.removeprefix(ALIAS_REGISTRY))
     origin = next((r for r in npmrc.registries() if asked.startswith(r)), None)
     # Version 1 has a version only for what comes from a registry.
     reads_packument = not lock.knows_platforms and bool(pin.version)

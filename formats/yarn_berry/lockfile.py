@@ -27,7 +27,7 @@ from typing import Final
 
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared.text.yaml_text import Yaml, load_yaml
-from vendorpack.formats.yarn_berry.archive import NEWEST_CACHE_VERSION, CacheKey
+from vendorpack.formats.yarn_berry.archive import NEWEST_CACHE_VERSION, STORED, CacheKey
 from vendorpack.formats.yarn_berry.locator import Locator
 from vendorpack.model import Project
 
@@ -97,6 +97,10 @@ def parse_yarn_lock(project: Project) -> YarnLock:
     return YarnLock(key, tuple(pins.values()))
 
 
+_CACHE_VERSIONS: Final = {4: 7, 5: 8, 6: 8}
+"""Of Yarn 2 and 3, by the version of the lockfile; Yarn 4 has the newest."""
+
+
 def _metadata(metadata: Mapping[str, Yaml], where: str) -> CacheKey:
     version = metadata.get("version")
     if not isinstance(version, str) or not re.fullmatch(r"[0-9]{1,4}", version):
@@ -110,6 +114,8 @@ def _metadata(metadata: Mapping[str, Yaml], where: str) -> CacheKey:
     if int(version) > _NEWEST:
         raise _too_new(f"lockfile version {version}", _NEWEST, where)
     text = metadata.get("cacheKey")
+    if text is None:  # nothing in it has a checksum: workspaces alone
+        return CacheKey(_CACHE_VERSIONS.get(int(version), NEWEST_CACHE_VERSION), STORED)
     return _cache_key(text if isinstance(text, str) else "", where)
 
 

@@ -26,7 +26,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from vendorpack.errors import LockfileError
-from vendorpack.formats._shared.npm.registry import DEFAULT_REGISTRY
+from vendorpack.formats._shared.npm.registry import ALIAS_REGISTRY, DEFAULT_REGISTRY
 from vendorpack.formats._shared.text.yaml_text import Yaml, load_yaml
 from vendorpack.formats.yarn_berry.conditions import CURRENT, KINDS, Architectures
 from vendorpack.model import Access, Credential, Project, Warning
@@ -34,8 +34,6 @@ from vendorpack.redact import redact_url
 
 NAME: Final = ".yarnrc.yml"
 
-ALIAS_REGISTRY: Final = "https://registry.yarnpkg.com/"
-"""Yarn's own name for npm's public registry: the same paths, the same bytes."""
 
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z0-9_]+)(?:(:)?-([^}]*))?\}")
 _TOP_SCALARS: Final = (

@@ -52,7 +52,7 @@ class YarnClassic(Format):
 
     name = "yarn-classic"
     title = "Yarn 1"
-    layout_version = 1
+    layout_version = 2
     command = "yarn install --offline --frozen-lockfile"
 
     def read(self, project: Project, options: Options) -> Lockfile:
@@ -105,9 +105,13 @@ class YarnClassic(Format):
                 raise collision(known.artifact, artifact)
 
     def environment(self, packed: Sequence[Packed]) -> Environment:
-        """The mirror, which Yarn must not clear of what a lockfile does not name."""
+        """The mirror, which Yarn must not clear of what a lockfile does not name.
+
+        Nor may Yarn refuse to run because package.json asks for another version of it.
+        """
         return Environment(
             (
+                Variable("SKIP_YARN_COREPACK_CHECK", "true"),
                 Variable(_MIRROR_VARIABLE, _FOLDER, is_path=True),
                 Variable("YARN_YARN_OFFLINE_MIRROR_PRUNING", "false"),
             )

@@ -14,13 +14,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared.npm.npmrc import load_npmrc
-from vendorpack.formats._shared.npm.registry import DEFAULT_REGISTRY
+from vendorpack.formats._shared.npm.registry import ALIAS_REGISTRY, DEFAULT_REGISTRY
 from vendorpack.formats.yarn_classic.syntax import Setting, parse
 from vendorpack.model import Access, Project, Warning
 from vendorpack.redact import redact_url
-
-ALIAS_REGISTRY: Final = "https://registry.yarnpkg.com/"
-"""Yarn's own name for npm's public registry: the same paths, the same bytes."""
 
 _NAME: Final = ".yarnrc"
 _SCOPE_SETTING: Final = ":registry"

@@ -262,3 +262,18 @@ def tarball_of(contents: Mapping[str, bytes]) -> bytes:
             member.size = len(data)
             tar.addfile(member, io.BytesIO(data))
     return gzip.compress(raw.getvalue(), mtime=0)
+
+
+def test_yarn_1_where_another_yarn_is_named(real_cli: Cli, bundles: Path, tmp_path: Path) -> None:
+    """It would refuse to run, and ask for corepack."""
+    node, script = yarn("yarn-1")
+    project = copy_project(PROJECTS / "hello-yarn-1", tmp_path / "project")
+    manifest = (project / "package.json").read_text()
+    field = '{ "packageManager": "yarn@4.4.1",'
+    (project / "package.json").write_text(manifest.replace("{", field, 1))
+    prefix = unpacked(real_cli, project, bundles, tmp_path)
+    target, env = machine(tmp_path), empty_cache(tmp_path)
+    refused = target.attempt(node, script, *CLASSIC, cwd=project, env=env)
+    assert refused.code != 0 and "Corepack" in refused.out
+    target.offline(node, script, *CLASSIC, cwd=project, prefix=prefix, env=env)
+    assert (project / "node_modules/kleur/package.json").is_file()

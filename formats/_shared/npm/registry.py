@@ -25,6 +25,9 @@ A = TypeVar("A", bound=Artifact)
 DEFAULT_REGISTRY: Final = "https://registry.npmjs.org/"
 """npm's public registry: what every client asks unless it is configured otherwise."""
 
+ALIAS_REGISTRY: Final = "https://registry.yarnpkg.com/"
+"""The same registry by the name that Yarn 1 writes into lockfiles, which npm then takes over."""
+
 CORGI: Final = "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*"
 """Accept header of the abbreviated packument, byte for byte as npm 10 to 12 send it."""
 

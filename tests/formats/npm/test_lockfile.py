@@ -367,3 +367,12 @@ def test_a_real_lockfile() -> None:
     for artifact in everything.artifacts:
         line = text[int(artifact.where.rpartition(":")[2]) - 1]
         assert line.endswith('": {') and artifact.name in line
+
+
+def test_the_registry_s_other_name(tmp_path: Path) -> None:
+    """What Yarn 1 wrote is npm's own registry: nothing has to be allowed."""
+    other = "https://registry.yarnpkg.com/left/-/left-1.0.0.tgz#0123"
+    found = artifacts(project(tmp_path, v3({"left": entry("left", resolved=other)})))
+    (left,) = found
+    assert left.url == other
+    assert left.fetch_from == ("https://registry.npmjs.org/left/-/left-1.0.0.tgz#0123",)

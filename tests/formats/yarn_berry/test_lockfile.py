@@ -181,7 +181,7 @@ def test_what_yarn_packs_itself_is_refused(tmp_path: Path, reference: str) -> No
         (lock(version="x"), "not a number"),
         (lock(version="9" * 10000), "not a number"),
         (lock(key="mine"), "not a cache key"),
-        ("__metadata:\n  version: 8\n", "not a cache key"),
+        ("__metadata:\n  version: 8\n  cacheKey: x\n", "not a cache key"),
         (lock("a: 1\n"), "not a mapping"),
         (lock("a:\n  version: 1\n"), "names no package"),
         (lock(entry("a@npm:latest")), "no version"),
@@ -221,3 +221,14 @@ def test_a_level_that_the_lockfile_was_not_written_with_is_told(tmp_path: Path) 
     assert read(project(tmp_path, text, yarnrc="compressionLevel: 0\n")).warnings == ()
     (warning,) = read(project(tmp_path, text, yarnrc="compressionLevel: mixed\n")).warnings
     assert "compressionLevel is mixed" in warning.what
+
+
+@pytest.mark.parametrize("version", [4, 6, 8])
+def test_a_lockfile_without_a_cache_key(version: int, tmp_path: Path) -> None:
+    """Yarn 3 writes none where there are workspaces alone."""
+    text = (
+        f"__metadata:\n  version: {version}\n\n"
+        '"app@workspace:.":\n  version: 0.0.0-use.local\n  resolution: "app@workspace:."\n'
+        "  languageName: unknown\n  linkType: soft\n"
+    )
+    assert artifacts(project(tmp_path, text)) == []

@@ -9,9 +9,10 @@ import pytest
 
 from tests.formats.yarn_berry.locks import artifacts, entry, lock, project, read
 from vendorpack.errors import LockfileError
+from vendorpack.formats._shared.npm.registry import ALIAS_REGISTRY
 from vendorpack.formats._shared.npm.registry import DEFAULT_REGISTRY as REGISTRY
 from vendorpack.formats.yarn_berry import FORMAT
-from vendorpack.formats.yarn_berry.yarnrc import ALIAS_REGISTRY, load_yarnrc
+from vendorpack.formats.yarn_berry.yarnrc import load_yarnrc
 from vendorpack.model import Credential, Options
 
 SUM = "ab" * 64

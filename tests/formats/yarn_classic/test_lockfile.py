@@ -20,10 +20,9 @@ from tests.formats.yarn_classic.locks import (
 )
 from vendorpack.digest import Digest
 from vendorpack.errors import LockfileError, UnsupportedError
-from vendorpack.formats._shared.npm.registry import DEFAULT_REGISTRY
+from vendorpack.formats._shared.npm.registry import ALIAS_REGISTRY, DEFAULT_REGISTRY
 from vendorpack.formats.yarn_classic import FORMAT
 from vendorpack.formats.yarn_classic.artifacts import mirror_name
-from vendorpack.formats.yarn_classic.yarnrc import ALIAS_REGISTRY
 from vendorpack.model import Options
 from vendorpack.target import parse_target
 

@@ -82,6 +82,7 @@ def test_what_the_registry_does_not_know_is_left_to_the_policy(tmp_path: Path) -
 def test_environment() -> None:
     variables = FORMAT.environment(()).variables
     assert [(v.name, v.value, v.is_path) for v in variables] == [
+        ("SKIP_YARN_COREPACK_CHECK", "true", False),
         ("YARN_YARN_OFFLINE_MIRROR", "yarn-classic", True),
         ("YARN_YARN_OFFLINE_MIRROR_PRUNING", "false", False),
     ]
