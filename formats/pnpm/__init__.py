@@ -46,7 +46,7 @@ class Pnpm(Format):
 
     name = "pnpm"
     title = "pnpm"
-    layout_version = 1
+    layout_version = 2
     command = "pnpm install --frozen-lockfile"
     opens_artifacts = True
     options = {

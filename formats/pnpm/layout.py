@@ -154,7 +154,7 @@ def _index_paths(unpacked: _Unpacked) -> Iterator[str]:
         if artifact.git_hosted:
             folder = _folder_v10(artifact.id)
             yield from (f"v10/{folder}/{name}" for name in _built_names(unpacked))
-        else:
+        if artifact.sri:
             yield f"v10/index/{digits[:2]}/{digits[2:64]}-{_escaped(artifact.id)}.json"
 
 

@@ -23,6 +23,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
 from vendorpack.errors import LockfileError, UnsupportedError
 from vendorpack.formats._shared.npm.registry import check_name, check_version
@@ -33,6 +34,8 @@ _SUPPORTED: Final = re.compile(r"(5)\.[34]|(6)\.[01]|(9)\.0")
 _PRODUCTION: Final = ("dependencies", "optionalDependencies", "configDependencies")
 _DEVELOPMENT: Final = ("devDependencies",)
 _LOCAL: Final = "file:"
+_GIT_HOSTS: Final = ("codeload.github.com", "bitbucket.org", "gitlab.com")
+"""Whose archives pnpm 10 and newer tell by their address, whatever the lockfile calls them."""
 _REWRITE: Final = "Let pnpm write the lockfile anew (`pnpm install --lockfile-only`)."
 _NO_VERSION: Final = "0.0.0"
 
@@ -231,7 +234,9 @@ class _Reader:
             id=package_id,
             tarball=tarball,
             integrity=integrity,
-            git_hosted=_flag(resolution, "gitHosted", where) or not integrity,
+            git_hosted=_flag(resolution, "gitHosted", where)
+            or not integrity
+            or _is_git_hosts(tarball or ""),
             os=_texts(entry, "os", where),
             cpu=_texts(entry, "cpu", where),
             libc=_texts(entry, "libc", where),
@@ -265,6 +270,15 @@ _KINDS: Final = {
     "variations": "a runtime's download page",
     "": "a folder of a git repository",
 }
+
+
+def _is_git_hosts(tarball: str) -> bool:
+    """Whether a git host makes this archive (pnpm 9 to 11, `isGitHostedTarballUrl`)."""
+    try:
+        parts = urlsplit(tarball)
+    except ValueError:
+        return False
+    return parts.scheme == "https" and parts.hostname in _GIT_HOSTS and "tar.gz" in tarball.lower()
 
 
 def _without_suffix(key: str) -> str:

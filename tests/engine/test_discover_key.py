@@ -130,6 +130,14 @@ def test_of_a_folder_format_takes_that_one_only(tmp_path: Path) -> None:
     assert error.value.fix == "Looked for Cargo.lock. Name one, or search with --recursive."
 
 
+def test_a_lockfile_of_one_branch(tmp_path: Path) -> None:
+    """What pnpm writes with `gitBranchLockfile`."""
+    (tmp_path / "pnpm-lock.feature.yaml").touch()
+    assert meant(tmp_path) == ("pnpm-lock.feature.yaml", (), ())
+    (tmp_path / "pnpm-lock.yaml").touch()
+    assert meant(tmp_path) == ("pnpm-lock.yaml", ("pnpm-lock.feature.yaml",), ())
+
+
 HASHED = "six==1.17.0 --hash=sha256:" + "0" * 64 + "\n"
 
 

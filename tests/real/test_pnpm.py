@@ -166,12 +166,14 @@ COMMIT = "2109f11fa48cea2da5e6d83cef0a62e032149cec"
 CODELOAD = f"https://codeload.github.com/o/plain/tar.gz/{COMMIT}"
 
 
+@pytest.mark.parametrize("mark", ["gitHosted: true, ", ""])
 @pytest.mark.parametrize("scripts", ["on", "off"])
 @pytest.mark.parametrize("version", ["9", "10", "11", "12"])
-def test_a_tarball_of_a_git_host(version: str, scripts: str, tmp_path: Path) -> None:
+def test_a_tarball_of_a_git_host(version: str, scripts: str, mark: str, tmp_path: Path) -> None:
     """A package without scripts installs with the ordinary command, as from a registry.
 
-    The host is not asked: a team's store has the bytes that the lockfile pins.
+    Whether the lockfile says that a git host made it or only its address tells. The host is not
+    asked: a team's store has the bytes that the lockfile pins.
     """
     data = tarball("plain", "1.0.0")
     sha256 = hashlib.sha256(data).hexdigest()
@@ -192,7 +194,7 @@ def test_a_tarball_of_a_git_host(version: str, scripts: str, tmp_path: Path) -> 
         "lockfileVersion: '9.0'\nsettings:\n  autoInstallPeers: true\n"
         "  excludeLinksFromLockfile: false\nimporters:\n  .:\n    dependencies:\n      plain:\n"
         f"        specifier: github:o/plain#{COMMIT}\n        version: {CODELOAD}\n"
-        f"packages:\n  plain@{CODELOAD}:\n    resolution: {{gitHosted: true, "
+        f"packages:\n  plain@{CODELOAD}:\n    resolution: {{{mark}"
         f"integrity: {sri(data)}, tarball: {CODELOAD}}}\n    version: 1.0.0\n"
         f"snapshots:\n  plain@{CODELOAD}: {{}}\n"
     )

@@ -251,6 +251,7 @@ def test_git_hosts_with_a_hash() -> None:
     digits = hex_of(b"x")
     assert f"v3/files/{digits[:2]}/{digits[2:]}-index.json" in found
     assert "v10/https+++example.com+x/integrity.json" in found
+    assert f"v10/index/{digits[:2]}/{digits[2:64]}-https+++example.com+x.json" in found
     assert set(rows(found)) == {
         f"{sri('x')}\thttps://example.com/x",
         "https://example.com/x\tbuilt",

@@ -387,6 +387,25 @@ def test_git_hosts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("address", "hosted"),
+    [
+        ("https://codeload.github.com/o/b/tar.gz/0123", True),
+        ("https://bitbucket.org/o/b/get/0123.tar.gz", True),
+        ("https://gitlab.com/o/b/-/archive/0123/b-0123.tar.gz", True),
+        ("https://gitlab.com/api/v4/projects/o%2Fb/repository/archive.tar.gz?sha=0123", True),
+        ("https://gitlab.com/o/b/b.tgz", False),
+        ("https://example.com/o/b/tar.gz/0123", False),
+        ("http://codeload.github.com/o/b/tar.gz/0123", False),
+    ],
+)
+def test_git_hosts_are_told_by_their_address(address: str, hosted: bool, tmp_path: Path) -> None:
+    lockfile = read(tmp_path, tarball(f"{{integrity: {S['app']}, tarball: '{address}'}}"))
+    (found,) = lockfile.artifacts
+    assert isinstance(found, PnpmArtifact)
+    assert found.git_hosted is hosted
+
+
+@pytest.mark.parametrize(
     "resolution",
     [
         "{type: git, repo: 'https://example.com/b.git', commit: '0123'}",
