@@ -41,6 +41,8 @@ class Room:
         bundle that holds any other is refused.
     loose, pin: files of the pattern `loose` pin nothing, and are no lockfile beside another of
         the family, unless `pin` is in their text.
+    stand_in: the manifest of a project that has no lockfile because it needs nothing. It counts
+        where it is named, or where nothing else is found in the folder that is named.
     client: the client's name where a project's own files say which one it uses; empty: `name`.
     """
 
@@ -55,6 +57,7 @@ class Room:
     together: bool = False
     loose: str = ""
     pin: str = ""
+    stand_in: str = ""
     client: str = ""
 
 
@@ -343,6 +346,7 @@ BUILTIN = (
         module="vendorpack.formats.gomod",
         family="gomod",
         lockfiles=("go.work", "go.sum"),
+        stand_in="go.mod",
         precedence=True,
         boundary=Boundary(
             paths=tuple(f"go/cache/download/**/@v/*.{kind}" for kind in ("info", "mod", "zip")),

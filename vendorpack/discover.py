@@ -98,6 +98,9 @@ def discover(
         for folder in _folders(path) if recursive else (path,):
             for choice in _in_folder(folder, known, chosen_by_hand, command):
                 choices.setdefault(_absolute(choice.path), choice)
+        if any(file.is_relative_to(path.resolve()) for file in choices):
+            continue
+        choices.update((_absolute(choice.path), choice) for choice in _stand_ins(path, known))
         if not recursive and not any(file.is_relative_to(path.resolve()) for file in choices):
             raise _nothing(path, known, format_name)
     if not choices:
@@ -168,6 +171,14 @@ def _in_folder(
         yield _Choice(folder / first, taken.room, passed_over, tuple(aside))
 
 
+def _stand_ins(folder: Path, known: Iterable[Room]) -> Iterator[_Choice]:
+    """The manifests that count for themselves, as there is no lockfile."""
+    names = _files_in(folder)
+    for room in known:
+        if room.stand_in and room.stand_in in names:
+            yield _Choice(folder / room.stand_in, room, (), ())
+
+
 def _files_in(folder: Path) -> list[str]:
     try:
         return sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
@@ -236,7 +247,11 @@ def _room_of(path: Path, format_name: str | None) -> Room:
     candidates = [
         room
         for room in rooms()
-        if (room.name == format_name if format_name else _names(room, path.name))
+        if (
+            room.name == format_name
+            if format_name
+            else _names(room, path.name) or path.name == room.stand_in
+        )
     ]
     for room in candidates:
         if format_name or _has_marker(path, room):

@@ -17,12 +17,20 @@ from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
-from vendorpack.errors import IntegrityError, LockfileError
+from vendorpack.errors import DiscoveryError, IntegrityError, LockfileError
 from vendorpack.formats.gomod.config import Config, module_cache, read_config
 from vendorpack.formats.gomod.graph import Main, missing, read_main
 from vendorpack.formats.gomod.hashes import MAX_MOD, MAX_ZIP, hashed_and_stored, mod_hash, zip_hash
 from vendorpack.formats.gomod.layout import ZIP_RECIPE, layout
-from vendorpack.formats.gomod.lockfile import WORKSPACE, members, read_sums, sum_files, warnings
+from vendorpack.formats.gomod.lockfile import (
+    MANIFEST,
+    SUMS,
+    WORKSPACE,
+    members,
+    read_sums,
+    sum_files,
+    warnings,
+)
 from vendorpack.formats.gomod.modules import DEFAULT_PROXY, DIGEST, Module, ModuleFile
 from vendorpack.model import (
     Access,
@@ -63,11 +71,17 @@ class GoModules(Format):
     prepares = True
 
     def read(self, project: Project, options: Options) -> Lockfile:
-        """Read go.sum, or go.work with all that its members have."""
+        """Read go.sum, or go.work with all that its members have, or a go.mod that needs nothing.
+
+        Raises `DiscoveryError` for a go.mod that needs a go.sum and has none.
+        """
         config = read_config(project.host)
         folders = members(project) if project.lockfile.name == WORKSPACE else None
+        main = read_main(project, folders)
+        if project.lockfile.name == MANIFEST and project.read(SUMS) is None:
+            _check_needs_nothing(main)
         return GoLockfile(
-            main=read_main(project, folders),
+            main=main,
             path=project.where(),
             format=self.name,
             artifacts=tuple(read_sums(sum_files(project), config)),
@@ -77,7 +91,7 @@ class GoModules(Format):
 
     def companions(self, lockfile: str) -> tuple[str, ...]:
         """go.mod is checked against go.sum by go; go.work.sum is half of a workspace."""
-        return ("go.work.sum",) if lockfile == WORKSPACE else ("go.mod",)
+        return {WORKSPACE: ("go.work.sum",), MANIFEST: (SUMS,)}.get(lockfile, (MANIFEST,))
 
     def fingerprint(self, project: Project, options: Options) -> Mapping[str, Json]:
         """The go.sum files of a workspace's members: a go.work does not pin by itself."""
@@ -166,6 +180,16 @@ class GoModules(Format):
     def merge(self, path: str, existing: bytes, ours: bytes) -> bytes:
         """The user's own `.info` knows more (time and origin) than the one made up here."""
         return existing if path.endswith(".info") and _is_info(existing) else ours
+
+
+def _check_needs_nothing(main: Main) -> None:
+    """A go.mod without go.sum: all that it requires, if anything, lies in folders."""
+    for module, where in missing(main, lambda _: None):
+        raise DiscoveryError(
+            f"no go.sum lies beside {MANIFEST}, which requires {module.path} {module.version}",
+            where=where,
+            fix="Run `go mod tidy` online, and keep the go.sum it writes.",
+        )
 
 
 def _check_size(artifact: ModuleFile, path: Path) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Final
@@ -30,6 +31,13 @@ from vendorpack.formats.gomod.modules import (
 from vendorpack.model import Project, Warning
 
 WORKSPACE: Final = "go.work"
+MANIFEST: Final = "go.mod"
+"""Taken for the lockfile where a project has no go.sum, since it needs none."""
+SUMS: Final = "go.sum"
+
+NEWEST: Final = (1, 27)
+"""The newest go that bundles were tested with."""
+_GO: Final = re.compile(r"(\d{1,9})\.(\d{1,9})")
 
 _HASH_SIZE: Final = 32
 
@@ -37,9 +45,12 @@ _HASH_SIZE: Final = 32
 def sum_files(project: Project) -> list[tuple[str, bytes]]:
     """Path (relative to the root) and bytes of every file of hashes that is there."""
     folder = project.lockfile.parent
-    if project.lockfile.name != WORKSPACE:
+    if project.lockfile.name not in (WORKSPACE, MANIFEST):
         return [(project.where(), project.lock_bytes())]
-    names = ["go.work.sum", *(f"{member}/go.sum" for member in members(project))]
+    if project.lockfile.name == MANIFEST:
+        names = [SUMS]
+    else:
+        names = ["go.work.sum", *(f"{member}/{SUMS}" for member in members(project))]
     found = ((str(folder / name), project.read(name)) for name in names)
     return [(path, data) for path, data in found if data is not None]
 
@@ -77,10 +88,17 @@ def read_sums(files: list[tuple[str, bytes]], config: Config) -> list[ModuleFile
 
 def warnings(project: Project) -> Iterator[Warning]:
     """What a go.mod beside the lockfile says that a bundle cannot keep."""
-    mod = "go.mod" if project.lockfile.name != WORKSPACE else WORKSPACE
+    mod = MANIFEST if project.lockfile.name != WORKSPACE else WORKSPACE
     data = project.read(mod)
     path = str(project.lockfile.parent / mod)
-    for verb, arguments, where in directives(data or b"", path):
+    said = list(directives(data or b"", path))
+    named = any(verb == "toolchain" and arguments for verb, arguments, _ in said)
+    for verb, arguments, where in said:
+        if verb == "go" and arguments and not named and _is_newer(arguments[0]):
+            yield Warning(
+                f"toolchains are not packed: the target needs go {arguments[0]} or newer by itself",
+                where,
+            )
         if verb == "toolchain" and arguments:
             yield Warning(
                 f"toolchains are not packed: the target needs a go that satisfies {path} by itself "
@@ -90,6 +108,12 @@ def warnings(project: Project) -> Iterator[Warning]:
     if project.read("vendor/modules.txt") is not None:
         vendor = str(project.lockfile.parent / "vendor")
         yield Warning("go builds from vendor/ by default and then needs no bundle", vendor)
+
+
+def _is_newer(version: str) -> bool:
+    """Whether a `go` line asks for more than the newest go that is known here."""
+    match = _GO.match(version)
+    return match is not None and (int(match[1]), int(match[2])) > NEWEST
 
 
 def _lines(data: bytes, path: str) -> Iterator[tuple[Module, Suffix, Digest, str]]:

@@ -300,6 +300,23 @@ def test_what_is_told_of_other_files_is_not_about_lockfiles() -> None:
         assert not any(fnmatchcase(one.pattern, pattern) for pattern in patterns), one.pattern
 
 
+def test_a_manifest_stands_in_where_nothing_else_is_found(tmp_path: Path) -> None:
+    app, below = tmp_path / "app", tmp_path / "app/below"
+    below.mkdir(parents=True)
+    for folder in (app, below):
+        (folder / "go.mod").write_text("module x\n")
+    assert names(app) == names(app / "go.mod") == ["gomod:go.mod"]
+    assert names(app, recursive=True) == ["gomod:go.mod"]
+    assert names(app, below, format_name="gomod") == ["gomod:below/go.mod", "gomod:go.mod"]
+    with pytest.raises(DiscoveryError):
+        names(app, format_name="npm")
+    (below / "go.sum").touch()
+    assert names(app, recursive=True) == ["gomod:go.sum"]
+    lock(app)
+    assert names(app) == ["npm:package-lock.json"]
+    assert names(app, app / "go.mod") == ["gomod:go.mod", "npm:package-lock.json"]
+
+
 def test_a_link_is_read_where_it_stands(tmp_path: Path) -> None:
     real = lock(tmp_path / "elsewhere", "real.json")
     (tmp_path / "package-lock.json").symlink_to(real)

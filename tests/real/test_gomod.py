@@ -71,3 +71,23 @@ def test_a_workspace(real_cli: Cli, bundles: Path, tmp_path: Path) -> None:
     here = machine(tmp_path)
     here.offline("go", "build", "-o", "out", "./hello", cwd=root, prefix=prefix, env=WRITABLE)
     assert here.offline("./out", cwd=root) == "hello en\n"
+
+
+def test_a_project_that_needs_nothing(real_cli: Cli, bundles: Path, tmp_path: Path) -> None:
+    app = tmp_path / "app"
+    (app / "lib").mkdir(parents=True)
+    (app / "go.mod").write_text(
+        "module app\n\ngo 1.22\n\nrequire own.example/lib v0.0.0\n\n"
+        "replace own.example/lib => ./lib\n"
+    )
+    (app / "main.go").write_text(
+        'package main\n\nimport "own.example/lib"\n\nfunc main() { println(lib.Name) }\n'
+    )
+    (app / "lib/go.mod").write_text("module own.example/lib\n\ngo 1.22\n")
+    (app / "lib/lib.go").write_text('package lib\n\nconst Name = "lib"\n')
+    path = bundles / "deps.tar.zst"
+    pack(real_cli, app, "-o", path)
+    prefix = extract(path, tmp_path / "deps")
+    here = machine(tmp_path)
+    here.offline("go", "build", "-o", "out", ".", cwd=app, prefix=prefix, env=WRITABLE)
+    assert here.offline("./out", cwd=app) == "lib\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.world.modules import h1, project
-from vendorpack.errors import LockfileError, UnsupportedError, VendorpackError
+from vendorpack.errors import DiscoveryError, LockfileError, UnsupportedError, VendorpackError
 from vendorpack.formats.gomod import FORMAT
 from vendorpack.formats.gomod.modfile import directives
 from vendorpack.model import Credential, Lockfile, Options
@@ -231,3 +231,53 @@ def test_a_missing_or_unreadable_lockfile(tmp_path: Path) -> None:
     (tmp_path / "p/go.sum").unlink()
     with pytest.raises(VendorpackError):
         FORMAT.read(here, Options())
+
+
+LOCAL = """module app
+
+go 1.22
+
+require own.example/lib v0.0.0
+
+replace own.example/lib => ./lib
+"""
+
+
+@pytest.mark.parametrize("manifest", ["module app\n\ngo 1.22\n", LOCAL])
+def test_a_go_mod_that_needs_no_go_sum(tmp_path: Path, manifest: str) -> None:
+    lockfile = read(tmp_path, {"go.mod": manifest})
+    assert lockfile.artifacts == ()
+    assert lockfile.warnings == ()
+
+
+def test_a_go_mod_that_needs_a_go_sum_and_has_none(tmp_path: Path) -> None:
+    with pytest.raises(DiscoveryError, match=r"a\.example v1\.0\.0") as caught:
+        read(tmp_path, {"go.mod": LOCAL + "require a.example v1.0.0\n"})
+    assert caught.value.where == "go.mod:8"
+    assert "go mod tidy" in str(caught.value.fix)
+
+
+def test_a_go_mod_that_is_named_beside_its_go_sum(tmp_path: Path) -> None:
+    files = {
+        "go.mod": "module app\n\nrequire a.example v1.0.0\n",
+        "go.sum": f"a.example v1.0.0 {A}\n",
+    }
+    lockfile = read(tmp_path, files)
+    assert [(a.name, a.where) for a in lockfile.artifacts] == [("a.example", "go.sum:1")]
+    assert FORMAT.companions("go.mod") == ("go.sum",)
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("go 1.99", "go 1.99 or newer"),
+        ("go 2.0rc1", "go 2.0rc1 or newer"),
+        ("go 1.27.3", None),
+        ("go x", None),
+        ("go 1.99\ntoolchain go1.99.2", "go1.99.2 is what it names"),
+    ],
+)
+def test_a_go_newer_than_any_is_warned_of(tmp_path: Path, lines: str, said: str | None) -> None:
+    found = read(tmp_path, {"go.mod": f"module app\n{lines}\n"}).warnings
+    assert len(found) == (said is not None)
+    assert said is None or said in found[0].what
