@@ -121,7 +121,8 @@ class Pnpm(Format):
 
         pnpm 7 to 10 read `npm_config_…`, pnpm 11 and 12 `pnpm_config_…`. A pnpm that is not
         the one the project names must not try to download that one; pnpm 11 and 12 must
-        not ask the registry about releases' ages either, and may find a store read-only.
+        not ask the registry about releases' ages either. They may find a store read-only, unless
+        the project has archives of its own, which pnpm 11 has to put in.
         """
         variables: list[Variable] = []
         stores = store.stores_of(packed)
@@ -132,8 +133,12 @@ class Pnpm(Format):
                 Variable("npm_config_store_dir", store.ROOT, is_path=True),
             ]
         if "v11" in stores:
+            frozen = all(
+                one.artifact.frozen for one in packed if isinstance(one.artifact, PnpmArtifact)
+            )
+            if frozen:
+                variables.append(Variable("pnpm_config_frozen_store", "true"))
             variables += [
-                Variable("pnpm_config_frozen_store", "true"),
                 Variable("pnpm_config_minimum_release_age", "0"),
                 Variable("pnpm_config_offline", "true"),
                 Variable("pnpm_config_pm_on_fail", "ignore"),

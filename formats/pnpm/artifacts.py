@@ -37,6 +37,8 @@ class PnpmArtifact(Artifact):
     sri: its integrity as the lockfile writes it; the empty string if there is none.
     git_hosted: whether newer pnpms look it up by `id` in place of `sri`.
     stores: the store versions to lay it out for, oldest first.
+    frozen: whether the store need not be written to: the project has no archives of its own,
+        which pnpm would put in.
     registry: whom to ask for a hash that counts; None if it is no release of a registry's.
     """
 
@@ -44,6 +46,7 @@ class PnpmArtifact(Artifact):
     sri: str
     git_hosted: bool
     stores: tuple[str, ...]
+    frozen: bool = True
     registry: str | None = None
 
 
@@ -74,7 +77,12 @@ def choose(
     warnings: list[Warning] = []
     for graph in lock.graphs:
         for package, why in _reached(graph, options).items():
-            artifact = replace(_artifact(package, registries), why=why, stores=tuple(stores))
+            artifact = replace(
+                _artifact(package, registries),
+                why=why,
+                stores=tuple(stores),
+                frozen=not lock.local_tarballs,
+            )
             known = found.setdefault((artifact.name, artifact.version, artifact.id), artifact)
             if known.integrity != artifact.integrity:
                 raise LockfileError(

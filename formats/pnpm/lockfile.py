@@ -87,10 +87,14 @@ class Graph:
 
 @dataclass(frozen=True, slots=True)
 class PnpmLock:
-    """A lockfile: its version's first number (5, 6 or 9) and a graph for each document."""
+    """A lockfile: its version's first number (5, 6 or 9) and a graph for each document.
+
+    local_tarballs: whether archives in the project itself are among its packages.
+    """
 
     version: int
     graphs: tuple[Graph, ...]
+    local_tarballs: bool = False
 
 
 def parse_pnpm_lock(project: Project) -> PnpmLock:
@@ -103,15 +107,17 @@ def parse_pnpm_lock(project: Project) -> PnpmLock:
     shown = project.where()
     graphs = []
     version = 0
+    local_tarballs = False
     for document in load_documents(project.lock_bytes(), shown):
         if document.value is None:
             continue
         reader = _Reader(document, shown)
         version = reader.version
         graphs.append(reader.graph())
+        local_tarballs |= reader.local_tarballs
     if not graphs:
         raise LockfileError("the lockfile is empty", where=shown, fix=_REWRITE)
-    return PnpmLock(version, tuple(graphs))
+    return PnpmLock(version, tuple(graphs), local_tarballs)
 
 
 class _Reader:
@@ -122,6 +128,7 @@ class _Reader:
         self._lines = document.lines
         self._top = _as_mapping(document.value, shown)
         self.version = self._read_version()
+        self.local_tarballs = False
         self._packages = self._section("packages")
         self._nodes = self._section("snapshots") if self.version == 9 else self._packages
 
@@ -215,7 +222,10 @@ class _Reader:
     ) -> Package | None:
         kind = _text(resolution, "type", where)
         tarball = _text(resolution, "tarball", where) or None
-        if kind == "directory" or (tarball or "").startswith(_LOCAL):
+        if (tarball or "").startswith(_LOCAL):
+            self.local_tarballs = True
+            return None
+        if kind == "directory":
             return None
         if kind or "path" in resolution:
             raise UnsupportedError(

@@ -212,6 +212,40 @@ def test_a_tarball_of_a_git_host(version: str, scripts: str, mark: str, tmp_path
 
 
 @pytest.mark.parametrize("version", ["9", "10", "11", "12"])
+def test_an_archive_in_the_project(version: str, tmp_path: Path) -> None:
+    """Beside a package of a registry: pnpm puts it into the store itself."""
+    with World(tmp_path) as world:
+        registry = world.site().mount("npm", NpmRegistry(packuments=True))
+        data = registry.packages[registry.path("far", "1.0.0")] = tarball("far", "1.0.0")
+        own = tarball("own", "1.0.0")
+        project = tmp_path / "project"
+        (project / "vendor").mkdir(parents=True)
+        (project / "vendor/own.tgz").write_bytes(own)
+        (project / "package.json").write_text(
+            '{"name": "p", "dependencies": {"far": "1.0.0", "own": "file:vendor/own.tgz"}}'
+        )
+        (project / ".npmrc").write_text(f"registry={registry.url}/\n")
+        (project / "pnpm-lock.yaml").write_text(
+            "lockfileVersion: '9.0'\nsettings:\n  autoInstallPeers: true\n"
+            "  excludeLinksFromLockfile: false\nimporters:\n  .:\n    dependencies:\n"
+            "      far:\n        specifier: 1.0.0\n        version: 1.0.0\n      own:\n"
+            "        specifier: file:vendor/own.tgz\n        version: file:vendor/own.tgz\n"
+            f"packages:\n  far@1.0.0:\n    resolution: {{integrity: {sri(data)}}}\n"
+            "  own@file:vendor/own.tgz:\n    resolution: "
+            f"{{integrity: {sri(own)}, tarball: file:vendor/own.tgz}}\n    version: 1.0.0\n"
+            "snapshots:\n  far@1.0.0: {}\n  own@file:vendor/own.tgz: {}\n"
+        )
+        Cli(tmp_path).ok("pack", project, "-o", tmp_path / "deps.tar.zst")
+    prefix = extract(tmp_path / "deps.tar.zst", tmp_path / "deps")
+    target = machine(tmp_path)
+    target.offline(*pnpm(version), "install", "--frozen-lockfile", cwd=project, prefix=prefix)
+    node = client("node") / "bin/node"
+    program = "require('far') + require('own')"
+    shown = target.offline(node, "-p", program, cwd=project)
+    assert "far@1.0.0" in shown and "own@1.0.0" in shown
+
+
+@pytest.mark.parametrize("version", ["9", "10", "11", "12"])
 def test_a_lockfile_with_a_sha1(version: str, tmp_path: Path) -> None:
     """pnpm finds the package by the lockfile's hash, whatever the registry added to it."""
     data = tarball("old", "1.0.0")

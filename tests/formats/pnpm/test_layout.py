@@ -7,6 +7,7 @@ import json
 import sqlite3
 import struct
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -343,6 +344,17 @@ def test_environment(stores: tuple[str, ...], variables: dict[str, str]) -> None
     assert [v.name for v in found if v.is_path] == [
         name for name in variables if "store_dir" in name
     ]
+
+
+def test_the_projects_own_archives_go_into_the_store() -> None:
+    shop = MemoryWorkshop()
+    packed = [
+        Packed(artifact("a"), shop.add(b"a")),
+        Packed(replace(artifact("b"), frozen=False), shop.add(b"b")),
+    ]
+    found = {variable.name for variable in FORMAT.environment(packed).variables}
+    assert "pnpm_config_offline" in found
+    assert "pnpm_config_frozen_store" not in found
 
 
 @pytest.mark.parametrize(

@@ -386,6 +386,14 @@ def test_git_hosts(tmp_path: Path) -> None:
     assert "--ignore-scripts" in lockfile.warnings[-1].what
 
 
+def test_archives_in_the_project(tmp_path: Path) -> None:
+    """pnpm puts them into the store itself; V9 has one."""
+    (other,) = read(tmp_path / "without", tarball(f"{{integrity: {S['app']}}}")).artifacts
+    assert isinstance(other, PnpmArtifact) and other.frozen
+    for found in read(tmp_path / "with", V9).artifacts:
+        assert isinstance(found, PnpmArtifact) and not found.frozen
+
+
 @pytest.mark.parametrize(
     ("address", "hosted"),
     [
