@@ -43,6 +43,8 @@ class Room:
         the family, unless `pin` is in their text.
     stand_in: the manifest of a project that has no lockfile because it needs nothing. It counts
         where it is named, or where nothing else is found in the folder that is named.
+    suffix: what a lockfile's name has after its manifest's, whatever that is called: a file that
+        is named is one, if its manifest lies beside it and no room knows its name.
     client: the client's name where a project's own files say which one it uses; empty: `name`.
     """
 
@@ -58,6 +60,7 @@ class Room:
     loose: str = ""
     pin: str = ""
     stand_in: str = ""
+    suffix: str = ""
     client: str = ""
 
 
@@ -362,8 +365,8 @@ BUILTIN = (
         name="bundler",
         module="vendorpack.formats.bundler",
         family="bundler",
-        lockfiles=("gems.locked", "Gemfile.lock"),
-        precedence=True,
+        lockfiles=("gems.locked", "Gemfile.lock", "Gemfile.*.lock", "*.gemfile.lock"),
+        suffix=".lock",
         boundary=Boundary(
             paths=("bundler/cache/*.gem",),
             artifacts=("bundler/cache/*.gem",),

@@ -253,6 +253,8 @@ def _room_of(path: Path, format_name: str | None) -> Room:
             else _names(room, path.name) or path.name == room.stand_in
         )
     ]
+    if not candidates:
+        candidates = [room for room in rooms() if _has_manifest(room, path)]
     for room in candidates:
         if format_name or _has_marker(path, room):
             return room
@@ -266,6 +268,12 @@ def _room_of(path: Path, format_name: str | None) -> Room:
         where=str(path),
         fix="".join(advice) + fix,
     )
+
+
+def _has_manifest(room: Room, path: Path) -> bool:
+    """Whether a file is named after its manifest, which lies beside it."""
+    name = path.name.removesuffix(room.suffix)
+    return bool(room.suffix) and name not in ("", path.name) and path.with_name(name).is_file()
 
 
 def _known_in(folder: Path, known: Iterable[Room]) -> Iterator[str]:

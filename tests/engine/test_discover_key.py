@@ -317,6 +317,26 @@ def test_a_manifest_stands_in_where_nothing_else_is_found(tmp_path: Path) -> Non
     assert names(app, app / "go.mod") == ["gomod:go.mod", "npm:package-lock.json"]
 
 
+def test_gemfiles_of_other_names(tmp_path: Path) -> None:
+    for name in ("Gemfile.lock", "Gemfile.next.lock", "rails_8.gemfile.lock"):
+        (tmp_path / name).touch()
+        assert names(tmp_path / name) == [f"bundler:{name}"]
+    (found,) = discover([tmp_path], recursive=False, host=HOST)
+    assert str(found.project.lockfile) == "Gemfile.lock"
+    assert found.passed_over == ("Gemfile.next.lock", "rails_8.gemfile.lock")
+
+
+def test_a_lockfile_named_after_the_gemfile_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "rails_8.lock"
+    path.touch()
+    with pytest.raises(DiscoveryError, match="by its name"):
+        names(path)
+    (tmp_path / "rails_8").touch()
+    assert names(path) == ["bundler:rails_8.lock"]
+    with pytest.raises(DiscoveryError):  # only where it is named
+        names(tmp_path)
+
+
 def test_a_link_is_read_where_it_stands(tmp_path: Path) -> None:
     real = lock(tmp_path / "elsewhere", "real.json")
     (tmp_path / "package-lock.json").symlink_to(real)
