@@ -191,6 +191,7 @@ BUILTIN = (
                 "pnpm/store/v11/files/**",
                 "pnpm/store/v11/index.db",
             ),
+            repositories=("pnpm/store/git/*",),
             settings=(
                 path("npm_config_store_dir", "pnpm/store"),
                 path("pnpm_config_store_dir", "pnpm/store"),

@@ -13,16 +13,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from vendorpack.formats._shared.git.repository import derive_commit
+from vendorpack.formats._shared.npm.git_dependencies import git_sources, warnings
 from vendorpack.formats._shared.npm.npmrc import load_npmrc, load_user_npmrc
 from vendorpack.formats._shared.npm.registry import with_all_hashes
 from vendorpack.formats.pnpm import layout as store
-from vendorpack.formats.pnpm.artifacts import PnpmArtifact, choose
+from vendorpack.formats.pnpm.artifacts import PnpmArtifact, PnpmCommit, choose
 from vendorpack.formats.pnpm.config import load_registries
 from vendorpack.formats.pnpm.lockfile import parse_pnpm_lock
 from vendorpack.formats.pnpm.merge import merge_index_db
 from vendorpack.formats.pnpm.stores import asked_for, stores_for
 from vendorpack.model import (
     Artifact,
+    Brought,
     Entry,
     Environment,
     Format,
@@ -39,6 +42,9 @@ from vendorpack.model import (
 )
 
 _VERSION: Final = re.compile(rb"^lockfileVersion: *['\"]?(\d{1,4})", re.MULTILINE)
+
+_BUILD_SCRIPTS: Final = ("prepare", "prepack", "prepublish", "publish")
+"""Those for which pnpm builds a commit before it packs it."""
 
 
 class Pnpm(Format):
@@ -112,6 +118,16 @@ class Pnpm(Format):
             )
         )
 
+    async def expand(
+        self, lockfile: Lockfile, packed: Sequence[Packed], workshop: Workshop, index: Index
+    ) -> Sequence[Brought]:
+        """Warnings of commits that pnpm would build."""
+        return [*warnings(packed, _BUILD_SCRIPTS, self.title, workshop)]
+
+    def derive(self, artifact: Artifact, algorithm: str, path: Path) -> bytes:
+        """The id of a git artifact's commit."""
+        return derive_commit(artifact, path)
+
     def layout(self, packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
         """The stores' trees; see `vendorpack.formats.pnpm.layout`."""
         return store.layout(packed, workshop)
@@ -122,7 +138,7 @@ class Pnpm(Format):
         pnpm 7 to 10 read `npm_config_…`, pnpm 11 and 12 `pnpm_config_…`. A pnpm that is not
         the one the project names must not try to download that one; pnpm 11 and 12 must
         not ask the registry about releases' ages either. They may find a store read-only, unless
-        the project has archives of its own, which pnpm 11 has to put in.
+        the project has archives of its own or clones commits, which they have to put in.
         """
         variables: list[Variable] = []
         stores = store.stores_of(packed)
@@ -134,7 +150,9 @@ class Pnpm(Format):
             ]
         if "v11" in stores:
             frozen = all(
-                one.artifact.frozen for one in packed if isinstance(one.artifact, PnpmArtifact)
+                one.artifact.frozen
+                for one in packed
+                if isinstance(one.artifact, PnpmArtifact | PnpmCommit)
             )
             if frozen:
                 variables.append(Variable("pnpm_config_frozen_store", "true"))
@@ -145,7 +163,7 @@ class Pnpm(Format):
                 Variable("pnpm_config_store_dir", store.ROOT, is_path=True),
                 Variable("pnpm_config_trust_lockfile", "true"),
             ]
-        return Environment(tuple(sorted(variables)))
+        return Environment(tuple(sorted(variables)), git_sources(store.GIT, packed))
 
     def native_roots(self, host: Host) -> Mapping[str, Path]:
         """pnpm's own store: the setting `store-dir`, `PNPM_HOME`, or pnpm's default."""

@@ -14,6 +14,7 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from vendorpack.digest import DigestError, Integrity
 from vendorpack.errors import LockfileError
+from vendorpack.formats._shared.npm.git_dependencies import Commit, commit_artifact
 from vendorpack.formats._shared.npm.registry import (
     DEFAULT_REGISTRY,
     DOWNLOADERS,
@@ -50,6 +51,14 @@ class PnpmArtifact(Artifact):
     registry: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PnpmCommit(Commit):
+    """A commit that pnpm clones, and puts into the store: one of `stores`, as above."""
+
+    stores: tuple[str, ...] = ()
+    frozen: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Registries:
     """Where packages come from: the default registry, and scopes (`@scope`) that have their own."""
@@ -68,31 +77,34 @@ class Registries:
 
 def choose(
     lock: PnpmLock, options: Options, registries: Registries, stores: Sequence[str]
-) -> tuple[tuple[PnpmArtifact, ...], tuple[Warning, ...]]:
+) -> tuple[tuple[PnpmArtifact | PnpmCommit, ...], tuple[Warning, ...]]:
     """The artifacts that `pnpm install` needs on the targets, each once, sorted; and warnings.
 
     Raises `LockfileError`.
     """
-    found: dict[tuple[str, str, str], PnpmArtifact] = {}
+    found: dict[tuple[str, str, str], PnpmArtifact | PnpmCommit] = {}
     warnings: list[Warning] = []
     for graph in lock.graphs:
         for package, why in _reached(graph, options).items():
-            artifact = replace(
-                _artifact(package, registries),
-                why=why,
-                stores=tuple(stores),
-                frozen=not lock.local_tarballs,
-            )
-            known = found.setdefault((artifact.name, artifact.version, artifact.id), artifact)
+            artifact: PnpmArtifact | PnpmCommit
+            if package.commit is not None:
+                artifact = replace(_commit(package, *package.commit), why=why, stores=tuple(stores))
+            else:
+                artifact = replace(
+                    _artifact(package, registries),
+                    why=why,
+                    stores=tuple(stores),
+                    frozen=not lock.local_tarballs,
+                )
+            key = (artifact.name, artifact.version, package.id)
+            known = found.setdefault(key, artifact)
             if known.integrity != artifact.integrity:
                 raise LockfileError(
                     f"{artifact} is pinned twice, with different hashes",
                     where=f"{known.where} and {artifact.where}",
                     fix=_REWRITE,
                 )
-            found[known.name, known.version, known.id] = replace(
-                known, why=tuple(word for word in known.why if word in why)
-            )
+            found[key] = replace(known, why=tuple(word for word in known.why if word in why))
             warnings += _warnings(package)
     return tuple(found[key] for key in sorted(found)), tuple(dict.fromkeys(warnings))
 
@@ -172,6 +184,20 @@ def _artifact(package: Package, registries: Registries) -> PnpmArtifact:
     )
 
 
+def _commit(package: Package, remote: str, commit: str) -> PnpmCommit:
+    """Without `why` and `stores`. Raises `UnsupportedError`."""
+    made = commit_artifact(package.name, package.version, remote, commit, package.where)
+    return PnpmCommit(
+        name=made.name,
+        version=made.version,
+        purl=made.purl,
+        url=made.url,
+        integrity=made.integrity,
+        where=made.where,
+        remote=made.remote,
+    )
+
+
 def _address(package: Package, registry: str) -> str:
     try:
         address = urljoin(registry, package.tarball or "")
@@ -203,7 +229,7 @@ def _warnings(package: Package) -> Iterable[Warning]:
             f"{DOWNLOADERS[package.name]} offline",
             package.where,
         )
-    if package.git_hosted:
+    if package.git_hosted and package.commit is None:
         yield Warning(
             f"{package.name} comes from a git host: if it has a prepare script, pnpm can "
             "install it offline with --ignore-scripts only",

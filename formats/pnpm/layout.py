@@ -16,6 +16,7 @@
       v11/                                    pnpm 11, 12
         files/<hh>/<rest>[-exec]
         index.db                              rows by "<integrity>\\t<id>"
+      git/                                    repositories that pnpm clones (`type: git`)
 
 `<id>` is `name@version` (or an address), escaped. Every version looks below its own folder
 only, so a file that several versions need is there several times. The copies follow each
@@ -37,7 +38,8 @@ from typing import Any, Final
 
 from vendorpack.digest import Integrity
 from vendorpack.formats._shared.archives.tarball import FILE, HARDLINK, members, package_path
-from vendorpack.formats.pnpm.artifacts import PnpmArtifact
+from vendorpack.formats._shared.npm.git_dependencies import repositories
+from vendorpack.formats.pnpm.artifacts import PnpmArtifact, PnpmCommit
 from vendorpack.formats.pnpm.index import TABLE, TABLE_SQL, File, PackageIndex
 from vendorpack.formats.pnpm.sqlite_file import write_table
 from vendorpack.model import Entry, Packed, Workshop
@@ -46,6 +48,7 @@ ROOT: Final = "pnpm/store"
 STORES: Final = ("v3", "v10", "v11")
 """All store versions, oldest first."""
 INDEX_DB: Final = "index.db"
+GIT: Final = f"{ROOT}/git"
 
 _INSTALL_SCRIPTS: Final = ("preinstall", "install", "postinstall")
 _PUBLISH_SCRIPTS: Final = ("prepublish", "prepack", "publish")
@@ -73,7 +76,9 @@ def layout(packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
     rows: dict[str, bytes] = {}
     if "v10" in stores:
         yield Entry(f"{ROOT}/v10/projects", None, _SHARED_FOLDER)
-    for unpacked in workshop.map(lambda one: _unpack(one, workshop), packed):
+    yield from repositories(GIT, packed, workshop)
+    packages = [one for one in packed if isinstance(one.artifact, PnpmArtifact)]
+    for unpacked in workshop.map(lambda one: _unpack(one, workshop), packages):
         for entry in _package_entries(unpacked):
             if entry.path not in written:
                 written.add(entry.path)
@@ -91,7 +96,7 @@ def stores_of(packed: Iterable[Packed]) -> tuple[str, ...]:
     wanted = {
         store
         for one in packed
-        if isinstance(one.artifact, PnpmArtifact)
+        if isinstance(one.artifact, PnpmArtifact | PnpmCommit)
         for store in one.artifact.stores
     }
     return tuple(store for store in STORES if store in wanted)

@@ -48,6 +48,7 @@ class Package:
     tarball: its address, possibly relative to the registry; None if that follows from the name.
     integrity: SRI, as the lockfile has it; empty if it has none.
     git_hosted: whether a git host made the tarball, so that pnpm keeps it by `id`.
+    commit: repository and commit, for what pnpm clones itself (`type: git`).
     """
 
     name: str
@@ -60,6 +61,7 @@ class Package:
     cpu: tuple[str, ...]
     libc: tuple[str, ...]
     where: str
+    commit: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +229,8 @@ class _Reader:
             return None
         if kind == "directory":
             return None
-        if kind or "path" in resolution:
+        is_commit = kind == "git"
+        if (kind and not is_commit) or "path" in resolution:
             raise UnsupportedError(
                 f"{key[:200]} comes from {_KINDS.get(kind, 'somewhere')}, "
                 "from where pnpm cannot be served offline",
@@ -236,7 +239,7 @@ class _Reader:
             )
         name, version, package_id = self._identity(key, entry, tarball, where)
         integrity = _text(resolution, "integrity", where)
-        if tarball is None and not integrity:
+        if tarball is None and not integrity and not is_commit:
             raise LockfileError(f"{key[:200]} has no integrity", where=where, fix=_REWRITE)
         return Package(
             name=check_name(name, where),
@@ -251,6 +254,9 @@ class _Reader:
             cpu=_texts(entry, "cpu", where),
             libc=_texts(entry, "libc", where),
             where=where,
+            commit=(_text(resolution, "repo", where), _text(resolution, "commit", where))
+            if is_commit
+            else None,
         )
 
     def _identity(
@@ -275,7 +281,7 @@ class _Reader:
 
 
 _KINDS: Final = {
-    "git": "git",
+    "git": "a folder of a git repository",
     "binary": "a runtime's download page",
     "variations": "a runtime's download page",
     "": "a folder of a git repository",

@@ -13,9 +13,10 @@ from tests.world import World
 from tests.world import npm as npm_world
 from vendorpack.errors import LockfileError, UnsupportedError, UsageError
 from vendorpack.formats.pnpm import FORMAT
-from vendorpack.formats.pnpm.artifacts import PnpmArtifact
+from vendorpack.formats.pnpm.artifacts import PnpmArtifact, PnpmCommit
 from vendorpack.model import Options
 
+COMMIT = "0123456789" * 4
 REGISTRY = "https://registry.npmjs.org/"
 S = {name: sri(name) for name in ("app", "chalk", "core", "dev", "linux", "mac", "peer", "macdep")}
 
@@ -414,9 +415,28 @@ def test_git_hosts_are_told_by_their_address(address: str, hosted: bool, tmp_pat
 
 
 @pytest.mark.parametrize(
+    ("repo", "asked"),
+    [
+        ("https://example.com/o/b.git", "https://example.com/o/b.git"),
+        ("git://example.com/o/b.git", "https://example.com/o/b.git"),
+        ("ssh://git@example.com/o/b.git", "ssh://git@example.com/o/b.git"),
+        ("git@example.com:o/b.git", "ssh://git@example.com/o/b.git"),
+    ],
+)
+def test_commits(repo: str, asked: str, tmp_path: Path) -> None:
+    (found,) = read(tmp_path, tarball(f"{{type: git, repo: '{repo}', commit: {COMMIT}}}")).artifacts
+    assert isinstance(found, PnpmCommit)
+    assert (found.remote, found.url) == (repo, f"git+{asked}#{COMMIT}")
+    assert found.stores == ("v3", "v10", "v11") and not found.frozen
+
+
+@pytest.mark.parametrize(
     "resolution",
     [
         "{type: git, repo: 'https://example.com/b.git', commit: '0123'}",
+        f"{{type: git, repo: 'https://u:s3cret@example.com/b.git', commit: {COMMIT}}}",
+        f"{{type: git, repo: 'file:///b.git', commit: {COMMIT}}}",
+        f"{{type: git, repo: 'https://example.com/b.git', commit: {COMMIT}, path: /packages/b}}",
         "{type: variations, variants: []}",
         "{tarball: 'https://example.com/b.tgz', path: /packages/b, gitHosted: true}",
     ],

@@ -1,0 +1,159 @@
+"""Git dependencies of npm and pnpm: commits that their git clones from the bundle.
+
+::
+
+    <folder>/<digest>.git/      a bare repository for each address: git's insteadOf
+
+Both clients clone a repository's branches and look for the commit in there (npm 10 to 12, pnpm 8
+to 12), so each commit has a branch; npm asks for the submodules too, which are not packed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from vendorpack.errors import UnsupportedError
+from vendorpack.formats._shared.git.pack import BLOB, read_blob, read_pack
+from vendorpack.formats._shared.git.repository import (
+    bare_repository,
+    commit_address,
+    commit_integrity,
+    commit_of,
+)
+from vendorpack.formats._shared.git.submodules import read_submodules
+from vendorpack.formats._shared.npm.registry import purl
+from vendorpack.model import Artifact, Entry, Packed, Warning, Workshop
+from vendorpack.redact import redact_url
+
+_SCP: Final = re.compile(r"([\w.-]+@[\w.-]+):(?!/)(.+)", re.ASCII)
+_DEPENDENCIES: Final = ("dependencies", "devDependencies", "optionalDependencies")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit(Artifact):
+    """A package that is a commit. `remote`: the repository, as the client asks git for it."""
+
+    remote: str
+
+
+def fetch_address(name: str, remote: str, where: str) -> str:
+    """Where we fetch a repository from. Raises `UnsupportedError`.
+
+    `git://` is asked by https: it has no security of its own, and hosts have stopped serving it.
+    """
+    if match := _SCP.fullmatch(remote):
+        return f"ssh://{match[1]}/{match[2]}"
+    try:
+        parts = urlsplit(remote)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in ("https", "http", "ssh", "git") or not parts.hostname:
+        raise UnsupportedError(
+            f"{name} comes from a repository that cannot be packed: {redact_url(remote)[:200]}",
+            where=where,
+            fix="Depend on it by its https or ssh address.",
+        )
+    if parts.password is not None or (parts.username is not None and parts.scheme != "ssh"):
+        raise UnsupportedError(
+            f"the address of {name} has a user name or a password in it",
+            where=where,
+            fix="Leave that to git's credential helper, and lock again.",
+        )
+    return urlunsplit(parts._replace(scheme={"git": "https"}.get(parts.scheme, parts.scheme)))
+
+
+def commit_artifact(name: str, version: str, remote: str, commit: str, where: str) -> Commit:
+    """The artifact. Raises `UnsupportedError` where the commit is not given in full."""
+    url = fetch_address(name, remote, where)
+    source = quote(f"git+{url}@{commit}", safe="")
+    return Commit(
+        name=name,
+        version=version,
+        purl=f"{purl(name, version)}?vcs_url={source}",
+        url=commit_address(url, commit),
+        integrity=commit_integrity(commit, where),
+        where=where,
+        remote=remote,
+    )
+
+
+# -- layout --------------------------------------------------------------------------------
+
+
+def repositories(folder: str, packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
+    """The bare repositories of the commits among `packed`, below `folder`."""
+    for remote, commits in sorted(_by_remote(packed).items()):
+        first, *others = [commit_of(one.artifact).hex() for one in commits]
+        refs = {f"refs/heads/{commit}": commit for commit in others}
+        refs["refs/heads/master"] = first
+        yield from bare_repository(_path(folder, remote), commits, workshop, refs)
+
+
+def git_sources(folder: str, packed: Sequence[Packed]) -> tuple[tuple[str, str], ...]:
+    """Repositories' addresses, as the clients ask for them, and their folders in the bundle."""
+    return tuple((remote, _path(folder, remote)) for remote in sorted(_by_remote(packed)))
+
+
+def _path(folder: str, remote: str) -> str:
+    return f"{folder}/{hashlib.sha256(remote.encode()).hexdigest()[:16]}.git"
+
+
+def _by_remote(packed: Sequence[Packed]) -> dict[str, list[Packed]]:
+    """Repository address to its commits, each once."""
+    found: dict[str, dict[bytes, Packed]] = {}
+    for one in packed:
+        if isinstance(one.artifact, Commit):
+            found.setdefault(one.artifact.remote, {}).setdefault(commit_of(one.artifact), one)
+    return {remote: list(commits.values()) for remote, commits in found.items()}
+
+
+# -- what will fail offline ----------------------------------------------------------------
+
+
+def warnings(
+    packed: Sequence[Packed], scripts: Sequence[str], client: str, workshop: Workshop
+) -> Iterator[Warning]:
+    """Commits that the client builds before it installs them, and that need more for it.
+
+    scripts: those for which the client installs a commit's own dependencies, development ones
+        too, which no lockfile names.
+    """
+    for one in packed:
+        if not isinstance(one.artifact, Commit):
+            continue
+        manifest, has_submodules = _read(one, workshop)
+        given = manifest.get("scripts")
+        ran = [name for name in scripts if isinstance(given, dict) and given.get(name)]
+        if ran and any(manifest.get(section) for section in _DEPENDENCIES):
+            yield Warning(
+                f"{one.artifact.name} comes from git and has a {ran[0]} script: {client} installs "
+                "its dependencies for that, which no lockfile names, and fails offline",
+                one.artifact.where,
+            )
+        if has_submodules:
+            yield Warning(
+                f"{one.artifact.name} comes from git and has submodules, which are not packed: "
+                "a client that asks for them fails offline",
+                one.artifact.where,
+            )
+
+
+def _read(one: Packed, workshop: Workshop) -> tuple[dict[str, object], bool]:
+    """package.json (empty if it is none), and whether there are submodules."""
+    manifest: object = None
+    with workshop.open(one.blob) as file:
+        pack = read_pack(file, len(commit_of(one.artifact)))
+        for entry in pack.entries(pack.root):
+            if entry.name == b"package.json" and entry.kind == BLOB:
+                try:
+                    data = read_blob(file, pack.objects[entry.oid])
+                    manifest = json.loads(data.decode("utf-8-sig"))
+                except (ValueError, RecursionError):
+                    manifest = None
+        return manifest if isinstance(manifest, dict) else {}, bool(read_submodules(pack, file))

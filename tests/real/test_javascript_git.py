@@ -1,0 +1,75 @@
+"""Commits as JavaScript dependencies: cloned from the bundle by the ordinary install."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli import Cli
+from tests.real.clients import client, extract
+from tests.real.test_pnpm import machine, pnpm
+from tests.world import World
+from tests.world.git import GitHost, Repository
+
+pytestmark = pytest.mark.real
+
+
+def commits(folder: Path, served: Path) -> tuple[str, str]:
+    """A package's repository, published: its first commit and its second, which has a script."""
+    repository = Repository(folder / "plain")
+    manifest = {"name": "plain", "version": "1.0.0", "main": "index.js"}
+    first = repository.commit(
+        {"package.json": json.dumps(manifest).encode(), "index.js": b"module.exports = 'one'\n"}
+    )
+    built = {**manifest, "scripts": {"prepare": "x"}, "devDependencies": {"tool": "1.0.0"}}
+    second = repository.commit({"package.json": json.dumps(built).encode()})
+    repository.publish(served)
+    return first, second
+
+
+def pnpm_lock(version: str, remote: str, commit: str) -> str:
+    address = f"git+{remote}#{commit}"
+    key = f"{remote.partition('://')[2].removesuffix('.git')}/{commit}"
+    resolution = f"resolution: {{commit: {commit}, repo: {remote}, type: git}}\n"
+    if version == "8":
+        return (
+            "lockfileVersion: '6.0'\nsettings:\n  autoInstallPeers: true\n"
+            "  excludeLinksFromLockfile: false\ndependencies:\n  plain:\n"
+            f"    specifier: {address}\n    version: {key}\npackages:\n  {key}:\n"
+            f"    {resolution}    name: plain\n    version: 1.0.0\n    dev: false\n"
+        )
+    return (
+        "lockfileVersion: '9.0'\nsettings:\n  autoInstallPeers: true\n"
+        "  excludeLinksFromLockfile: false\nimporters:\n  .:\n    dependencies:\n      plain:\n"
+        f"        specifier: {address}\n        version: {address}\n"
+        f"packages:\n  plain@{address}:\n    {resolution}    version: 1.0.0\n"
+        f"snapshots:\n  plain@{address}: {{}}\n"
+    )
+
+
+@pytest.mark.parametrize("version", ["8", "9", "10", "11", "12"])
+def test_pnpm(version: str, tmp_path: Path) -> None:
+    first, second = commits(tmp_path, tmp_path / "served")
+    project = tmp_path / "project"
+    project.mkdir()
+    with World(tmp_path) as world:
+        site = world.site(tls=True)
+        remote = site.mount("git", GitHost(tmp_path / "served")).url + "/plain.git"
+        manifest = {"name": "p", "dependencies": {"plain": f"git+{remote}#{first}"}}
+        (project / "package.json").write_text(json.dumps(manifest))
+        lock = project / "pnpm-lock.yaml"
+        options = ("--allow-host", f"127.0.0.1:{site.port}")
+        cli = Cli(tmp_path, environ=world.environ)
+        lock.write_text(pnpm_lock(version, remote, second))
+        done = cli.ok("pack", project, "-o", tmp_path / "built.tar.zst", *options)
+        assert "plain comes from git and has a prepare script: pnpm" in done.err
+        lock.write_text(pnpm_lock(version, remote, first))
+        done = cli.ok("pack", project, "-o", tmp_path / "deps.tar.zst", *options)
+        assert "prepare script" not in done.err
+    prefix = extract(tmp_path / "deps.tar.zst", tmp_path / "deps")
+    target = machine(tmp_path)
+    target.offline(*pnpm(version), "install", "--frozen-lockfile", cwd=project, prefix=prefix)
+    node = client("node") / "bin/node"
+    assert target.offline(node, "-p", "require('plain')", cwd=project) == "one\n"
