@@ -166,6 +166,7 @@ BUILTIN = (
         precedence=True,
         boundary=Boundary(
             paths=("npm/_cacache/content-v2/**", "npm/_cacache/index-v5/**"),
+            repositories=("npm/git/*",),
             settings=(
                 path("npm_config_cache", "npm"),
                 word("npm_config_offline", "true"),

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
+from vendorpack.formats._shared.git.repository import derive_commit
+from vendorpack.formats._shared.npm.git_dependencies import git_sources, warnings
 from vendorpack.formats._shared.npm.npmrc import load_npmrc, load_user_npmrc
 from vendorpack.formats.npm import layout as cache
 from vendorpack.formats.npm.artifacts import NpmArtifact, choose
@@ -17,6 +20,7 @@ from vendorpack.formats.npm.locate import locate
 from vendorpack.formats.npm.lockfile import parse_package_lock
 from vendorpack.model import (
     Artifact,
+    Brought,
     Entry,
     Environment,
     Format,
@@ -31,6 +35,9 @@ from vendorpack.model import (
     Warning,
     Workshop,
 )
+
+_BUILD_SCRIPTS: Final = ("prepare", "prepack", "build", "preinstall", "install", "postinstall")
+"""Those for which npm installs a commit's dependencies before it packs it (pacote, `git.js`)."""
 
 
 class Npm(Format):
@@ -91,12 +98,25 @@ class Npm(Format):
         """Ask the registry for the hashes and addresses that the lockfile lacks."""
         return lockfile.with_artifacts(await locate(lockfile.artifacts, index))
 
+    async def expand(
+        self, lockfile: Lockfile, packed: Sequence[Packed], workshop: Workshop, index: Index
+    ) -> Sequence[Brought]:
+        """Warnings of commits that npm would build."""
+        return [*warnings(packed, _BUILD_SCRIPTS, self.title, workshop)]
+
+    def derive(self, artifact: Artifact, algorithm: str, path: Path) -> bytes:
+        """The id of a git artifact's commit."""
+        return derive_commit(artifact, path)
+
     def layout(self, packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
         """The cache's tree; see `vendorpack.formats.npm.layout`."""
         return cache.layout(packed, workshop)
 
     def environment(self, packed: Sequence[Packed]) -> Environment:
-        """The cache, no network, and the registry if the cache is asked by its address."""
+        """The cache, no network, and the registry if the cache is asked by its address.
+
+        And the repositories that npm clones.
+        """
         variables = [
             Variable("npm_config_cache", "npm", is_path=True),
             Variable("npm_config_offline", "true"),
@@ -108,7 +128,7 @@ class Npm(Format):
         }
         if len(registries) == 1:
             variables.append(Variable("npm_config_registry", registries.pop()))
-        return Environment(tuple(sorted(variables)))
+        return Environment(tuple(sorted(variables)), git_sources(cache.GIT, packed))
 
     def native_roots(self, host: Host) -> Mapping[str, Path]:
         """npm's own cache: the setting `cache`, else npm's default for the system."""

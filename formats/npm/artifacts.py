@@ -15,8 +15,8 @@ the lockfile (platforms, commands, dependencies: one that is not named is not in
 for what it does not find it warns, links no commands and unpacks every platform. So there each
 package's packument must lie in the cache, with all that decides the tree.
 
-For a git dependency on GitHub npm ignores `integrity` and looks up the index by the address
-of the commit's tarball.
+For a git dependency npm ignores `integrity`. Of the hosts that it knows it takes the commit's
+tarball, and looks up the index by that address; from any other it clones.
 """
 
 from __future__ import annotations
@@ -29,6 +29,11 @@ from urllib.parse import quote, urlsplit
 
 from vendorpack.digest import Integrity
 from vendorpack.errors import LockfileError, UnsupportedError
+from vendorpack.formats._shared.npm.git_dependencies import (
+    Commit,
+    commit_artifact,
+    fetch_address,
+)
 from vendorpack.formats._shared.npm.npmrc import Npmrc
 from vendorpack.formats._shared.npm.registry import (
     ALIAS_REGISTRY,
@@ -53,6 +58,15 @@ _GITHUB_PURL: Final = "git+https://github.com/{repository}@{commit}"
 _GIT: Final = re.compile(
     r"(?:git|ssh|github|gitlab|bitbucket|gist|sourcehut)[+:@]|https?://[^#]+\.git#"
 )
+_CLONED: Final = re.compile(
+    r"(?:git\+)?(?P<remote>(?:ssh|https|http|git)://[^#]+|[\w.-]+@[\w.-]+:[^#]+)#(?P<commit>[^#]*)"
+)
+_SCP_BY_SSH: Final = re.compile(r"ssh://([^/:#]+@[^/:#]+:(?!\d+/).+)")
+"""What npm takes for `user@host:path` behind a `git+ssh://`."""
+_KNOWN_HOSTS: Final = frozenset(
+    {"github.com", "gist.github.com", "gitlab.com", "bitbucket.org", "git.sr.ht"}
+)
+"""Those of which npm takes a tarball (`hosted-git-info`)."""
 _NO_VERSION: Final = "0.0.0"
 
 
@@ -79,13 +93,13 @@ class NpmArtifact(Artifact):
 
 def choose(
     lock: PackageLock, options: Options, npmrc: Npmrc
-) -> tuple[tuple[NpmArtifact, ...], tuple[Warning, ...]]:
+) -> tuple[tuple[NpmArtifact | Commit, ...], tuple[Warning, ...]]:
     """The artifacts that `npm ci` needs on the targets, each once, sorted; and warnings.
 
     npm gives up on a package that does not fit the platform unless it is optional: only
     optional ones are left out. Raises `LockfileError`, `UnsupportedError`.
     """
-    merged: dict[tuple[str, str, str | None], NpmArtifact] = {}
+    merged: dict[tuple[str, str, str | None], NpmArtifact | Commit] = {}
     warnings: list[Warning] = []
     for pin in lock.pins:
         if not _wanted(pin, options):
@@ -106,7 +120,7 @@ def _wanted(pin: Pin, options: Options) -> bool:
     return not optional or chosen(options.targets, os=pin.os, cpu=pin.cpu, libc=pin.libc)
 
 
-def _artifact(pin: Pin, lock: PackageLock, npmrc: Npmrc) -> NpmArtifact | None:
+def _artifact(pin: Pin, lock: PackageLock, npmrc: Npmrc) -> NpmArtifact | Commit | None:
     """None for what lies in the project itself or what npm drops."""
     why = tuple(_why(pin))
     if pin.resolved is None:
@@ -133,7 +147,7 @@ def _artifact(pin: Pin, lock: PackageLock, npmrc: Npmrc) -> NpmArtifact | None:
     if scheme == "file":
         return None
     if scheme == "git":
-        return _from_github(pin, version, why)
+        return _from_git(pin, version, why)
     if not pin.integrity and redact_url(pin.resolved) != pin.resolved:
         raise UnsupportedError(
             f"{pin.name} has no integrity, so npm would look it up by its address, and that may "
@@ -178,16 +192,33 @@ def _asked(pin: Pin, npmrc: Npmrc) -> tuple[str, ...]:
     return tuple(dict.fromkeys((npmrc.registry_for(pin.name), npmrc.registry)))
 
 
-def _from_github(pin: Pin, version: str, why: tuple[str, ...]) -> NpmArtifact:
-    match = _GITHUB.fullmatch(pin.resolved or "")
-    if match is None:
-        raise UnsupportedError(
-            f"{pin.name} comes from git, from where npm cannot be served offline: "
-            f"{redact_url(pin.resolved or '')}",
-            where=pin.where,
-            fix="Only commits on GitHub can be. Publish the package to a registry, or depend "
-            "on a tarball by its https address.",
-        )
+def _from_git(pin: Pin, version: str, why: tuple[str, ...]) -> NpmArtifact | Commit:
+    resolved = pin.resolved or ""
+    match = _GITHUB.fullmatch(resolved)
+    if match is not None:
+        return _from_github(match, pin, version, why)
+    cloned = _CLONED.fullmatch(resolved)
+    if cloned is None:
+        raise _not_served(pin)
+    remote = _SCP_BY_SSH.sub(r"\1", cloned["remote"])
+    address = urlsplit(fetch_address(pin.name, remote, pin.where))
+    if (address.hostname or "").removeprefix("www.") in _KNOWN_HOSTS:
+        raise _not_served(pin)
+    made = commit_artifact(pin.name, version, remote, cloned["commit"], pin.where)
+    return replace(made, why=why)
+
+
+def _not_served(pin: Pin) -> UnsupportedError:
+    return UnsupportedError(
+        f"{pin.name} comes from git, from where npm cannot be served offline: "
+        f"{redact_url(pin.resolved or '')}",
+        where=pin.where,
+        fix="Full commits on GitHub can be, and on hosts that npm does not know. Publish the "
+        "package to a registry, or depend on a tarball by its https address.",
+    )
+
+
+def _from_github(match: re.Match[str], pin: Pin, version: str, why: tuple[str, ...]) -> NpmArtifact:
     url = _GITHUB_TARBALL.format_map(match.groupdict())
     source = _GITHUB_PURL.format_map(match.groupdict())
     return NpmArtifact(
@@ -228,12 +259,15 @@ def _is_http(address: str) -> bool:
         return False
 
 
-def _join(one: NpmArtifact, other: NpmArtifact) -> NpmArtifact:
+def _join(one: NpmArtifact | Commit, other: NpmArtifact | Commit) -> NpmArtifact | Commit:
     """Two entries for one address: the content must satisfy both, and both must be found."""
+    why = tuple(sorted({*one.why, *other.why})) if one.why and other.why else ()
+    if isinstance(one, Commit) or isinstance(other, Commit):
+        return replace(one, why=why)
     return replace(
         one,
         integrity=_both(one, other),
-        why=tuple(sorted({*one.why, *other.why})) if one.why and other.why else (),
+        why=why,
         content=_union(one.content, other.content),
         index_urls=_union(one.index_urls, other.index_urls),
         packuments=_union(one.packuments, other.packuments),

@@ -5,6 +5,7 @@
     │   └── sha512/ab/cd/ef…            a tarball as served; hex digits of its digest
     └── index-v5/
         └── 01/23/45…                   hex digits of sha256 of the key
+    npm/git/                            repositories that npm clones
 
 Content alone serves every entry that has an address and a hash: npm asks by digest first. It
 asks only for the strongest algorithm that the lockfile names, so a package locked by sha1
@@ -25,11 +26,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from vendorpack.digest import Digest
+from vendorpack.formats._shared.npm.git_dependencies import repositories
 from vendorpack.formats._shared.npm.registry import CORGI, packument_url
 from vendorpack.formats.npm.artifacts import NpmArtifact
 from vendorpack.model import Entry, Packed, Workshop
 
 CACHE: Final = "npm/_cacache"
+GIT: Final = "npm/git"
 _ACCEPTS: Final = ("application/json", CORGI)
 _TIME: Final = 10**12
 """Milliseconds; any constant serves."""
@@ -37,9 +40,11 @@ _TIME: Final = 10**12
 
 def layout(packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
     """The cache's files: each artifact's content and index, each package's packument once."""
-    releases = _releases(packed)
+    yield from repositories(GIT, packed, workshop)
+    packages = [one for one in packed if isinstance(one.artifact, NpmArtifact)]
+    releases = _releases(packages)
     seen: set[str] = set()
-    for one in packed:
+    for one in packages:
         artifact = _npm(one)
         entries = [
             Entry(_content_path(digest), one.blob, artifact=artifact)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.cli import Cli
 from tests.real.clients import client, extract
+from tests.real.test_npm import npm
 from tests.real.test_pnpm import machine, pnpm
 from tests.world import World
 from tests.world.git import GitHost, Repository
@@ -71,5 +72,40 @@ def test_pnpm(version: str, tmp_path: Path) -> None:
     prefix = extract(tmp_path / "deps.tar.zst", tmp_path / "deps")
     target = machine(tmp_path)
     target.offline(*pnpm(version), "install", "--frozen-lockfile", cwd=project, prefix=prefix)
+    node = client("node") / "bin/node"
+    assert target.offline(node, "-p", "require('plain')", cwd=project) == "one\n"
+
+
+@pytest.mark.parametrize("version", ["10", "11", "12"])
+def test_npm(version: str, tmp_path: Path) -> None:
+    first, second = commits(tmp_path, tmp_path / "served")
+    project = tmp_path / "project"
+    project.mkdir()
+
+    def lock(remote: str, commit: str) -> None:
+        of = {"plain": f"git+{remote}#{commit}"}
+        packages = {
+            "": {"name": "p", "dependencies": of},
+            "node_modules/plain": {"version": "1.0.0", "resolved": f"git+{remote}#{commit}"},
+        }
+        written = {"name": "p", "lockfileVersion": 3, "requires": True, "packages": packages}
+        (project / "package.json").write_text(json.dumps({"name": "p", "dependencies": of}))
+        (project / "package-lock.json").write_text(json.dumps(written))
+
+    with World(tmp_path) as world:
+        site = world.site(tls=True)
+        remote = site.mount("git", GitHost(tmp_path / "served")).url + "/plain.git"
+        options = ("--allow-host", f"127.0.0.1:{site.port}")
+        cli = Cli(tmp_path, environ=world.environ)
+        lock(remote, second)
+        done = cli.ok("pack", project, "-o", tmp_path / "built.tar.zst", *options)
+        assert "plain comes from git and has a prepare script: npm" in done.err
+        lock(remote, first)
+        done = cli.ok("pack", project, "-o", tmp_path / "deps.tar.zst", *options)
+        assert "prepare script" not in done.err
+    prefix = extract(tmp_path / "deps.tar.zst", tmp_path / "deps")
+    target = machine(tmp_path)
+    allowed = {"npm_config_allow_git": "all"} if version == "12" else {}
+    target.offline(*npm(version), "ci", cwd=project, prefix=prefix, env=allowed)
     node = client("node") / "bin/node"
     assert target.offline(node, "-p", "require('plain')", cwd=project) == "one\n"

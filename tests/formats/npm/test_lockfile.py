@@ -12,6 +12,7 @@ from tests.corpus import corpus
 from tests.formats.npm.locks import LINUX, REGISTRY, artifacts, entry, project, read, sri, v1, v3
 from vendorpack.digest import Integrity
 from vendorpack.errors import LockfileError, UnsupportedError
+from vendorpack.formats._shared.npm.git_dependencies import Commit
 from vendorpack.formats.npm import FORMAT
 from vendorpack.model import MAX_LOCKFILE_SIZE, Host, Options, Project
 from vendorpack.target import parse_target
@@ -218,14 +219,42 @@ def test_git_on_github(tmp_path: Path, address: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("address", "remote", "asked"),
+    [
+        ("git+ssh://git@git.example.com/o/r.git", "ssh://git@git.example.com/o/r.git", None),
+        ("git+ssh://git@git.example.com:22/o/r.git", "ssh://git@git.example.com:22/o/r.git", None),
+        (
+            "git+ssh://git@git.example.com:o/r.git",
+            "git@git.example.com:o/r.git",
+            "ssh://git@git.example.com/o/r.git",
+        ),
+        ("git+https://git.example.com/o/r.git", "https://git.example.com/o/r.git", None),
+        ("https://git.example.com/o/r.git", "https://git.example.com/o/r.git", None),
+        (
+            "git://git.example.com/o/r.git",
+            "git://git.example.com/o/r.git",
+            "https://git.example.com/o/r.git",
+        ),
+    ],
+)
+def test_git_elsewhere(tmp_path: Path, address: str, remote: str, asked: str | None) -> None:
+    lock = v3({"r": entry("r", resolved=f"{address}#{COMMIT}", integrity=sri(b"not looked at"))})
+    (found,) = read(project(tmp_path, lock)).artifacts
+    assert isinstance(found, Commit)
+    assert (found.remote, found.url) == (remote, f"git+{asked or remote}#{COMMIT}")
+
+
+@pytest.mark.parametrize(
     "address",
     [
-        f"git+ssh://git@git.example.com/o/r.git#{COMMIT}",
         f"gitlab:o/r#{COMMIT}",
-        f"git+https://git.example.com/o/r.git#{COMMIT}",
+        f"git+ssh://git@gitlab.com/o/r.git#{COMMIT}",
+        f"git+https://bitbucket.org/o/r.git#{COMMIT}",
+        f"git+ssh://git@gitlab.com:o/r.git#{COMMIT}",
+        "git+https://git.example.com/o/r.git#main",
+        "git+https://git.example.com/o/r.git",
         "git+ssh://git@github.com/o/r.git#main",
         f"git+https://user:secret@git.example.com/o/r.git#{COMMIT}",
-        f"https://git.example.com/o/r.git#{COMMIT}",
         f"git+ssh://git@github.com/../r.git#{COMMIT}",
         f"github:o/..#{COMMIT}",
         f"github:o/r#{COMMIT}x",
