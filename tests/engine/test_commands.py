@@ -300,7 +300,8 @@ def test_store(bundle: Path, tmp_path: Path) -> None:
 def test_version_and_help(tmp_path: Path) -> None:
     cli = Cli(tmp_path)
     assert cli.ok("--version").out.startswith("vendorpack ")
-    for command in ("pack", "unpack", "download", "key", "verify", "show", "env", "run", "store"):
+    names = "pack unpack download key verify show sbom env run store"
+    for command in names.split():
         assert command in cli.ok("--help").out
         assert "Usage" in cli.ok(command, "--help").out
 

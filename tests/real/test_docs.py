@@ -121,6 +121,12 @@ SCENES: Mapping[tuple[str, str], Scene] = {
     ("docs/air-gap.md", "The first time"): Scene(
         "hello-npm", ("npm", "ssh"), before=SIGNER, after=INSTALLED
     ),
+    ("docs/air-gap.md", "What a reviewer asks for"): Scene(
+        "hello-npm",
+        ("npm",),
+        before=DEPS_1,
+        after="grep -q pkg:npm/kleur@ deps-1.cdx.json && grep -q pkg:npm/kleur@ deps-1.spdx.json",
+    ),
     ("docs/air-gap.md", "Without vendorpack inside"): Scene(
         "hello-npm", ("npm",), before=DEPS_1, after=f"npm ci --omit=dev && {INSTALLED}"
     ),

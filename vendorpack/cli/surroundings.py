@@ -31,15 +31,23 @@ def checked_output(path: Path) -> Path:
 
     To be asked before anything is downloaded. Raises `UsageError`, `StoreError`.
     """
+    if path.suffix in _OTHER_KINDS and not (is_stream(path) or path.is_dir()):
+        fix = "Name it .tar.zst, or .tar for one without compression."
+        raise UsageError(f"a bundle is no {path.suffix}", where=str(path), fix=fix)
+    return checked_file(path, "deps.tar.zst")
+
+
+def checked_file(path: Path, example: str) -> Path:
+    """The file or stream, if anything can be written to it as far as can be told.
+
+    Raises `UsageError`, `StoreError`.
+    """
     check_output(path)
     if is_stream(path):
         return path
     if path.is_dir():
-        fix = f"Name a file: {path / 'deps.tar.zst'}"
+        fix = f"Name a file: {path / example}"
         raise UsageError("the output is a folder", where=str(path), fix=fix)
-    if path.suffix in _OTHER_KINDS:
-        fix = "Name it .tar.zst, or .tar for one without compression."
-        raise UsageError(f"a bundle is no {path.suffix}", where=str(path), fix=fix)
     if not path.parent.is_dir():
         fix = f"mkdir -p {path.parent}"
         raise StoreError("the output's folder does not exist", where=str(path), fix=fix)

@@ -1,0 +1,40 @@
+"""For whoever approves a bundle: sbom."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vendorpack.cli.app import app
+from vendorpack.cli.guard import guarded
+from vendorpack.cli.options import BundleOrFolder, Quiet
+from vendorpack.cli.surroundings import checked_file
+from vendorpack.console import Console
+from vendorpack.files.pipes import is_stdout
+
+Output = Annotated[
+    Path, typer.Option("--output", "-o", metavar="FILE", help="Default: standard output.")
+]
+
+
+@app.command()
+@guarded
+def sbom(
+    bundle: BundleOrFolder,
+    form: Annotated[str, typer.Option("--format", help="cyclonedx (1.6) or spdx (2.3).")] = (
+        "cyclonedx"
+    ),
+    output: Output = Path("-"),
+    quiet: Quiet = False,
+) -> None:
+    """Write a bundle's bill of materials, as JSON."""
+    from vendorpack.commands import documents  # noqa: PLC0415
+
+    documents.sbom(bundle, form, _checked(output, "deps.cdx.json"), Console(quiet=quiet))
+
+
+def _checked(output: Path, example: str) -> Path:
+    """The output. A document, other than a bundle, may be shown on a terminal."""
+    return output if is_stdout(output) else checked_file(output, example)
