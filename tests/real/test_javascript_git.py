@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.cli import Cli
 from tests.real.clients import client, extract
@@ -109,3 +110,70 @@ def test_npm(version: str, tmp_path: Path) -> None:
     target.offline(*npm(version), "ci", cwd=project, prefix=prefix, env=allowed)
     node = client("node") / "bin/node"
     assert target.offline(node, "-p", "require('plain')", cwd=project) == "one\n"
+
+
+@pytest.mark.parametrize("kind", ["npm-10", "npm-12", "pnpm-8", "pnpm-10", "pnpm-12"])
+def test_two_commits_of_one_repository(kind: str, tmp_path: Path) -> None:
+    """Packed twice the bundle is the same, and it holds what it says."""
+    name, _, version = kind.partition("-")
+    repository = Repository(tmp_path / "many")
+    ids = {}
+    for package in ("first", "second", "third"):
+        manifest = json.dumps({"name": package, "version": "1.0.0"}).encode()
+        files = {"package.json": manifest, "index.js": f"module.exports = '{package}'\n".encode()}
+        ids[package] = repository.commit(files)
+    repository.publish(tmp_path / "served")
+    del ids["third"]
+    project = tmp_path / "project"
+    project.mkdir()
+    with World(tmp_path) as world:
+        site = world.site(tls=True)
+        remote = site.mount("git", GitHost(tmp_path / "served")).url + "/many.git"
+        of = {package: f"git+{remote}#{commit}" for package, commit in ids.items()}
+        (project / "package.json").write_text(json.dumps({"name": "p", "dependencies": of}))
+        if name == "npm":
+            packages = {
+                f"node_modules/{package}": {"version": "1.0.0", "resolved": address}
+                for package, address in of.items()
+            }
+            root = {"": {"name": "p", "dependencies": of}}
+            lock = {
+                "name": "p",
+                "lockfileVersion": 3,
+                "requires": True,
+                "packages": root | packages,
+            }
+            (project / "package-lock.json").write_text(json.dumps(lock))
+        else:
+            parts = [
+                pnpm_lock(version, remote, commit).replace("plain", package)
+                for package, commit in ids.items()
+            ]
+            (project / "pnpm-lock.yaml").write_text(_joined(*parts))
+        cli = Cli(tmp_path, environ=world.environ)
+        for bundle in ("deps.tar.zst", "again.tar.zst"):
+            options = ("--allow-host", f"127.0.0.1:{site.port}")
+            cli.ok("pack", project, "-o", tmp_path / bundle, *options)
+    assert (tmp_path / "deps.tar.zst").read_bytes() == (tmp_path / "again.tar.zst").read_bytes()
+    cli.ok("verify", tmp_path / "deps.tar.zst")
+    prefix = extract(tmp_path / "deps.tar.zst", tmp_path / "deps")
+    command = (
+        (*npm(version), "ci") if name == "npm" else (*pnpm(version), "install", "--frozen-lockfile")
+    )
+    target = machine(tmp_path)
+    allowed = {"npm_config_allow_git": "all"} if name == "npm" and version == "12" else {}
+    target.offline(*command, cwd=project, prefix=prefix, env=allowed)
+    node = client("node") / "bin/node"
+    program = "require('first') + ' ' + require('second')"
+    assert target.offline(node, "-p", program, cwd=project) == "first second\n"
+
+
+def _joined(one: str, other: str) -> str:
+    """Two lockfiles of one dependency each as one of both."""
+    first, second = yaml.safe_load(one), yaml.safe_load(other)
+    for place in ("dependencies", "packages", "snapshots"):
+        if place in first:
+            first[place] |= second[place]
+    if "importers" in first:
+        first["importers"]["."]["dependencies"] |= second["importers"]["."]["dependencies"]
+    return str(yaml.safe_dump(first))
