@@ -8,11 +8,12 @@ nor be taken for an order by the CI service that reads along.
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
 from vendorpack.errors import StoreError, VendorpackError
@@ -71,6 +72,16 @@ class Console:
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for row in rows:
             self.answer("  ".join(map(str.ljust, row, widths)).rstrip())
+
+    def answer_lines(self, lines: Iterable[str]) -> None:
+        """The answer for another program: the very characters in UTF-8, unless people read it."""
+        if self.out.isatty():
+            for line in lines:
+                self.answer(line)
+            return
+        if isinstance(self.out, io.TextIOWrapper):
+            self.out.reconfigure(encoding="utf-8")
+        self._out("\n".join(lines))
 
     def answer_json(self, value: Any) -> None:
         """The answer for machines."""

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli import Cli
+from tests.engine.bundle_samples import canonical, manifest_value, member, row, seal
 from tests.real.clients import tool
 from tests.world.npm import NpmRegistry, npm_registry
 from vendorpack.formats import load, rooms
@@ -147,6 +148,50 @@ def test_show(bundle: Path, tmp_path: Path) -> None:
     assert [a["purl"] for a in value["artifacts"]] == ["pkg:npm/a@1.0.0", "pkg:npm/b@2.0.0"]
     cli.ok("unpack", bundle, "--prefix", "deps")
     assert cli.ok("show", "deps", "--json").json == value
+
+
+def test_sums(bundle: Path, tmp_path: Path) -> None:
+    """Of the tree that tar leaves: all of it, and nothing else is there."""
+    cli = Cli(tmp_path)
+    (tmp_path / "tars").mkdir()
+    tool("zstd")
+    subprocess.run(["tar", "--zstd", "-xf", bundle, "-C", "tars"], cwd=tmp_path, check=True)
+    sums = cli.ok("show", "--sums", bundle).out
+    assert cli.ok("show", "--sums", "tars").out == sums
+    assert sums.split()[0] == cli.ok("show", bundle, "--json").json["id"]
+    assert {line[66:] for line in sums.splitlines()} == tree(tmp_path / "tars").keys()
+
+    def check() -> int:
+        command = ["sha256sum", "--strict", "--quiet", "-c", "-"]
+        return subprocess.run(command, cwd=tmp_path / "tars", input=sums.encode()).returncode
+
+    assert check() == 0
+    changed = tmp_path / "tars" / sums.splitlines()[-1][66:]
+    changed.write_bytes(changed.read_bytes() + b"x")
+    assert check() == 1
+    assert cli("show", "--sums", "--files", bundle).code == 2
+
+
+def test_sums_are_the_very_names(tmp_path: Path) -> None:
+    """In any locale, and where a name looks like an order to a CI service."""
+    content = b"content"
+    names = ["files/##vso[x]", "files/\u00e9\u202e \u2028", "files/*"]
+    frame = b"".join(member(name, content) for name in sorted(names))
+    value = manifest_value([row(name, content) for name in sorted(names)], [frame])
+    (tmp_path / "odd.tar.zst").write_bytes(seal(canonical(value), [frame]))
+    for locale in ("C", "C.UTF-8"):
+        cli = Cli(
+            tmp_path, environ={"LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+        )
+        done = subprocess.run(
+            cli.argv("show", "--sums", "odd.tar.zst"),
+            cwd=tmp_path,
+            env=cli.env(),
+            capture_output=True,
+        )
+        assert done.returncode == 0, done.stderr
+        shown = [line[66:] for line in done.stdout.decode().split("\n")[1:-1]]
+        assert shown == sorted(names)
 
 
 def test_env(bundle: Path, tmp_path: Path) -> None:

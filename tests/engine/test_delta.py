@@ -18,6 +18,7 @@ from tests.real.clients import tool
 from tests.world.npm import NpmRegistry, npm_registry
 from vendorpack.bundle.manifest import Manifest
 from vendorpack.bundle.reader import open_bundle
+from vendorpack.commands.delta import Change, markdown_table
 from vendorpack.errors import BundleError
 
 COUNT = 200
@@ -327,5 +328,27 @@ def test_diff(upgrade: Upgrade, cli: Cli) -> None:
     lines = cli.ok("diff", "p", upgrade.delta).out.splitlines()
     assert len(lines) == 13 and lines[-1].startswith("1 added, 1 removed, 10 changed; ")
     assert lines[0].split()[:6] == ["~", "npm", "p000", "1.0.0", "->", "1.1.0"]
+    table = cli.ok("diff", upgrade.old, upgrade.new, "--markdown").out.splitlines()
+    assert table[:2] == [
+        "| | format | package | version | size | growth |",
+        "|---|---|---|---|---|---:|",
+    ]
+    assert table[2].startswith("| ~ | `npm` | `p000` | `1.0.0 -> 1.1.0` | ")
+    assert len(table) == 2 + 12 + 1 + 1 and table[-2:] == ["", lines[-1]]
+    assert cli("diff", upgrade.old, upgrade.new, "--markdown", "--json").code == 2
     same = cli.ok("diff", upgrade.new, upgrade.delta).out
     assert same.startswith("0 added, 0 removed, 0 changed; ") and same.count("\n") == 1
+
+
+def test_a_comment_is_a_table_whatever_the_names_are() -> None:
+    hostile = "a|b`c``d @team <img> #1 [x](y)"
+    lines = markdown_table([Change("npm", hostile, None, ("1.0", "0" * 64, 3))])
+    assert lines[2] == (
+        "| + | `npm` | ``` a\\|b`c``d @team <img> #1 [x](y) ``` | `1.0` | 3 B | +3 B |"
+    )
+    many = [Change("npm", f"p{number}", None, ("1.0", "0" * 64, 3)) for number in range(5000)]
+    long = "\n".join(markdown_table(many))
+    assert 55_000 < len(long) < 65_000
+    shown = long.count("| + |")
+    assert f"\u2026 and {5000 - shown} more" in long
+    assert len(markdown_table([])) == 0

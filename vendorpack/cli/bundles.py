@@ -24,6 +24,7 @@ from vendorpack.cli.options import (
 )
 from vendorpack.cli.surroundings import this_host
 from vendorpack.console import Console
+from vendorpack.errors import UsageError
 
 
 @app.command()
@@ -103,21 +104,38 @@ def sign(
 def show(
     bundle: BundleOrFolder,
     files: Annotated[bool, typer.Option("--files", help="List the files as well.")] = False,
+    sums: Annotated[
+        bool, typer.Option("--sums", help="Only lines for sha256sum -c in the unpacked folder.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """List what is in a bundle."""
     from vendorpack.commands import using  # noqa: PLC0415
 
+    if sums:
+        if files or as_json:
+            raise UsageError("--sums stands alone", fix="Leave --files and --json out.")
+        using.show_sums(bundle, Console())
+        return
     using.show(bundle, files, Console(as_json=as_json))
 
 
 @app.command()
 @guarded
-def diff(old: BundleOrFolder, new: BundleOrFolder, as_json: Json = False) -> None:
+def diff(
+    old: BundleOrFolder,
+    new: BundleOrFolder,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="As a table for a pull request's comment.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """List packages added, removed or changed between two bundles."""
     from vendorpack.commands import delta  # noqa: PLC0415
 
-    delta.diff(old, new, Console(as_json=as_json))
+    if markdown and as_json:
+        raise UsageError("--markdown and --json are two forms", fix="Leave one of them out.")
+    delta.diff(old, new, markdown, Console(as_json=as_json))
 
 
 @app.command()

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from vendorpack.bundle.manifest import Manifest
 from vendorpack.bundle.plan import Base
 from vendorpack.commands.using import manifest_of
-from vendorpack.console import Console
+from vendorpack.console import Console, plain
 from vendorpack.model import Json
 from vendorpack.progress import human
+
+_COMMENT: Final = 60_000
+"""Characters of a table: GitHub takes 65,536 in a comment."""
 
 Package: TypeAlias = tuple[str, str]
 """Format and name."""
@@ -72,8 +77,11 @@ def changes(old: Manifest, new: Manifest) -> tuple[Change, ...]:
     return tuple(found)
 
 
-def diff(old_path: Path, new_path: Path, console: Console) -> None:
-    """List what changed between two bundles, or unpacked ones."""
+def diff(old_path: Path, new_path: Path, markdown: bool, console: Console) -> None:
+    """List what changed between two bundles, or unpacked ones.
+
+    markdown: as GitHub, GitLab and others show it in a comment.
+    """
     old, old_id = manifest_of(old_path)
     new, new_id = manifest_of(new_path)
     found = changes(old, new)
@@ -90,7 +98,10 @@ def diff(old_path: Path, new_path: Path, console: Console) -> None:
             answer[kind] = [_record(change) for change in found if change.kind == kind]
         console.answer_json(answer)
         return
-    console.answer_table(_rows(found))
+    if markdown:
+        console.answer_lines(markdown_table(found))
+    else:
+        console.answer_table(_rows(found))
     counts = dict.fromkeys(("added", "removed", "changed"), 0)
     for change in found:
         counts[change.kind] += 1
@@ -122,6 +133,30 @@ def _record(change: Change) -> Mapping[str, Json]:
             version, sha256, size = release
             record[word] = {"version": version, "sha256": sha256, "size": size}
     return record
+
+
+def markdown_table(found: Iterable[Change]) -> list[str]:
+    """The changes as a table, if there are any; cut where a comment would be too long."""
+    rows = [
+        "| " + " | ".join([sign, *map(_code, cells[:3]), *cells[3:]]) + " |"
+        for sign, *cells in _rows(found)
+    ]
+    if not rows:
+        return []
+    lengths = accumulate(len(row) + 1 for row in rows)
+    shown = [row for row, length in zip(rows, lengths, strict=True) if length <= _COMMENT]
+    head = ["| | format | package | version | size | growth |", "|---|---|---|---|---|---:|"]
+    left = [f"… and {len(rows) - len(shown)} more", ""] if len(rows) > len(shown) else []
+    return [*head, *shown, "", *left]
+
+
+def _code(text: str) -> str:
+    """A code span: nothing in it is a link, a mention, HTML, or the end of a table's cell."""
+    text = plain(text)
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence = "`" * (longest + 1)
+    pad = " " if "`" in text or not text.strip() else ""
+    return fence + pad + text.replace("|", "\\|") + pad + fence
 
 
 def _rows(found: Iterable[Change]) -> list[tuple[str, ...]]:

@@ -292,6 +292,15 @@ def show(path: Path, files: bool, console: Console) -> None:
             console.answer(f"{file.mode:o} {file.size:>12,} {file.path}")
 
 
+def show_sums(path: Path, console: Console) -> None:
+    """List what `sha256sum -c` compares an unpacked bundle with."""
+    manifest, bundle_id = manifest_of(path)
+    rows = [(file.path, file.sha256) for file in manifest.files if file.sha256 is not None]
+    console.answer_lines(
+        f"{sha256}  {name}" for name, sha256 in [(MANIFEST_PATH, bundle_id), *rows]
+    )
+
+
 def env(path: Path, shell: str, prefix: PurePosixPath | None, console: Console, host: Host) -> None:
     """Print the environment of a folder, or of the native caches after `unpack`.
 
