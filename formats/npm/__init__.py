@@ -12,7 +12,11 @@ from pathlib import Path
 from typing import Final
 
 from vendorpack.formats._shared.git.repository import derive_commit
-from vendorpack.formats._shared.npm.git_dependencies import git_sources, warnings
+from vendorpack.formats._shared.npm.git_dependencies import (
+    git_sources,
+    merge_shallow,
+    warnings,
+)
 from vendorpack.formats._shared.npm.npmrc import load_npmrc, load_user_npmrc
 from vendorpack.formats.npm import layout as cache
 from vendorpack.formats.npm.artifacts import NpmArtifact, choose
@@ -141,7 +145,9 @@ class Npm(Format):
         return {"npm": host.home / ".npm"}
 
     def merge(self, path: str, existing: bytes, ours: bytes) -> bytes:
-        """Index files keep the user's entries; content is replaced."""
+        """Index files keep the user's entries, repositories their commits; content is replaced."""
+        if path.startswith(f"{cache.GIT}/") and path.endswith("/shallow"):
+            return merge_shallow(existing, ours)
         return cache.merge_index(existing, ours) if cache.is_index(path) else ours
 
 

@@ -14,7 +14,11 @@ from pathlib import Path
 from typing import Final
 
 from vendorpack.formats._shared.git.repository import derive_commit
-from vendorpack.formats._shared.npm.git_dependencies import git_sources, warnings
+from vendorpack.formats._shared.npm.git_dependencies import (
+    git_sources,
+    merge_shallow,
+    warnings,
+)
 from vendorpack.formats._shared.npm.npmrc import load_npmrc, load_user_npmrc
 from vendorpack.formats._shared.npm.registry import with_all_hashes
 from vendorpack.formats.pnpm import layout as store
@@ -170,7 +174,9 @@ class Pnpm(Format):
         return {store.ROOT: _store_dir(host)}
 
     def merge(self, path: str, existing: bytes, ours: bytes) -> bytes:
-        """The table of v11 keeps the user's rows; all else is replaced."""
+        """The table of v11 keeps the user's rows, repositories their commits; else ours counts."""
+        if path.startswith(f"{store.GIT}/") and path.endswith("/shallow"):
+            return merge_shallow(existing, ours)
         if path == f"{store.ROOT}/v11/{store.INDEX_DB}":
             return merge_index_db(existing, ours)
         return ours

@@ -177,3 +177,30 @@ def _joined(one: str, other: str) -> str:
     if "importers" in first:
         first["importers"]["."]["dependencies"] |= second["importers"]["."]["dependencies"]
     return str(yaml.safe_dump(first))
+
+
+@pytest.mark.parametrize("name", ["npm", "pnpm"])
+def test_the_users_own_repositories_keep_what_they_had(name: str, tmp_path: Path) -> None:
+    """Unpacked into the client's own folders twice, both commits have branches."""
+    ids = commits(tmp_path, tmp_path / "served")
+    home = tmp_path / "user"
+    home.mkdir()
+    with World(tmp_path) as world:
+        site = world.site(tls=True)
+        remote = site.mount("git", GitHost(tmp_path / "served")).url + "/plain.git"
+        cli = Cli(tmp_path, environ={**world.environ, "HOME": str(home)})
+        for commit in ids:
+            project = tmp_path / commit
+            project.mkdir()
+            if name == "npm":
+                resolved = {"version": "1.0.0", "resolved": f"git+{remote}#{commit}"}
+                lock = {"lockfileVersion": 3, "packages": {"node_modules/plain": resolved}}
+                (project / "package-lock.json").write_text(json.dumps(lock))
+            else:
+                (project / "pnpm-lock.yaml").write_text(pnpm_lock("9", remote, commit))
+            bundle = tmp_path / f"{commit}.tar.zst"
+            cli.ok("pack", project, "-o", bundle, "--allow-host", f"127.0.0.1:{site.port}")
+            cli.ok("unpack", bundle)
+    (folder,) = home.rglob("*.git")
+    assert {path.name for path in (folder / "refs/heads").iterdir()} == {"master", *ids}
+    assert (folder / "shallow").read_text().split() == sorted(ids)

@@ -89,10 +89,15 @@ def commit_artifact(name: str, version: str, remote: str, commit: str, where: st
 def repositories(folder: str, packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
     """The bare repositories of the commits among `packed`, below `folder`."""
     for remote, commits in sorted(_by_remote(packed).items()):
-        first, *others = [commit_of(one.artifact).hex() for one in commits]
-        refs = {f"refs/heads/{commit}": commit for commit in others}
-        refs["refs/heads/master"] = first
+        ids = [commit_of(one.artifact).hex() for one in commits]
+        refs = {f"refs/heads/{commit}": commit for commit in ids}
+        refs["refs/heads/master"] = ids[0]
         yield from bare_repository(_path(folder, remote), commits, workshop, refs)
+
+
+def merge_shallow(existing: bytes, ours: bytes) -> bytes:
+    """A repository's list of commits without parents: the user's and ours."""
+    return b"".join(sorted({*existing.splitlines(True), *ours.splitlines(True)}))
 
 
 def git_sources(folder: str, packed: Sequence[Packed]) -> tuple[tuple[str, str], ...]:
