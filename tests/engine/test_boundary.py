@@ -264,7 +264,7 @@ def test_a_repository_has_no_other_configuration_than_ours() -> None:
 def test_each_room_says_what_its_bundles_hold(name: str) -> None:
     boundary = boundary_of(name)
     assert boundary is not None
-    assert boundary.paths and boundary.settings
+    assert boundary.paths and (boundary.settings or boundary.arguments)
     tops = {pattern.split("/")[0] for pattern in (*boundary.paths, *boundary.repositories)}
     assert len(tops) == 1 and "*" not in "".join(tops)
     assert all(s.path is None or s.path.split("/")[0] in tops for s in boundary.settings)

@@ -27,10 +27,11 @@ def show_format(name: str, console: Console) -> None:
     if console.as_json:
         console.answer_json(_record(name))
         return
+    lockfiles = textwrap.wrap(", ".join(_lockfiles(name)), _WIDTH - len("lockfiles  "))
     console.answer_table(
         [
             ("format", room.title),
-            ("lockfiles", ", ".join(_lockfiles(name))),
+            *zip(("lockfiles", *[""] * len(lockfiles)), lockfiles, strict=False),
             ("command", room.command),
         ]
     )
