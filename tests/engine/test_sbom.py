@@ -1,4 +1,4 @@
-"""sbom: a bundle's bill of materials, as typed, and what becomes of each kind of artifact."""
+"""sbom and provenance, as typed, and what becomes of each kind of artifact in them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from vendorpack.bundle.manifest import Head, LockfileHash, Manifest
 from vendorpack.model import Environment
 from vendorpack.sbom.cyclonedx import cyclonedx
 from vendorpack.sbom.packages import packages_of
+from vendorpack.sbom.provenance import provenance
 from vendorpack.sbom.spdx import spdx
 
 
@@ -164,6 +165,24 @@ def test_spdx(manifest: Manifest) -> None:
     assert set(packages) - {"SPDXRef-Bundle"} <= set(contained)
 
 
+def test_provenance(manifest: Manifest) -> None:
+    statement = provenance(manifest, "2" * 64)
+    assert statement["_type"] == "https://in-toto.io/Statement/v1"
+    assert statement["subject"] == [{"name": "vendorpack.json", "digest": {"sha256": "2" * 64}}]
+    assert statement["predicateType"] == "https://slsa.dev/provenance/v1"
+    definition = statement["predicate"]["buildDefinition"]
+    assert definition["externalParameters"]["key"] == "1" * 64
+    lock, *found = definition["resolvedDependencies"]
+    assert lock == {"name": "package-lock.json", "digest": {"sha256": "0" * 64}}
+    assert sorted({d["digest"]["sha256"] for d in found}) == sorted(
+        {record["sha256"] for record in ARTIFACTS}
+    )
+    (scoped,) = (d for d in found if d["uri"] == "pkg:npm/%40s/a@1.0")
+    assert scoped["digest"]["sha512"] == hashlib.sha512(b"a").hexdigest()
+    assert scoped["downloadLocation"] == "https://registry.test/@s/a.tgz"
+    assert scoped["annotations"]["hash-from"] == ["lockfile"]
+
+
 def test_the_order_of_artifacts_does_not_matter(manifest: Manifest) -> None:
     assert packages_of(ARTIFACTS) == packages_of(ARTIFACTS[::-1])
 
@@ -175,7 +194,7 @@ def test_what_is_no_artifact_as_ours_is_no_traceback(manifest: Manifest) -> None
         {"digests": ["x", "sha512-?", "sha512-AAAA", 3], "size": "1", "why": {}, "url": 3},
         {"purl": "pkg:", "name": "@", "url": "<not a URL>"},
     )
-    for write in (cyclonedx, spdx):
+    for write in (cyclonedx, spdx, provenance):
         head = Head("1" * 64, (), {}, {}, odd, Environment())
         assert json.dumps(write(Manifest(head, 0, (), ()), "2" * 64))
 
@@ -224,6 +243,16 @@ def test_what_it_says_is_what_the_bundle_says(cli: Cli) -> None:
         assert component["externalReferences"][0]["url"] == record["url"]
         assert ("pinned-at", record["where"]) in facts(component)
         assert ("hash-from", "lockfile") in facts(component)
+
+
+def test_provenance_as_typed(cli: Cli) -> None:
+    done = cli.ok("provenance", "deps.tar.zst")
+    shown = cli.ok("show", "deps.tar.zst", "--json").json
+    assert done.json["subject"][0]["digest"]["sha256"] == shown["id"]
+    cli.ok("provenance", "deps", "-o", "made.json")
+    assert (cli.folder / "made.json").read_text() == done.out
+    manifest = (cli.folder / "deps" / "vendorpack.json").read_bytes()
+    assert hashlib.sha256(manifest).hexdigest() == shown["id"]
 
 
 def test_what_is_refused(cli: Cli) -> None:

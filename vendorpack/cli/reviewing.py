@@ -1,4 +1,4 @@
-"""For whoever approves a bundle: sbom."""
+"""For whoever approves a bundle: sbom, provenance."""
 
 from __future__ import annotations
 
@@ -33,6 +33,16 @@ def sbom(
     from vendorpack.commands import documents  # noqa: PLC0415
 
     documents.sbom(bundle, form, _checked(output, "deps.cdx.json"), Console(quiet=quiet))
+
+
+@app.command()
+@guarded
+def provenance(bundle: BundleOrFolder, output: Output = Path("-"), quiet: Quiet = False) -> None:
+    """Write what a bundle was made from: SLSA, in-toto."""
+    from vendorpack.commands import documents  # noqa: PLC0415
+
+    output = _checked(output, "deps.intoto.json")
+    documents.provenance(bundle, output, Console(quiet=quiet))
 
 
 def _checked(output: Path, example: str) -> Path:

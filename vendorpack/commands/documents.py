@@ -1,4 +1,4 @@
-"""sbom: what a bundle holds, for the tools of those who review it."""
+"""sbom, provenance: what a bundle holds, for the tools of those who review it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from vendorpack.files import temporary
 from vendorpack.files.disk import storage_error
 from vendorpack.files.pipes import STANDARD, is_stdout, placed
 from vendorpack.sbom.cyclonedx import cyclonedx
+from vendorpack.sbom.provenance import provenance as statement_of
 from vendorpack.sbom.spdx import spdx
 
 _WRITERS: Final = {"cyclonedx": cyclonedx, "spdx": spdx}
@@ -25,6 +26,11 @@ def sbom(path: Path, form: str, output: Path, console: Console) -> None:
             f"{form!r} is no form of a bill of materials", fix="--format cyclonedx, or spdx"
         )
     _write(_WRITERS[form](*manifest_of(path)), output, console)
+
+
+def provenance(path: Path, output: Path, console: Console) -> None:
+    """Write what a bundle, or an unpacked one, was made from."""
+    _write(statement_of(*manifest_of(path)), output, console)
 
 
 def _write(document: dict[str, Any], output: Path, console: Console) -> None:
