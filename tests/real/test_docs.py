@@ -203,7 +203,9 @@ def maven(tmp_path: Path) -> Kit:
 
 @pytest.fixture
 def gradle() -> Kit:
-    return Kit([Path(tool("gradle")).parent])
+    # Its daemon would outlive the test.
+    no_daemon = {"GRADLE_OPTS": "-Dorg.gradle.daemon=false"}
+    return Kit([Path(tool("gradle")).parent], no_daemon)
 
 
 @pytest.fixture
