@@ -359,7 +359,9 @@ BUILTIN = (
             settings=(
                 path("GOMODCACHE", "go"),
                 word("GOPROXY", "off"),
-                word("GOTOOLCHAIN", "local"),
+                path("GOPROXY", "go/cache/download", "file://"),
+                word("GONOSUMDB", "golang.org/toolchain"),
+                word("GOTOOLCHAIN", "local", "auto"),
             ),
         ),
     ),

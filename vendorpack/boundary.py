@@ -57,13 +57,15 @@ class Setting:
     """A variable that a format's bundles may set. Made by `word`, `path` and `address`.
 
     name: one `*` in it stands for letters, digits and `_`, in upper case.
-    words: the values it may have. path: the one path of the bundle that it may have instead.
+    words: the values it may have. path: the one path of the bundle that it may have instead, and
+        scheme: what goes before it.
     Neither: any address, without a password.
     """
 
     name: str
     words: tuple[str, ...] = ()
     path: str | None = None
+    scheme: str = ""
 
     def allows(self, variable: Variable) -> bool:
         """Whether this is the variable, with a value that it may have."""
@@ -72,7 +74,8 @@ class Setting:
         if not re.fullmatch(named, variable.name):
             return False
         if variable.is_path or self.path is not None:
-            return variable.is_path and variable.value == self.path
+            given = (variable.is_path, variable.value, variable.scheme)
+            return given == (True, self.path, self.scheme)
         if self.words:
             return variable.value in self.words
         return _ADDRESS.fullmatch(variable.value) is not None
@@ -83,9 +86,9 @@ def word(name: str, *words: str) -> Setting:
     return Setting(name, words=words)
 
 
-def path(name: str, value: str) -> Setting:
-    """A variable that is a folder of the bundle."""
-    return Setting(name, path=value)
+def path(name: str, value: str, scheme: str = "") -> Setting:
+    """A variable that is a folder of the bundle, with `file://` before it if that is the scheme."""
+    return Setting(name, path=value, scheme=scheme)
 
 
 def address(name: str) -> Setting:

@@ -104,7 +104,7 @@ def resolve(
     for variable in environment.variables:
         value = place(variable.value) if variable.is_path else variable.value
         if value is not None:
-            pairs.append((variable.name, value))
+            pairs.append((variable.name, variable.scheme + value))
     for arguments in environment.arguments:
         words = [
             word.text + path
@@ -130,7 +130,7 @@ def _path_of(word: Word, place: Callable[[str], str | None], home: Path) -> str 
 def env_file(environment: Environment) -> bytes:
     """The text of `vendorpack.env`."""
     lines = [
-        f"export {variable.name}={_relative(variable.value)}"
+        f"export {variable.name}={_relative(variable.value, variable.scheme)}"
         if variable.is_path
         else f"export {variable.name}={_single_quoted(variable.value)}"
         for variable in environment.variables
@@ -167,8 +167,9 @@ def _word(word: Word) -> str:
     return _escaped(word.text) + start + _escaped(word.path)
 
 
-def _relative(path: str) -> str:
-    return f'"$VENDORPACK_PREFIX/{_escaped(path)}"' if path else '"$VENDORPACK_PREFIX"'
+def _relative(path: str, scheme: str) -> str:
+    below = f"/{_escaped(path)}" if path else ""
+    return f'"{scheme}$VENDORPACK_PREFIX{below}"'
 
 
 def _escaped(text: str) -> str:

@@ -325,11 +325,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Variable:
-    """An environment variable of the target. `is_path`: value is relative to the prefix."""
+    """An environment variable of the target.
+
+    is_path: value is relative to the prefix. scheme: what goes before that path: `file://`.
+    """
 
     name: str
     value: str
     is_path: bool = False
+    scheme: str = ""
 
 
 class Base(enum.StrEnum):

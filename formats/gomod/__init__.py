@@ -2,9 +2,8 @@
 
 The client needs go.mod and go.sum beside its sources as always. `GOPROXY=off` gives clear errors
 for whatever go.sum does not list; the checksum database is not asked, as go.sum is complete.
-`GOTOOLCHAIN=local` because toolchains are modules that even a full cache cannot serve: go checks
-them with the checksum database every time. A `replace` by another module is in go.sum under the
-other's name, and one by a folder is part of the sources.
+`GOTOOLCHAIN=local` unless the toolchain was asked for: see `toolchain`. A `replace` by another
+module is in go.sum under the other's name, and one by a folder is part of the sources.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from typing import cast
 from urllib.parse import urlsplit
 
 from vendorpack.errors import DiscoveryError, IntegrityError, LockfileError
+from vendorpack.formats.gomod import toolchain
 from vendorpack.formats.gomod.config import Config, module_cache, read_config
 from vendorpack.formats.gomod.graph import Main, missing, read_main
 from vendorpack.formats.gomod.hashes import MAX_MOD, MAX_ZIP, hashed_and_stored, mod_hash, zip_hash
@@ -69,6 +69,10 @@ class GoModules(Format):
     command = "go build ./..."
     opens_artifacts = True
     prepares = True
+    options = {
+        toolchain.OPTION: "yes: also carry the go that the `toolchain` or `go` line names, for "
+        "each target; no (default): the target has it",
+    }
 
     def read(self, project: Project, options: Options) -> Lockfile:
         """Read go.sum, or go.work with all that its members have, or a go.mod that needs nothing.
@@ -80,13 +84,15 @@ class GoModules(Format):
         main = read_main(project, folders)
         if project.lockfile.name == MANIFEST and project.read(SUMS) is None:
             _check_needs_nothing(main)
+        asked = toolchain.wanted(options)
+        carried = toolchain.toolchains(project, options.targets, config) if asked else []
         return GoLockfile(
             main=main,
             path=project.where(),
             format=self.name,
-            artifacts=tuple(read_sums(sum_files(project), config)),
+            artifacts=(*read_sums(sum_files(project), config), *carried),
             access=_access(config),
-            warnings=tuple(warnings(project)),
+            warnings=tuple(warnings(project, with_toolchain=bool(carried))),
         )
 
     def companions(self, lockfile: str) -> tuple[str, ...]:
@@ -94,13 +100,32 @@ class GoModules(Format):
         return {WORKSPACE: ("go.work.sum",), MANIFEST: (SUMS,)}.get(lockfile, (MANIFEST,))
 
     def fingerprint(self, project: Project, options: Options) -> Mapping[str, Json]:
-        """The go.sum files of a workspace's members: a go.work does not pin by itself."""
-        if project.lockfile.name != WORKSPACE:
-            return {}
-        return {
-            path: hashlib.sha256(data.replace(b"\r\n", b"\n")).hexdigest()
-            for path, data in sum_files(project)
-        }
+        """The go.sum files of a workspace's members: a go.work does not pin by itself.
+
+        And the platforms that a toolchain is carried for.
+        """
+        result: dict[str, Json] = {}
+        if project.lockfile.name == WORKSPACE:
+            for path, data in sum_files(project):
+                result[path] = hashlib.sha256(data.replace(b"\r\n", b"\n")).hexdigest()
+        if toolchain.wanted(options):
+            result[toolchain.OPTION] = list[Json](toolchain.platforms(options.targets))
+        return result
+
+    def asks_for_hash(self, artifact: Artifact) -> bool:
+        """Whether the checksum database has it: of a toolchain alone, the rest is in go.sum."""
+        return isinstance(artifact, ModuleFile) and toolchain.is_toolchain(artifact)
+
+    async def locate(self, lockfile: Lockfile, options: Options, index: Index) -> Lockfile:
+        """Ask for the hashes of toolchains."""
+        return lockfile.with_artifacts(
+            [
+                await toolchain.located(one, index)
+                if isinstance(one, ModuleFile) and toolchain.is_toolchain(one)
+                else one
+                for one in lockfile.artifacts
+            ]
+        )
 
     async def expand(
         self, lockfile: Lockfile, packed: Sequence[Packed], workshop: Workshop, index: Index
@@ -165,12 +190,11 @@ class GoModules(Format):
 
     def environment(self, packed: Sequence[Packed]) -> Environment:
         """Where the cache is, and that there is nothing else."""
+        cache = Variable("GOMODCACHE", "go", is_path=True)
+        if any(one.artifact.name == toolchain.TOOLCHAIN for one in packed):
+            return Environment(variables=(cache, *toolchain.VARIABLES))
         return Environment(
-            variables=(
-                Variable("GOMODCACHE", "go", is_path=True),
-                Variable("GOPROXY", "off"),
-                Variable("GOTOOLCHAIN", "local"),
-            )
+            variables=(cache, Variable("GOPROXY", "off"), Variable("GOTOOLCHAIN", "local"))
         )
 
     def native_roots(self, host: Host) -> Mapping[str, Path]:

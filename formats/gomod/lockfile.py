@@ -77,7 +77,7 @@ def read_sums(files: list[tuple[str, bytes]], config: Config) -> list[ModuleFile
         for module, suffix, digest, where in _lines(data, path):
             known = found.get((module, suffix))
             if known is None:
-                found[module, suffix] = _artifact(module, suffix, digest, where, config)
+                found[module, suffix] = module_file(module, suffix, digest, where, config)
             elif known.digest != digest:
                 raise LockfileError(
                     f"{module.path} {module.version} has another hash here than in {known.where}",
@@ -86,23 +86,24 @@ def read_sums(files: list[tuple[str, bytes]], config: Config) -> list[ModuleFile
     return [found[key] for key in sorted(found)]
 
 
-def warnings(project: Project) -> Iterator[Warning]:
-    """What a go.mod beside the lockfile says that a bundle cannot keep."""
+def warnings(project: Project, *, with_toolchain: bool = False) -> Iterator[Warning]:
+    """What a go.mod beside the lockfile says that a bundle does not keep."""
     mod = MANIFEST if project.lockfile.name != WORKSPACE else WORKSPACE
     data = project.read(mod)
     path = str(project.lockfile.parent / mod)
     said = list(directives(data or b"", path))
     named = any(verb == "toolchain" and arguments for verb, arguments, _ in said)
-    for verb, arguments, where in said:
+    for verb, arguments, where in [] if with_toolchain else said:
         if verb == "go" and arguments and not named and _is_newer(arguments[0]):
             yield Warning(
-                f"toolchains are not packed: the target needs go {arguments[0]} or newer by itself",
+                f"toolchains are not packed: the target needs go {arguments[0]} or newer "
+                "by itself, unless --gomod-toolchain yes packs it",
                 where,
             )
         if verb == "toolchain" and arguments:
             yield Warning(
                 f"toolchains are not packed: the target needs a go that satisfies {path} by itself "
-                f"({arguments[0]} is what it names)",
+                f"({arguments[0]} is what it names), unless --gomod-toolchain yes packs it",
                 where,
             )
     if project.read("vendor/modules.txt") is not None:
@@ -151,9 +152,10 @@ def _digest(value: str, where: str) -> Digest:
     return Digest(DIGEST, raw)
 
 
-def _artifact(
-    module: Module, suffix: Suffix, digest: Digest, where: str, config: Config
+def module_file(
+    module: Module, suffix: Suffix, digest: Digest | None, where: str, config: Config
 ) -> ModuleFile:
+    """What to download. Raises `UnsupportedError` where no proxy may be asked."""
     if config.is_private(module.path):
         raise UnsupportedError(
             f"{module.path} is private by GOPRIVATE or GONOPROXY, so only version control has it",
@@ -173,7 +175,7 @@ def _artifact(
         version=module.version,
         purl=module_purl(module, suffix),
         url=canonical,
-        integrity=Integrity.of([digest]),
+        integrity=Integrity.of([digest] if digest else []),
         where=where,
         fetch_from=() if sources == [canonical] else tuple(sources),
         suffix=suffix,

@@ -291,6 +291,9 @@ def test_a_setting_is_exact() -> None:
         assert not index.allows(Variable(name, good.value))
     assert not index.allows(Variable(good.name, good.value, is_path=True))
     assert path("A", "a").allows(Variable("A", "a", is_path=True))
+    assert not path("A", "a").allows(Variable("A", "a", is_path=True, scheme="file://"))
+    assert path("A", "a", "file://").allows(Variable("A", "a", is_path=True, scheme="file://"))
+    assert not path("A", "a", "file://").allows(Variable("A", "a", is_path=True))
     assert not Setting("A", path="").allows(Variable("A", "a", is_path=True))
 
 

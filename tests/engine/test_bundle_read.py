@@ -270,6 +270,16 @@ FRAMES: list[Any] = [[], [0], [1024, 0], [512, 512], [-1], [1 << 40], {}]
         put("environment", "variables", [{"name": "A;B", "path": False, "value": ""}]),
         put("environment", "variables", [{"name": "A", "path": True, "value": "../x"}]),
         put("environment", "variables", [{"name": "A", "path": True, "value": "/etc"}]),
+        put(
+            "environment",
+            "variables",
+            [{"name": "A", "path": True, "scheme": "https://", "value": "x"}],
+        ),
+        put(
+            "environment",
+            "variables",
+            [{"name": "A", "path": False, "scheme": "file://", "value": "x"}],
+        ),
         put("environment", "variables", [{"name": "A", "path": False, "value": "a\nb"}]),
         put("environment", "variables", [{"name": "A", "path": 1, "value": ""}]),
         put("environment", "variables", [{"name": "A"}]),

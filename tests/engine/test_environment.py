@@ -94,6 +94,16 @@ def test_other_shells() -> None:
         render(one, "tcsh")
 
 
+def test_a_path_as_an_address(prefix: Path) -> None:
+    environment = Environment((Variable("PROXY", "go/$x", is_path=True, scheme="file://"),))
+    pairs = resolve(environment, lambda path: f"/deps/{path}", {}, Path("/home/me"))
+    assert pairs == (("PROXY", "file:///deps/go/$x"),)
+    (prefix / "vendorpack.env").write_bytes(env_file(environment))
+    script = '. "$0/vendorpack.env" && printf %s "$PROXY"'
+    done = subprocess.run(["bash", "-c", script, prefix], capture_output=True, text=True)
+    assert done.stdout == f"file://{prefix}/go/$x"
+
+
 def test_a_path_without_a_place_is_left_out() -> None:
     pairs = resolve(Environment(ENVIRONMENT.variables), lambda path: None, {}, Path("/home/me"))
     assert [name for name, _ in pairs] == ["AWKWARD"]

@@ -91,3 +91,22 @@ def test_a_project_that_needs_nothing(real_cli: Cli, bundles: Path, tmp_path: Pa
     here = machine(tmp_path)
     here.offline("go", "build", "-o", "out", ".", cwd=app, prefix=prefix, env=WRITABLE)
     assert here.offline("./out", cwd=app) == "lib\n"
+
+
+def test_the_toolchain_that_a_project_names(real_cli: Cli, bundles: Path, tmp_path: Path) -> None:
+    app = tmp_path / "app"
+    app.mkdir()
+    (app / "go.mod").write_text("module app\n\ngo 1.27.0\n\ntoolchain go1.27.3\n")
+    (app / "main.go").write_text(
+        'package main\n\nimport "runtime"\n\nfunc main() { println(runtime.Version()) }\n'
+    )
+    path = bundles / "deps.tar.zst"
+    target = ("--target", "linux-x86_64", "--gomod-toolchain", "yes")
+    pack(real_cli, app, "-o", path, *target)
+    prefix = extract(path, tmp_path / "a folder")
+    here = machine(tmp_path)
+    said = here.offline("go", "version", cwd=app, prefix=prefix, env=WRITABLE)
+    assert said.endswith("go version go1.27.3 linux/amd64\n")
+    here.offline("go", "build", "-o", "out", ".", cwd=app, prefix=prefix, env=WRITABLE)
+    assert here.offline("./out", cwd=app) == "go1.27.3\n"
+    assert not (app / "go.sum").exists()

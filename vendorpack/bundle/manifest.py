@@ -297,7 +297,9 @@ def _environment_rows(environment: Environment) -> dict[str, Any]:
     rows: dict[str, Any] = {
         "git": [list(pair) for pair in environment.git_sources],
         "variables": [
-            {"name": v.name, "path": v.is_path, "value": v.value} for v in environment.variables
+            {"name": v.name, "path": v.is_path, "value": v.value}
+            | ({"scheme": v.scheme} if v.scheme else {})
+            for v in environment.variables
         ],
     }
     if environment.arguments:
@@ -318,13 +320,16 @@ def _environment(value: Any) -> Environment:
     variables = []
     for row in _list(fields["variables"], "variables"):
         variable = _object(row, "variables")
-        if variable.keys() != {"name", "path", "value"} or type(variable["path"]) is not bool:
+        known = variable.keys() - {"scheme"} == {"name", "path", "value"}
+        if not known or type(variable["path"]) is not bool:
             _bad("variables: other fields than expected")
+        if "scheme" in variable and (variable["scheme"] != "file://" or not variable["path"]):
+            _bad("variables: a scheme other than file://, or of no path")
         name = _variable_name(variable["name"])
         text = _text(variable["value"], name)
         if variable["path"] and text:
             _path(text, name)
-        variables.append(Variable(name, text, variable["path"]))
+        variables.append(Variable(name, text, variable["path"], variable.get("scheme", "")))
     sources = []
     for row in _list(fields["git"], "git"):
         pair = _list(row, "git")
