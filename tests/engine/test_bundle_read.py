@@ -161,8 +161,8 @@ def test_other_files(tmp_path: Path, data: bytes, why: str) -> None:
 
 
 def test_other_things(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "fifo")
-    for path in (tmp_path, tmp_path / "absent", tmp_path / "fifo"):
+    (tmp_path / "link").symlink_to("absent")
+    for path in (tmp_path, tmp_path / "absent", tmp_path / "link", Path("/dev/null")):
         with pytest.raises(BundleError) as caught:
             open_bundle(path)
         assert caught.value.where == str(path)
