@@ -219,7 +219,10 @@ def test_two_at_once_agree(npm: NpmRegistry, project: Path, tmp_path: Path) -> N
         ({"integrity": None}, 6, "no hash", "--allow-missing-hash"),
         ({"integrity": "sha1"}, 6, "weak hash", "--allow-weak-hash"),
         ({"resolved": "https://other.example/b.tgz"}, 6, "--allow-host other.example", ""),
-        ({"resolved": "git+ssh://git@host.example/b.git#" + "0" * 40}, 5, "git", ""),
+        (
+            {"resolved": "git+ssh://git@host.example/b.git#" + "0" * 40},
+            *(6, "--allow-host host.example", ""),
+        ),
         ({"integrity": "sha512-AAAA"}, 4, "package-lock.json:", ""),
     ],
 )
