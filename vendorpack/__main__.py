@@ -12,6 +12,10 @@ error: vendorpack does not run on Windows yet
   Run it in WSL, in a Linux container or on a CI runner with Linux or macOS: it packs for Windows \
 there (--target windows-x86_64).
 """
+_NO_MEMORY = """\
+error: there is too little memory to begin with
+  Give it more: a limit of some kind (ulimit -v, a container's) is lower than Python needs.
+"""
 
 
 def main() -> None:
@@ -33,9 +37,12 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, interrupt)
     try:
-        from vendorpack.cli.guard import carried_out  # noqa: PLC0415 - imports take a while
-        from vendorpack.console import Console  # noqa: PLC0415
-
+        try:
+            from vendorpack.cli.guard import carried_out  # noqa: PLC0415 - imports take a while
+            from vendorpack.console import Console  # noqa: PLC0415
+        except (MemoryError, SystemError):
+            sys.stderr.write(_NO_MEMORY)
+            sys.exit(9)
         sys.exit(carried_out(_run, Console()))
     finally:
         streams.let_go(sys.stdout)

@@ -10,6 +10,7 @@ import pytest
 
 from tests.cli import Cli
 from tests.engine.bundle_samples import Blobs
+from tests.real.clients import tool
 from vendorpack.boundary import GIT_CONFIGS, Boundary, Setting, address, compiled, foreign, path
 from vendorpack.bundle.manifest import Head
 from vendorpack.bundle.plan import Section
@@ -194,6 +195,7 @@ def test_a_folder_is_held_to_it_too(vendorpack: Cli) -> None:
     bundle = made(vendorpack.folder, ["npm"], environment=Environment((variable,)))
     folder = vendorpack.folder / "prefix"
     folder.mkdir()
+    tool("zstd")
     subprocess.run(["tar", "--zstd", "-xf", bundle, "-C", folder], check=True)
     for command in ("verify", "env", "show"):
         done = vendorpack(command, folder)

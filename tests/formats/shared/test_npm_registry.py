@@ -166,7 +166,7 @@ def test_other_failures_than_not_found_stop() -> None:
 
 
 def test_errors_in_json_say_the_line() -> None:
-    for data, line in ((b'{\n"a": 1,\n}', 3), (b'{\n"a": \xff}', 2), (b'{\n\n"a": \0}', 3)):
+    for data, line in ((b'{\n"a": 1\n"b": 2}', 3), (b'{\n"a": \xff}', 2), (b'{\n\n"a": \0}', 3)):
         with pytest.raises(LockfileError) as caught:
             load_json(decode_utf8(data, "lock"), "lock")
         assert caught.value.where == f"lock:{line}"

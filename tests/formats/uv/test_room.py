@@ -329,7 +329,7 @@ url = "https://me:pw@aaa.example/simple"
 def test_indexes_of_builds_in_uvs_order(
     tmp_path: Path, more: str, environ: Mapping[str, str], expected: list[str]
 ) -> None:
-    """As `uv sync -v` of 0.13 asks them: never an explicit one, the default last."""
+    """As its documentation has it: never an explicit one, the default last."""
     lockfile = read(tmp_path, SIMPLE, options(LINUX), environ, pyproject_toml=ORDERED + more)
     assert isinstance(lockfile, BuildingLockfile) and lockfile.plan is not None
     assert [urlsplit(base).netloc for base in lockfile.plan.indexes] == expected
