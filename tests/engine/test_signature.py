@@ -70,6 +70,33 @@ def test_signed_and_checked(vendorpack: Cli) -> None:
         vendorpack.ok("verify", other, *found)
 
 
+def test_a_stream_gets_the_signature_and_nothing_is_replaced_by_it(vendorpack: Cli) -> None:
+    """A fifo stays one and a link leads where it did; `-` is standard output."""
+    folder = vendorpack.folder
+    signing = ("sign", "deps.tar.zst", "--key", folder / "key")
+    vendorpack.ok(*signing)
+    signed = (folder / "deps.tar.zst.sig").read_text()
+    with open_bundle(folder / "deps.tar.zst") as bundle:
+        bundle_id = bundle.id
+    done = vendorpack.ok(*signing, "--output", "-")
+    assert done.out == signed and f"- {bundle_id}\n" in done.err
+    assert not (folder / "-").exists()
+    (folder / "file").write_text("old")
+    (folder / "link").symlink_to("file")
+    vendorpack.ok(*signing, "--output", "link")
+    assert (folder / "link").is_symlink() and (folder / "file").read_text() == signed
+    os.mkfifo(folder / "fifo")
+    reader = os.open(folder / "fifo", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        vendorpack.ok(*signing, "--output", "fifo")
+        assert (folder / "fifo").is_fifo() and os.read(reader, 1 << 16).decode() == signed
+    finally:
+        os.close(reader)
+    (folder / "folder").mkdir()
+    done = vendorpack(*signing, "--output", "folder")
+    assert done.code == 2 and "Name a file: folder/deps.tar.zst.sig" in done.err
+
+
 def test_refused_before_anything_is_written(vendorpack: Cli) -> None:
     folder = vendorpack.folder
     assert unpack(vendorpack).code == 13

@@ -22,7 +22,7 @@ from vendorpack.cli.options import (
     Signer,
     Signers,
 )
-from vendorpack.cli.surroundings import this_host
+from vendorpack.cli.surroundings import checked_document, console_beside, this_host
 from vendorpack.console import Console
 from vendorpack.errors import UsageError
 
@@ -96,7 +96,9 @@ def sign(
     """
     from vendorpack.commands import signing  # noqa: PLC0415
 
-    signing.sign(bundle, key, output, Console(quiet=quiet, as_json=as_json))
+    if output is not None:
+        checked_document(output, "deps.tar.zst.sig")
+    signing.sign(bundle, key, output, console_beside([output], quiet=quiet, as_json=as_json))
 
 
 @app.command()

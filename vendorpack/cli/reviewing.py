@@ -10,9 +10,8 @@ import typer
 from vendorpack.cli.app import app
 from vendorpack.cli.guard import guarded
 from vendorpack.cli.options import BundleOrFolder, Quiet
-from vendorpack.cli.surroundings import checked_file
+from vendorpack.cli.surroundings import checked_document
 from vendorpack.console import Console
-from vendorpack.files.pipes import is_stdout
 
 Output = Annotated[
     Path, typer.Option("--output", "-o", metavar="FILE", help="Default: standard output.")
@@ -32,7 +31,7 @@ def sbom(
     """Write a bundle's bill of materials, as JSON."""
     from vendorpack.commands import documents  # noqa: PLC0415
 
-    documents.sbom(bundle, form, _checked(output, "deps.cdx.json"), Console(quiet=quiet))
+    documents.sbom(bundle, form, checked_document(output, "deps.cdx.json"), Console(quiet=quiet))
 
 
 @app.command()
@@ -41,10 +40,5 @@ def provenance(bundle: BundleOrFolder, output: Output = Path("-"), quiet: Quiet 
     """Write what a bundle was made from: SLSA, in-toto."""
     from vendorpack.commands import documents  # noqa: PLC0415
 
-    output = _checked(output, "deps.intoto.json")
+    output = checked_document(output, "deps.intoto.json")
     documents.provenance(bundle, output, Console(quiet=quiet))
-
-
-def _checked(output: Path, example: str) -> Path:
-    """The output. A document, other than a bundle, may be shown on a terminal."""
-    return output if is_stdout(output) else checked_file(output, example)

@@ -54,6 +54,11 @@ def checked_file(path: Path, example: str) -> Path:
     return path
 
 
+def checked_document(path: Path, example: str) -> Path:
+    """The same for what is no bundle, and may be shown on a terminal."""
+    return path if is_stdout(path) else checked_file(path, example)
+
+
 def console_beside(
     outputs: Iterable[Path | None], *, quiet: bool = False, as_json: bool = False
 ) -> Console:

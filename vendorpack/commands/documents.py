@@ -9,9 +9,7 @@ from typing import Any, Final
 from vendorpack.commands.using import manifest_of
 from vendorpack.console import Console
 from vendorpack.errors import UsageError
-from vendorpack.files import temporary
-from vendorpack.files.disk import storage_error
-from vendorpack.files.pipes import STANDARD, is_stdout, placed
+from vendorpack.files.pipes import is_stdout, write_small
 from vendorpack.sbom.cyclonedx import cyclonedx
 from vendorpack.sbom.provenance import provenance as statement_of
 from vendorpack.sbom.spdx import spdx
@@ -35,20 +33,9 @@ def provenance(path: Path, output: Path, console: Console) -> None:
 
 def _write(document: dict[str, Any], output: Path, console: Console) -> None:
     """As JSON: to standard output, or to a file that appears whole. Raises `StoreError`."""
-    if output == STANDARD or is_stdout(output):
+    if is_stdout(output):
         console.answer_json(document)
         return
     text = json.dumps(document, indent=2, sort_keys=True) + "\n"
-    with placed(output, "document.json") as place:
-        try:
-            name, fd = temporary.create_file(place)
-            try:
-                with open(fd, "w", encoding="ascii") as file:
-                    file.write(text)
-                temporary.publish(name, place)
-            except BaseException:
-                temporary.remove(name)
-                raise
-        except OSError as error:
-            raise storage_error(error, output) from None
+    write_small(output, text.encode("ascii"))
     console.say(f"{output}: written")

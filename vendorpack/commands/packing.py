@@ -350,14 +350,7 @@ def _record(gathered: Gathered, run: Run) -> bool:
         if not (path := real_path(named)).is_file() or path.read_bytes() != content
     }
     for path, content in changed.items():
-        name, descriptor = temporary.create_file(path)
-        try:
-            with open(descriptor, "wb") as file:
-                file.write(content)
-            temporary.publish(name, path)
-        except BaseException:
-            temporary.remove(name)
-            raise
+        temporary.write_file(path, content)
         run.say(f"{path}: written")
     return bool(changed)
 

@@ -9,9 +9,7 @@ from vendorpack.bundle.reader import open_bundle
 from vendorpack.commands.native import cores
 from vendorpack.console import Console
 from vendorpack.errors import UsageError
-from vendorpack.files import temporary
-from vendorpack.files.disk import storage_error
-from vendorpack.files.pipes import STANDARD
+from vendorpack.files.pipes import STANDARD, write_small
 
 
 def sign(bundle: Path, key: Path, output: Path | None, console: Console) -> None:
@@ -24,17 +22,7 @@ def sign(bundle: Path, key: Path, output: Path | None, console: Console) -> None
         opened.verify(jobs=cores())
         bundle_id = opened.id
     made = signature.sign(bundle_id, key)
-    try:
-        name, fd = temporary.create_file(output)
-        try:
-            with open(fd, "wb") as file:
-                file.write(made)
-            name.replace(output)
-        except BaseException:
-            temporary.remove(name)
-            raise
-    except OSError as error:
-        raise storage_error(error, output) from None
+    write_small(output, made)
     console.say(f"{output}: signed with {key}")
     if console.as_json:
         console.answer_json({"path": str(output), "id": bundle_id})

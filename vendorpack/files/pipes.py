@@ -109,6 +109,15 @@ def placed(output: Path, name: str) -> Iterator[Path]:
         os.close(lock)
 
 
+def write_small(output: Path, content: bytes) -> None:
+    """Write what is no bundle, and small, as `placed` has it. Raises `StoreError`."""
+    with placed(output, "content") as place:
+        try:
+            temporary.write_file(place, content)
+        except OSError as error:
+            raise storage_error(error, output) from None
+
+
 def _pour(source: int, output: Path) -> None:
     try:
         descriptor = _open(output)

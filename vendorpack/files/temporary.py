@@ -84,6 +84,18 @@ def publish(path: Path, final: Path) -> None:
     path.replace(final)
 
 
+def write_file(final: Path, content: bytes) -> None:
+    """A file that appears whole, as `publish` gives it its name. Raises `OSError`."""
+    path, fd = create_file(final)
+    try:
+        with open(fd, "wb") as file:
+            file.write(content)
+        publish(path, final)
+    except BaseException:
+        remove(path)
+        raise
+
+
 def _temporary_start(final: str) -> str:
     # A name has at most 255 bytes, and ours must fit too.
     return "." + os.fsdecode(os.fsencode(final)[:150]) + _MARK
