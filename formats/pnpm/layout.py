@@ -37,8 +37,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from vendorpack.digest import Integrity
-from vendorpack.formats._shared.archives.tarball import FILE, HARDLINK, members, package_path
 from vendorpack.formats._shared.npm.git_dependencies import repositories
+from vendorpack.formats._shared.npm.package import package_files
 from vendorpack.formats.pnpm.artifacts import PnpmArtifact, PnpmCommit
 from vendorpack.formats.pnpm.index import TABLE, TABLE_SQL, File, PackageIndex
 from vendorpack.formats.pnpm.sqlite_file import write_table
@@ -108,16 +108,12 @@ def stores_of(packed: Iterable[Packed]) -> tuple[str, ...]:
 def _unpack(packed: Packed, workshop: Workshop) -> _Unpacked:
     artifact = packed.artifact
     assert isinstance(artifact, PnpmArtifact)
-    found: dict[str, tuple[int, memoryview]] = {}
-    for member in members(workshop.read(packed.blob), label=str(artifact)):
-        path = package_path(member.name)
-        if member.type in (FILE, HARDLINK) and path is not None:
-            found[path] = (member.mode, member.data)
+    found = package_files(workshop.read(packed.blob), str(artifact))
     files = [
-        File(path, hashlib.sha512(data).digest(), mode, len(data))
-        for path, (mode, data) in sorted(found.items())
+        File(path, hashlib.sha512(file.data).digest(), file.mode, len(file.data))
+        for path, file in sorted(found.items())
     ]
-    manifest = _manifest(found["package.json"][1] if "package.json" in found else b"{}")
+    manifest = _manifest(found["package.json"].data if "package.json" in found else b"{}")
     index = PackageIndex(
         name=_word(manifest, "name") or artifact.name,
         version=_word(manifest, "version") or artifact.version,
@@ -127,7 +123,7 @@ def _unpack(packed: Packed, workshop: Workshop) -> _Unpacked:
         requires_prepare=_needs_build(manifest, found) if artifact.git_hosted else None,
         files=files,
     )
-    return _Unpacked(artifact, index, [found[file.path][1] for file in files])
+    return _Unpacked(artifact, index, [found[file.path].data for file in files])
 
 
 def _package_entries(unpacked: _Unpacked) -> Iterator[Entry]:
