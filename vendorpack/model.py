@@ -96,6 +96,12 @@ class Host:
     os: str
     """linux, macos or windows."""
 
+    @property
+    def local_app_data(self) -> Path:
+        """Windows' folder for what programs keep of a user on the one machine."""
+        configured = self.environ.get("LOCALAPPDATA")
+        return Path(configured) if configured else self.home / "AppData" / "Local"
+
     def config_bytes(self, path: Path) -> bytes | None:
         """Read a user's configuration file; None if there is none."""
         return _read_capped(path, str(path))

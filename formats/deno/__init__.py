@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from vendorpack.errors import LockfileError
+from vendorpack.formats._shared.npm.folders import user_caches
 from vendorpack.formats._shared.npm.npmrc import Npmrc, load_npmrc
 from vendorpack.formats.deno import layout as folder
 from vendorpack.formats.deno.artifacts import (
@@ -100,15 +101,7 @@ class Deno(Format):
         configured = host.environ.get("DENO_DIR")
         if configured:
             return {folder.ROOT: host.home / configured}
-        if host.os == "windows":
-            local = host.environ.get("LOCALAPPDATA")
-            caches = Path(local) if local else host.home / "AppData" / "Local"
-        elif host.os == "macos":
-            caches = host.home / "Library" / "Caches"
-        else:
-            xdg = host.environ.get("XDG_CACHE_HOME", "")
-            caches = Path(xdg) if xdg.startswith("/") else host.home / ".cache"
-        return {folder.ROOT: caches / "deno"}
+        return {folder.ROOT: user_caches(host) / "deno"}
 
 
 def _npmrc_at_target(project: Project) -> Npmrc:

@@ -140,8 +140,7 @@ class Npm(Format):
         if configured is not None:
             return {"npm": configured}
         if host.os == "windows":
-            local = host.environ.get("LOCALAPPDATA")
-            return {"npm": (Path(local) if local else host.home / "AppData/Local") / "npm-cache"}
+            return {"npm": host.local_app_data / "npm-cache"}
         return {"npm": host.home / ".npm"}
 
     def merge(self, path: str, existing: bytes, ours: bytes) -> bytes:

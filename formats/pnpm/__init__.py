@@ -210,8 +210,7 @@ def _store_dir(host: Host) -> Path:
         if environ.get(variable):
             return Path(environ[variable], folder)
     if host.os == "windows":
-        local = environ.get("LOCALAPPDATA")
-        return (Path(local) if local else host.home / "AppData/Local") / "pnpm/store"
+        return host.local_app_data / "pnpm/store"
     if host.os == "macos":
         return host.home / "Library/pnpm/store"
     return host.home / ".local/share/pnpm/store"

@@ -150,8 +150,7 @@ def cache_root(host: Host) -> Path:
     if configured:
         return Path(configured)
     if host.os == "windows":
-        local = host.environ.get("LOCALAPPDATA")
-        return (Path(local) if local else host.home / "AppData/Local") / "uv" / "cache"
+        return host.local_app_data / "uv" / "cache"
     xdg = host.environ.get("XDG_CACHE_HOME")
     return (Path(xdg) if xdg else host.home / ".cache") / "uv"
 

@@ -169,9 +169,7 @@ class YarnBerry(Format):
         if configured:
             return {cache.FOLDER: host.home / configured}
         if host.os == "windows":
-            local = host.environ.get("LOCALAPPDATA")
-            folder = Path(local) if local else host.home / "AppData" / "Local"
-            return {cache.FOLDER: folder / "Yarn" / "Berry"}
+            return {cache.FOLDER: host.local_app_data / "Yarn" / "Berry"}
         return {cache.FOLDER: host.home / ".yarn" / "berry"}
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from vendorpack.formats._shared.npm.folders import user_caches
 from vendorpack.formats._shared.npm.registry import (
     with_all_hashes,
 )
@@ -126,15 +127,7 @@ class YarnClassic(Format):
         configured = host.environ.get(_MIRROR_VARIABLE)
         if configured:
             return {_FOLDER: host.home / configured}
-        if host.os == "windows":
-            local = host.environ.get("LOCALAPPDATA")
-            caches = Path(local) if local else host.home / "AppData" / "Local"
-        elif host.os == "macos":
-            caches = host.home / "Library" / "Caches"
-        else:
-            xdg = host.environ.get("XDG_CACHE_HOME", "")
-            caches = Path(xdg) if xdg.startswith("/") else host.home / ".cache"
-        return {_FOLDER: caches / "yarn-offline-mirror"}
+        return {_FOLDER: user_caches(host) / "yarn-offline-mirror"}
 
 
 FORMAT = YarnClassic()

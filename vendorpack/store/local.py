@@ -48,8 +48,7 @@ DIRECTORY_VARIABLE: Final = "VENDORPACK_STORE_DIR"
 def cache_folder(host: Host) -> Path:
     """vendorpack's own folder among the user's caches, as the system has it."""
     if host.os == "windows":
-        local = host.environ.get("LOCALAPPDATA")
-        return (Path(local) if local else host.home / "AppData" / "Local") / "vendorpack"
+        return host.local_app_data / "vendorpack"
     if host.os == "macos":
         return host.home / "Library" / "Caches" / "vendorpack"
     xdg = host.environ.get("XDG_CACHE_HOME")

@@ -1,1 +1,1 @@
-"""The npm registry and .npmrc, for every JavaScript client that asks the one by the other."""
+"""What JavaScript clients share: the npm registry, .npmrc, packages' files, commits, folders."""

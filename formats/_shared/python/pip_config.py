@@ -179,8 +179,7 @@ def pip_cache_dir(host: Host) -> Path:
 def user_cache_dir(host: Host) -> Path:
     """The system's folder for a user's caches."""
     if host.os == "windows":
-        local = host.environ.get("LOCALAPPDATA")
-        return Path(local) if local else host.home / "AppData" / "Local"
+        return host.local_app_data
     if host.os == "macos":
         return host.home / "Library" / "Caches"
     xdg = host.environ.get("XDG_CACHE_HOME")
