@@ -180,7 +180,6 @@ async def gather(run: Run, locked: Sequence[Locked]) -> Gathered:
     policy = run.policy.trusting(access.origins)
     check_locked(policy, locked)
     rooms = {item.room.name: item.room for item in locked}
-    packed: dict[str, tuple[Packed, ...]] = {}
     async with contextlib.AsyncExitStack() as stack:
         net = _Network(run, access, stack)
         located = await _locate(run, locked, net)
@@ -208,28 +207,7 @@ async def gather(run: Run, locked: Sequence[Locked]) -> Gathered:
         while due:
             room = due.pop(0)
             lockfiles = [item.lockfile for item in every if item.room is room]
-            known = have[room.name]
-            wanted: list[Artifact] = [a for lockfile in lockfiles for a in lockfile.artifacts]
-            brought: list[Brought] = []
-            while True:
-                more = [a for a in _merged(wanted) if _identity(a) not in known]
-                if more:
-                    net.policy.check_hosts(more)
-                    net.policy.check_hashes(more)
-                    run.progress.start(f"{room.title}: fetching", len(more), "artifact")
-                    for one in await fetcher.fetch(more, room):
-                        known[_identity(one.artifact)] = one
-                    run.progress.finish()
-                packed[room.name] = tuple(sorted(known.values(), key=_order))
-                # A lockfile that names nothing may still be of a project that is built.
-                brought = [
-                    thing
-                    for lockfile in lockfiles
-                    for thing in await room.expand(lockfile, packed[room.name], workshop, net)
-                ]
-                wanted = [thing for thing in brought if isinstance(thing, Artifact)]
-                if all(_identity(a) in known for a in wanted):
-                    break
+            brought = await _complete(run, room, lockfiles, have[room.name], fetcher, workshop, net)
             for thing in brought:
                 if isinstance(thing, Warning) and thing not in said:
                     said.add(thing)
@@ -245,7 +223,43 @@ async def gather(run: Run, locked: Sequence[Locked]) -> Gathered:
                 have.setdefault(item.room.name, {})
                 if item.room not in due:
                     due.append(item.room)
+    packed = {name: _in_name_order(known) for name, known in have.items()}
     return Gathered(packed, rooms, located)
+
+
+async def _complete(
+    run: Run,
+    room: Format,
+    lockfiles: Sequence[Lockfile],
+    known: dict[Artifact, Packed],
+    fetcher: Fetcher,
+    workshop: _Workshop,
+    net: _Network,
+) -> Sequence[Brought]:
+    """Fetch and expand until the room wants nothing more; what it brought at last.
+
+    known: what is packed by its `_identity`; it gets what is fetched.
+    """
+    wanted = [a for lockfile in lockfiles for a in lockfile.artifacts]
+    while True:
+        more = [a for a in _merged(wanted) if _identity(a) not in known]
+        if more:
+            net.policy.check_hosts(more)
+            net.policy.check_hashes(more)
+            run.progress.start(f"{room.title}: fetching", len(more), "artifact")
+            for one in await fetcher.fetch(more, room):
+                known[_identity(one.artifact)] = one
+            run.progress.finish()
+        packed = _in_name_order(known)
+        # A lockfile that names nothing may still be of a project that is built.
+        brought = [
+            thing
+            for lockfile in lockfiles
+            for thing in await room.expand(lockfile, packed, workshop, net)
+        ]
+        wanted = [thing for thing in brought if isinstance(thing, Artifact)]
+        if all(_identity(a) in known for a in wanted):
+            return brought
 
 
 def _read_inner(run: Run, inner: InnerLockfile, project: Project) -> Locked:
@@ -290,6 +304,10 @@ def _merged(artifacts: Iterable[Artifact]) -> list[Artifact]:
         elif known.why != artifact.why:
             merged[identity] = replace(known, why=tuple(sorted({*known.why, *artifact.why})))
     return list(merged.values())
+
+
+def _in_name_order(known: Mapping[Artifact, Packed]) -> tuple[Packed, ...]:
+    return tuple(sorted(known.values(), key=_order))
 
 
 def _order(packed: Packed) -> tuple[str, str, str, str]:
