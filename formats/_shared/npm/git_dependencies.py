@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from vendorpack.errors import UnsupportedError
+from vendorpack.formats._shared.git.addresses import check_address
 from vendorpack.formats._shared.git.pack import BLOB, read_blob, read_pack
 from vendorpack.formats._shared.git.repository import (
     bare_repository,
@@ -29,7 +29,6 @@ from vendorpack.formats._shared.git.repository import (
 from vendorpack.formats._shared.git.submodules import read_submodules
 from vendorpack.formats._shared.npm.registry import purl
 from vendorpack.model import Artifact, Entry, Packed, Warning, Workshop
-from vendorpack.redact import redact_url
 
 _SCP: Final = re.compile(r"([\w.-]+@[\w.-]+):(?!/)(.+)", re.ASCII)
 _DEPENDENCIES: Final = ("dependencies", "devDependencies", "optionalDependencies")
@@ -53,18 +52,7 @@ def fetch_address(name: str, remote: str, where: str) -> str:
         parts = urlsplit(remote)
     except ValueError:
         parts = urlsplit("")
-    if parts.scheme not in ("https", "http", "ssh", "git") or not parts.hostname:
-        raise UnsupportedError(
-            f"{name} comes from a repository that cannot be packed: {redact_url(remote)[:200]}",
-            where=where,
-            fix="Depend on it by its https or ssh address.",
-        )
-    if parts.password is not None or (parts.username is not None and parts.scheme != "ssh"):
-        raise UnsupportedError(
-            f"the address of {name} has a user name or a password in it",
-            where=where,
-            fix="Leave that to git's credential helper, and lock again.",
-        )
+    check_address(name, remote, parts, where)
     return urlunsplit(parts._replace(scheme={"git": "https"}.get(parts.scheme, parts.scheme)))
 
 

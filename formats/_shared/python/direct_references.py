@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit, urlunsplit
 
 from vendorpack.digest import SIZES, Digest, DigestError, Integrity
 from vendorpack.errors import LockfileError, UnsupportedError
+from vendorpack.formats._shared.git.addresses import check_address
 from vendorpack.formats._shared.git.repository import commit_address, commit_integrity
 from vendorpack.formats._shared.python.distributions import Distribution, GitProject
 from vendorpack.formats._shared.python.index import (
@@ -95,18 +96,7 @@ def git_project(
     """
     url = _with_scheme(url)
     parts = split_url(url, where)
-    if parts.scheme not in ("https", "http", "ssh", "git") or not parts.hostname:
-        raise UnsupportedError(
-            f"{name} comes from a repository that cannot be packed: {redact_url(url)}",
-            where=where,
-            fix="Use its https or ssh address.",
-        )
-    if parts.password is not None or (parts.username is not None and parts.scheme != "ssh"):
-        raise UnsupportedError(
-            f"the address of {name} has a user name or a password in it",
-            where=where,
-            fix="Leave that to git's credential helper, and lock again.",
-        )
+    check_address(name, url, parts, where)
     return GitProject(
         name=name,
         version=commit[:12],
