@@ -18,6 +18,7 @@ from vendorpack.formats._shared.npm.registry import (
     purl,
     tarball_url,
 )
+from vendorpack.formats._shared.text.addresses import is_http
 from vendorpack.formats.bun.config import Registries
 from vendorpack.formats.bun.lockfile import BunLock, Pin
 from vendorpack.formats.bun.wyhash import wyhash
@@ -245,12 +246,8 @@ def _registry_suffixes(registry: str) -> Iterator[str]:
 
 
 def _checked(pin: Pin, address: str) -> str:
-    try:
-        parts = urlsplit(address)
-        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
-            return address
-    except ValueError:
-        pass
+    if is_http(address):
+        return address
     raise LockfileError(
         f"the address of {pin.name} is none: {redact_url(address)[:200]}",
         where=pin.where,

@@ -22,11 +22,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from vendorpack.digest import Digest, DigestError, Integrity
 from vendorpack.errors import LockfileError, UnsupportedError
 from vendorpack.formats._shared.npm.registry import check_name, check_version
+from vendorpack.formats._shared.text.addresses import is_http
 from vendorpack.formats._shared.text.json_text import decode_utf8, key_lines, load_json
 from vendorpack.model import Project
 from vendorpack.redact import redact_url
@@ -169,12 +169,8 @@ def _sha256(value: Any, where: str) -> Integrity:
 
 
 def _address(url: Any, where: str) -> str:
-    try:
-        parts = urlsplit(url)
-        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
-            return str(url)
-    except (ValueError, AttributeError, TypeError):
-        pass
+    if isinstance(url, str) and is_http(url):
+        return url
     raise LockfileError(
         f"{redact_url(str(url))[:200]!r} is not an http(s) address", where=where, fix=_REWRITE
     )

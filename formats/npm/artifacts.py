@@ -43,6 +43,7 @@ from vendorpack.formats._shared.npm.registry import (
     purl,
     tarball_url,
 )
+from vendorpack.formats._shared.text.addresses import is_http
 from vendorpack.formats.npm.lockfile import PackageLock, Pin
 from vendorpack.model import Artifact, Options, Warning
 from vendorpack.redact import redact_url
@@ -242,21 +243,13 @@ def _scheme(pin: Pin) -> str:
         return "file"
     if _GIT.match(resolved):
         return "git"
-    if _is_http(resolved):
+    if is_http(resolved):
         return "http"
     raise LockfileError(
         f"resolved of {pin.name} is not an address: {redact_url(resolved)[:200]}",
         where=pin.where,
         fix="Let npm write the lockfile anew.",
     )
-
-
-def _is_http(address: str) -> bool:
-    try:
-        parts = urlsplit(address)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
 
 
 def _join(one: NpmArtifact | Commit, other: NpmArtifact | Commit) -> NpmArtifact | Commit:

@@ -22,6 +22,7 @@ from vendorpack.formats._shared.npm.registry import (
     purl,
     tarball_url,
 )
+from vendorpack.formats._shared.text.addresses import is_http
 from vendorpack.formats.pnpm.lockfile import Graph, Package, PnpmLock
 from vendorpack.model import Artifact, Options, Target, Warning
 from vendorpack.redact import redact_url
@@ -201,11 +202,10 @@ def _commit(package: Package, remote: str, commit: str) -> PnpmCommit:
 def _address(package: Package, registry: str) -> str:
     try:
         address = urljoin(registry, package.tarball or "")
-        parts = urlsplit(address)
-        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
-            return address
     except ValueError:
-        pass
+        address = ""
+    if is_http(address):
+        return address
     raise LockfileError(
         f"tarball of {package.name} is not an address: {redact_url(package.tarball or '')[:200]}",
         where=package.where,

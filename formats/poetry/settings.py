@@ -32,6 +32,7 @@ from vendorpack.formats._shared.python.index import (
     without_userinfo,
 )
 from vendorpack.formats._shared.python.wheels import EITHER, Binary
+from vendorpack.formats._shared.text.addresses import is_http
 from vendorpack.formats._shared.text.toml_text import Table, load_toml
 from vendorpack.formats.poetry.lockfile import MAIN
 from vendorpack.model import Access, Credential, Host, Project
@@ -200,7 +201,7 @@ def _sources(poetry: Table, where: str) -> Iterator[_Source]:
             yield _Source(PYPI, priority, DEFAULT_INDEX)
             continue
         url = table.get("url")
-        if not isinstance(url, str) or not _is_address(url):
+        if not isinstance(url, str) or not is_http(url):
             raise LockfileError(
                 f"the source {name!r} has no address: {redact_url(str(url))}", where=where
             )
@@ -246,14 +247,6 @@ def _credentials(sources: Sequence[_Source], host: Host) -> Iterator[Credential]
         if user or password:
             token = base64.b64encode(f"{user}:{password}".encode()).decode()
             yield Credential(_origin(source.address) + "/", f"Basic {token}")
-
-
-def _is_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
 
 
 def _origin(url: str) -> str:

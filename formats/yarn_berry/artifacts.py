@@ -19,11 +19,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from vendorpack.digest import Digest, Integrity
 from vendorpack.errors import LockfileError, UnsupportedError
 from vendorpack.formats._shared.npm.registry import DOWNLOADERS, check_name, purl, tarball_url
+from vendorpack.formats._shared.text.addresses import is_http
 from vendorpack.formats.yarn_berry.archive import CacheKey
 from vendorpack.formats.yarn_berry.conditions import needed
 from vendorpack.formats.yarn_berry.locator import Locator, Reference, plain_version
@@ -165,12 +166,7 @@ def path_name(name: str) -> str:
 
 
 def _address(url: str, pin: Pin) -> str:
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
+    if not is_http(url):
         raise LockfileError(
             f"{pin.locator.name} has no usable address: {redact_url(url)[:200]}", where=pin.where
         )

@@ -27,6 +27,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared.npm.registry import ALIAS_REGISTRY, DEFAULT_REGISTRY
+from vendorpack.formats._shared.text.addresses import is_http
 from vendorpack.formats._shared.text.yaml_text import Yaml, load_yaml
 from vendorpack.formats.yarn_berry.conditions import CURRENT, KINDS, Architectures
 from vendorpack.model import Access, Credential, Project, Warning
@@ -260,17 +261,13 @@ class _Reader:
         value = self.text(path)
         if not value:
             return None
-        try:
-            parts = urlsplit(value)
-            usable = parts.hostname and parts.port != 0
-        except ValueError:
-            parts, usable = urlsplit(""), False
-        if not usable or parts.scheme not in ("http", "https"):
+        if not is_http(value):
             raise LockfileError(
                 f"{'.'.join(path)} is not an http(s) address: {redact_url(value)}",
                 where=self._where(path),
                 fix="Set it to an address such as https://registry.example/npm.",
             )
+        parts = urlsplit(value)
         netloc = parts.netloc.rpartition("@")[2]
         address = urlunsplit((parts.scheme, netloc, parts.path.rstrip("/") + "/", "", ""))
         return without_alias(address)

@@ -23,6 +23,7 @@ from urllib.parse import quote, urlsplit
 from vendorpack.digest import Integrity
 from vendorpack.errors import LockfileError, UnsupportedError
 from vendorpack.formats._shared.npm.registry import DOWNLOADERS, purl
+from vendorpack.formats._shared.text.addresses import is_http
 from vendorpack.formats.yarn_classic.lockfile import Pin
 from vendorpack.formats.yarn_classic.yarnrc import Yarnrc
 from vendorpack.model import Artifact, Warning
@@ -131,13 +132,8 @@ def _artifact(pin: Pin, yarnrc: Yarnrc) -> MirrorArtifact | None:
 
 
 def _checked_name(pin: Pin) -> str:
-    try:
-        parts = urlsplit(pin.resolved)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-        name = mirror_name(pin.resolved)
-    except ValueError:
-        usable, name = False, ""
-    if usable and _FILE_NAME.fullmatch(name) and name not in (".", ".."):
+    name = mirror_name(pin.resolved) if is_http(pin.resolved) else ""
+    if _FILE_NAME.fullmatch(name) and name not in (".", ".."):
         return name
     raise LockfileError(
         f"resolved of {pin.name} is not the address of a tarball: {redact_url(pin.resolved)[:200]}",

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared.npm.npmrc import load_npmrc
 from vendorpack.formats._shared.npm.registry import ALIAS_REGISTRY, DEFAULT_REGISTRY
+from vendorpack.formats._shared.text.addresses import is_http
 from vendorpack.formats.yarn_classic.syntax import Setting, parse
 from vendorpack.model import Access, Project, Warning
 from vendorpack.redact import redact_url
@@ -91,17 +92,13 @@ def _settings(project: Project) -> Iterator[tuple[str, tuple[str, str]]]:
 
 
 def _address(value: str, where: str) -> str:
-    try:
-        parts = urlsplit(value)
-        usable = parts.hostname and parts.port != 0
-    except ValueError:
-        parts, usable = urlsplit(""), False
-    if not usable or parts.scheme not in ("http", "https"):
+    if not is_http(value):
         raise LockfileError(
             f"a registry is not an http(s) address: {redact_url(value)}",
             where=where,
             fix="Set `registry` to an address such as https://registry.example/npm/.",
         )
+    parts = urlsplit(value)
     netloc = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, netloc, parts.path.rstrip("/") + "/", "", ""))
 

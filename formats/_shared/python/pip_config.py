@@ -21,6 +21,7 @@ from urllib.parse import unquote, urlsplit
 
 from vendorpack.errors import LockfileError, UnsupportedError
 from vendorpack.formats._shared.python.index import DEFAULT_FILES, DEFAULT_INDEX, without_userinfo
+from vendorpack.formats._shared.text.addresses import is_http
 from vendorpack.model import Access, Credential, Host, Warning
 from vendorpack.redact import redact_url
 
@@ -106,19 +107,14 @@ def index_address(text: str, where: str) -> tuple[str, tuple[tuple[str, str], ..
 
     Raises `LockfileError` if it is not an http(s) address.
     """
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        usable = None
-        parts = urlsplit("")
-    if not usable:
+    if not is_http(text):
         raise LockfileError(
             f"an index is not an http(s) address: {redact_url(text)}",
             where=where,
             fix="It should look like https://index.example/simple/.",
         )
     base = without_userinfo(text).rstrip("/") + "/"
+    parts = urlsplit(text)
     if parts.username is None:
         return base, ()
     pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"

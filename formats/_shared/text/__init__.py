@@ -1,1 +1,4 @@
-"""JSON, TOML and YAML as lockfiles have them: read strictly, with line numbers for errors."""
+"""JSON, TOML, YAML, XML and addresses as lockfiles have them.
+
+Documents are read strictly, with line numbers for errors.
+"""
