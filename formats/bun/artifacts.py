@@ -13,8 +13,8 @@ from vendorpack.errors import LockfileError, UnsupportedError
 from vendorpack.formats._shared.git.repository import commit_address, commit_integrity
 from vendorpack.formats._shared.npm.registry import (
     DEFAULT_REGISTRY,
-    DOWNLOADERS,
     chosen,
+    download_warnings,
     purl,
     tarball_url,
 )
@@ -76,7 +76,7 @@ def choose(
             )
         if not why:
             found[identity] = replace(known, why=())
-        warnings |= dict.fromkeys(_warnings(pin))
+        warnings |= dict.fromkeys(download_warnings(pin.name, pin.where))
     return tuple(found[identity] for identity in sorted(found)), tuple(warnings)
 
 
@@ -262,12 +262,3 @@ def _integrity(pin: Pin) -> Integrity:
         return Integrity.parse_sri(pin.integrity)
     except DigestError as error:
         raise LockfileError(str(error), where=pin.where) from None
-
-
-def _warnings(pin: Pin) -> Iterator[Warning]:
-    if pin.name in DOWNLOADERS:
-        yield Warning(
-            f"{pin.name}'s install script downloads from the network; set "
-            f"{DOWNLOADERS[pin.name]} offline",
-            pin.where,
-        )

@@ -14,8 +14,8 @@ from vendorpack.errors import UnsupportedError
 from vendorpack.formats._shared.npm.npmrc import Npmrc
 from vendorpack.formats._shared.npm.registry import (
     DEFAULT_REGISTRY,
-    DOWNLOADERS,
     chosen,
+    download_warnings,
     purl,
     tarball_url,
 )
@@ -76,9 +76,7 @@ def choose(
             continue
         package = _package(pin, npmrc, at_target, not lock.knows_platforms)
         found.setdefault(package.url or "", package)
-        if pin.name in DOWNLOADERS:
-            what = f"{pin.name}'s install script downloads from the network; set "
-            warnings[Warning(what + f"{DOWNLOADERS[pin.name]} offline", pin.where)] = None
+        warnings |= dict.fromkeys(download_warnings(pin.name, pin.where))
     for description in lock.jsr:
         made = _description(description, jsr)
         found.setdefault(made.url or "", made)

@@ -38,8 +38,8 @@ from vendorpack.formats._shared.npm.npmrc import Npmrc
 from vendorpack.formats._shared.npm.registry import (
     ALIAS_REGISTRY,
     DEFAULT_REGISTRY,
-    DOWNLOADERS,
     chosen,
+    download_warnings,
     purl,
     tarball_url,
 )
@@ -303,12 +303,8 @@ def _why(pin: Pin) -> Iterator[str]:
 
 
 def _warnings(pin: Pin, lock: PackageLock) -> Iterable[Warning]:
-    if pin.name in DOWNLOADERS and (pin.install_script or not lock.knows_platforms):
-        yield Warning(
-            f"{pin.name}'s install script downloads from the network; set "
-            f"{DOWNLOADERS[pin.name]} or use `npm ci --ignore-scripts` offline",
-            pin.where,
-        )
+    if pin.install_script or not lock.knows_platforms:
+        yield from download_warnings(pin.name, pin.where, "use `npm ci --ignore-scripts`")
     if pin.resolved is None:
         if not pin.version:
             yield Warning(f"{pin.name} has neither version nor address; npm drops it", pin.where)

@@ -17,8 +17,8 @@ from vendorpack.errors import LockfileError
 from vendorpack.formats._shared.npm.git_dependencies import Commit, commit_artifact
 from vendorpack.formats._shared.npm.registry import (
     DEFAULT_REGISTRY,
-    DOWNLOADERS,
     chosen,
+    download_warnings,
     purl,
     tarball_url,
 )
@@ -223,12 +223,7 @@ def _integrity(package: Package) -> Integrity:
 
 
 def _warnings(package: Package) -> Iterable[Warning]:
-    if package.name in DOWNLOADERS:
-        yield Warning(
-            f"{package.name}'s install script downloads from the network; set "
-            f"{DOWNLOADERS[package.name]} offline",
-            package.where,
-        )
+    yield from download_warnings(package.name, package.where)
     if package.git_hosted and package.commit is None:
         yield Warning(
             f"{package.name} comes from a git host: if it has a prepare script, pnpm can "

@@ -23,7 +23,7 @@ from urllib.parse import quote
 
 from vendorpack.digest import Digest, Integrity
 from vendorpack.errors import LockfileError, UnsupportedError
-from vendorpack.formats._shared.npm.registry import DOWNLOADERS, check_name, purl, tarball_url
+from vendorpack.formats._shared.npm.registry import check_name, download_warnings, purl, tarball_url
 from vendorpack.formats._shared.text.addresses import is_http
 from vendorpack.formats.yarn_berry.archive import CacheKey
 from vendorpack.formats.yarn_berry.conditions import needed
@@ -193,9 +193,5 @@ def _warnings(pin: Pin) -> Iterator[Warning]:
             "it will fail offline",
             pin.where,
         )
-    if name in DOWNLOADERS and not pin.locator.reference.startswith("patch:"):
-        yield Warning(
-            f"{name}'s install script downloads from the network; set {DOWNLOADERS[name]} or "
-            "YARN_ENABLE_SCRIPTS=false offline",
-            pin.where,
-        )
+    if not pin.locator.reference.startswith("patch:"):
+        yield from download_warnings(name, pin.where, "YARN_ENABLE_SCRIPTS=false")

@@ -15,14 +15,14 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote, urlsplit
 
 from vendorpack.digest import Integrity
 from vendorpack.errors import LockfileError, UnsupportedError
-from vendorpack.formats._shared.npm.registry import DOWNLOADERS, purl
+from vendorpack.formats._shared.npm.registry import download_warnings, purl
 from vendorpack.formats._shared.text.addresses import is_http
 from vendorpack.formats.yarn_classic.lockfile import Pin
 from vendorpack.formats.yarn_classic.yarnrc import Yarnrc
@@ -64,7 +64,7 @@ def choose(
         artifact = _artifact(pin, yarnrc)
         if artifact is None:
             continue
-        warnings += _warnings(pin)
+        warnings += download_warnings(pin.name, pin.where, "use `yarn install --ignore-scripts`")
         key = artifact.file_name.lower()
         known = by_file.get(key)
         by_file[key] = artifact if known is None else _join(known, artifact)
@@ -164,12 +164,3 @@ def collision(one: MirrorArtifact, other: MirrorArtifact) -> UnsupportedError:
         fix="Yarn names these files by the end of their address; take one of the two from "
         "another address.",
     )
-
-
-def _warnings(pin: Pin) -> Iterator[Warning]:
-    if pin.name in DOWNLOADERS:
-        yield Warning(
-            f"{pin.name}'s install script downloads from the network; set "
-            f"{DOWNLOADERS[pin.name]} or use `yarn install --ignore-scripts` offline",
-            pin.where,
-        )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import quote
@@ -17,7 +17,7 @@ from urllib.parse import quote
 from vendorpack.digest import Digest, DigestError, Integrity
 from vendorpack.errors import FetchError, IntegrityError, LockfileError
 from vendorpack.formats._shared.text.json_text import decode_utf8, load_json
-from vendorpack.model import Artifact, Index, Target, Trust
+from vendorpack.model import Artifact, Index, Target, Trust, Warning
 from vendorpack.redact import redact_url
 
 A = TypeVar("A", bound=Artifact)
@@ -31,7 +31,7 @@ ALIAS_REGISTRY: Final = "https://registry.yarnpkg.com/"
 CORGI: Final = "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*"
 """Accept header of the abbreviated packument, byte for byte as npm 10 to 12 send it."""
 
-DOWNLOADERS: Final[Mapping[str, str]] = {
+_DOWNLOADERS: Final[Mapping[str, str]] = {
     "@sentry/cli": "SENTRYCLI_SKIP_DOWNLOAD=1",
     "chromedriver": "CHROMEDRIVER_SKIP_DOWNLOAD=true",
     "cypress": "CYPRESS_INSTALL_BINARY=0",
@@ -85,6 +85,15 @@ def check_version(version: str, where: str) -> str:
     if _VERSION.fullmatch(version) and ".." not in version:
         return version
     raise LockfileError(f"{version[:100]!r} is not a version", where=where)
+
+
+def download_warnings(name: str, where: str, otherwise: str = "") -> Iterator[Warning]:
+    """What to do about an install script that downloads; `otherwise`: what helps in any case."""
+    if stopped_by := _DOWNLOADERS.get(name):
+        remedy = f"{stopped_by} or {otherwise}" if otherwise else stopped_by
+        yield Warning(
+            f"{name}'s install script downloads from the network; set {remedy} offline", where
+        )
 
 
 def purl(name: str, version: str) -> str:
