@@ -1,4 +1,4 @@
-"""With a bundle at hand: unpack, verify, show, diff, env, run; and what formats there are."""
+"""With a bundle at hand: unpack, verify, sign, show, diff, env, run; and what formats there are."""
 
 from __future__ import annotations
 
