@@ -20,7 +20,8 @@ from typing import cast
 
 from vendorpack.boundary import Boundary, address, path, word
 from vendorpack.errors import UsageError
-from vendorpack.model import Arguments, Base, Format, Word
+from vendorpack.model import Arguments, Base, Word
+from vendorpack.room import Format, Supplement
 
 ENTRY_POINT_GROUP = "vendorpack.formats"
 
@@ -45,6 +46,9 @@ class Room:
         where it is named, or where nothing else is found in the folder that is named.
     suffix: what a lockfile's name has after its manifest's, whatever that is called: a file that
         is named is one, if its manifest lies beside it and no room knows its name.
+    content: a line (regular expression) by which a file that is named is known, if no room knows
+        its name.
+    supplement: whether its lockfile takes single files by address (`room.Supplement`).
     client: the client's name where a project's own files say which one it uses; empty: `name`.
     """
 
@@ -61,7 +65,9 @@ class Room:
     pin: str = ""
     stand_in: str = ""
     suffix: str = ""
+    content: str = ""
     client: str = ""
+    supplement: bool = False
 
 
 CHOOSERS: Mapping[str, str] = {"javascript": "vendorpack.formats._shared.npm.package_manager"}
@@ -72,7 +78,8 @@ CHOOSERS: Mapping[str, str] = {"javascript": "vendorpack.formats._shared.npm.pac
 class Unlocked:
     """A file that somebody may take for a lockfile, or expect one to be made of.
 
-    pattern: of its name (fnmatch). advice: a sentence that follows the name.
+    pattern: of its name (fnmatch). advice: a sentence that follows the name,
+    without its dot; a command that is to be copied may have the last line to itself.
     """
 
     pattern: str
@@ -106,7 +113,7 @@ UNLOCKED = (
         "-Daether.artifactResolver.postProcessor.trustedChecksums.record=true "
         "-Daether.artifactResolver.postProcessor.trustedChecksums.checksumAlgorithms=SHA-256 "
         "-Daether.trustedChecksumsSource.summaryFile=true "
-        '-Daether.trustedChecksumsSource.summaryFile.basedir="$PWD/.mvn/checksums"\n',
+        '-Daether.trustedChecksumsSource.summaryFile.basedir="$PWD/.mvn/checksums"',
     ),
     *(
         Unlocked(
@@ -140,8 +147,9 @@ UNLOCKED = (
 """What is told about such files where no lockfile is found. A room's own lockfile comes first."""
 
 
+_ALLOWED_PROTOCOLS = word("GIT_ALLOW_PROTOCOL", "file:git:http:https:ssh")
 _SUBMODULES = (
-    word("GIT_ALLOW_PROTOCOL", "file:git:http:https:ssh"),
+    _ALLOWED_PROTOCOLS,
     word("GIT_CONFIG_PARAMETERS", "'fetch.recurseSubmodules=false'"),
 )
 _WHEELHOUSE = Boundary(
@@ -157,6 +165,25 @@ _WHEELHOUSE = Boundary(
     ),
 )
 
+
+def _corepack(client: str) -> Boundary:
+    """A package manager, for corepack."""
+    return Boundary(
+        paths=(f"corepack/v1/{client}/**",),
+        artifacts=(f"corepack/v1/{client}/**",),
+        settings=(
+            path("COREPACK_HOME", "corepack"),
+            word("COREPACK_DEFAULT_TO_LATEST", "0"),
+            word("COREPACK_ENABLE_NETWORK", "0"),
+        ),
+    )
+
+
+def _written_by_maven(folder: str) -> tuple[str, ...]:
+    """What lies beside artifacts in a repository."""
+    return (f"{folder}/**/maven-metadata-local.xml", f"{folder}/**/_remote.repositories")
+
+
 BUILTIN = (
     Room(
         name="npm",
@@ -164,7 +191,8 @@ BUILTIN = (
         family="javascript",
         lockfiles=("npm-shrinkwrap.json", "package-lock.json"),
         precedence=True,
-        boundary=Boundary(
+        boundary=_corepack("npm")
+        | Boundary(
             paths=("npm/_cacache/content-v2/**", "npm/_cacache/index-v5/**"),
             repositories=("npm/git/*",),
             settings=(
@@ -179,7 +207,8 @@ BUILTIN = (
         module="vendorpack.formats.pnpm",
         family="javascript",
         lockfiles=("pnpm-lock.yaml", "pnpm-lock.*.yaml"),
-        boundary=Boundary(
+        boundary=_corepack("pnpm")
+        | Boundary(
             paths=(
                 "pnpm/store/v3/files/**",
                 "pnpm/store/v3/*/integrity.json",
@@ -191,6 +220,7 @@ BUILTIN = (
                 "pnpm/store/v10/*/integrity-not-built.json",
                 "pnpm/store/v11/files/**",
                 "pnpm/store/v11/index.db",
+                "pnpm/store/v11/links/*/*/*/*/node_modules/**",
             ),
             repositories=("pnpm/store/git/*",),
             settings=(
@@ -234,7 +264,8 @@ BUILTIN = (
         family="javascript",
         lockfiles=("yarn.lock",),
         marker="# yarn lockfile v1",
-        boundary=Boundary(
+        boundary=_corepack("yarn")
+        | Boundary(
             paths=("yarn-classic/*",),
             artifacts=("yarn-classic/*",),
             settings=(
@@ -251,7 +282,8 @@ BUILTIN = (
         family="javascript",
         lockfiles=("yarn.lock",),
         marker="__metadata:",
-        boundary=Boundary(
+        boundary=_corepack("yarn")
+        | Boundary(
             paths=("yarn-berry/cache/*.zip",),
             artifacts=("yarn-berry/cache/*.zip",),
             settings=(
@@ -315,7 +347,17 @@ BUILTIN = (
         family="python",
         lockfiles=("pdm.lock",),
         boundary=_WHEELHOUSE
-        | Boundary(paths=("pip/requirements-pdm.txt", "pip/requirements-pdm-git.txt")),
+        | Boundary(
+            paths=(
+                "pip/simple/*/index.html",
+                "pip/requirements-pdm.txt",
+                "pip/requirements-pdm-git.txt",
+            ),
+            settings=(
+                path("PDM_PYPI_URL", "pip/simple", "file://"),
+                word("PDM_CHECK_UPDATE", "0"),
+            ),
+        ),
     ),
     Room(
         name="pip",
@@ -325,6 +367,7 @@ BUILTIN = (
         boundary=_WHEELHOUSE,
         loose="requirements*.txt",
         pin="--hash",
+        content=r"[A-Za-z0-9][\w.-]*(\[[\w ,.-]+\])?\s*==\s*[\w.+!-]+\s*([;#\\].*|--hash=.*)?",
     ),
     Room(
         name="cargo",
@@ -337,7 +380,7 @@ BUILTIN = (
                 "cargo/registry/index/*/.cache/**",
                 "cargo/registry/index/*/config.json",
             ),
-            repositories=("cargo/git/db/*",),
+            repositories=("cargo/git/db/*", "cargo/registry/index/*"),
             artifacts=("cargo/registry/cache/*/*.crate",),
             settings=(
                 path("CARGO_HOME", "cargo"),
@@ -374,8 +417,9 @@ BUILTIN = (
         boundary=Boundary(
             paths=("bundler/cache/*.gem",),
             artifacts=("bundler/cache/*.gem",),
-            repositories=("bundler/user/git/*",),
+            repositories=("bundler/user/git/*", "bundler/submodules/*"),
             settings=(
+                _ALLOWED_PROTOCOLS,
                 path("BUNDLE_CACHE_PATH", "bundler/cache"),
                 path("BUNDLE_USER_CACHE", "bundler/user"),
                 word("BUNDLE_FROZEN", "true"),
@@ -397,6 +441,8 @@ BUILTIN = (
         together=True,
         boundary=Boundary(
             paths=("maven/repository/**",),
+            artifacts=("maven/repository/**",),
+            made=_written_by_maven("maven/repository"),
             arguments=(
                 Arguments(
                     "MAVEN_ARGS",
@@ -419,6 +465,8 @@ BUILTIN = (
         lockfiles=("gradle/verification-metadata.xml",),
         boundary=Boundary(
             paths=("gradle/vendorpack-repository/**",),
+            artifacts=("gradle/vendorpack-repository/**",),
+            made=_written_by_maven("gradle/vendorpack-repository"),
             texts=(
                 (
                     "gradle/init.d/vendorpack.gradle",
@@ -426,6 +474,67 @@ BUILTIN = (
                 ),
             ),
             settings=(path("GRADLE_USER_HOME", "gradle"),),
+        ),
+    ),
+    Room(
+        name="extras",
+        module="vendorpack.formats.extras",
+        family="extras",
+        lockfiles=(
+            "artifacts.lock.yaml",
+            "gradle/wrapper/gradle-wrapper.properties",
+            ".mvn/wrapper/maven-wrapper.properties",
+        ),
+        marker="distributionSha256Sum",
+        marked=("gradle-wrapper.properties", "maven-wrapper.properties"),
+        together=True,
+        supplement=True,
+        boundary=Boundary(
+            paths=(
+                "extras/chromedriver/chromedriver",
+                "extras/cypress/*/Cypress/**",
+                "extras/electron/*/*.zip",
+                "extras/ffmpeg/ffmpeg",
+                "extras/files/**",
+                "extras/maven/wrapper/dists/*/*/**",
+                "extras/node-gyp/*/*/node.lib",
+                "extras/node-gyp/*/include/node/**",
+                "extras/node-gyp/*/installVersion",
+                "extras/playwright/*/**",
+                "extras/prisma/libquery_engine.node",
+                "extras/prisma/schema-engine",
+                "extras/puppeteer/chrome/*/**",
+                "extras/puppeteer/chrome-headless-shell/*/**",
+                "extras/uv-python/*/*",
+                "gradle/wrapper/dists/*/*/*.zip",
+                "npm/_libvips/*",
+                "npm/_prebuilds/*",
+            ),
+            artifacts=(
+                "extras/electron/*/*.zip",
+                "extras/files/**",
+                "extras/node-gyp/*/*/node.lib",
+                "extras/uv-python/*/*",
+                "gradle/wrapper/dists/*/*/*.zip",
+                "npm/_libvips/*",
+                "npm/_prebuilds/*",
+            ),
+            settings=(
+                path("CHROMEDRIVER_FILEPATH", "extras/chromedriver/chromedriver"),
+                path("CYPRESS_CACHE_FOLDER", "extras/cypress"),
+                path("FFMPEG_BIN", "extras/ffmpeg/ffmpeg"),
+                path("GRADLE_USER_HOME", "gradle"),
+                path("MAVEN_USER_HOME", "extras/maven"),
+                path("PLAYWRIGHT_BROWSERS_PATH", "extras/playwright"),
+                path("PRISMA_QUERY_ENGINE_LIBRARY", "extras/prisma/libquery_engine.node"),
+                path("PRISMA_SCHEMA_ENGINE_BINARY", "extras/prisma/schema-engine"),
+                path("PUPPETEER_CACHE_DIR", "extras/puppeteer"),
+                path("UV_PYTHON_INSTALL_MIRROR", "extras/uv-python", "file://"),
+                path("VENDORPACK_FILES", "extras/files"),
+                path("electron_config_cache", "extras/electron"),
+                path("npm_config_cache", "npm"),
+                path("npm_config_devdir", "extras/node-gyp"),
+            ),
         ),
     ),
 )
@@ -498,6 +607,14 @@ def room_of_lockfile(name: str) -> str:
         if any(fnmatchcase(name, pattern) for pattern in room.lockfiles):
             return room.name
     raise UsageError(f"no format reads lockfiles named {name!r}")
+
+
+def supplement() -> Supplement:
+    """The room whose lockfile takes files by address. Raises `UsageError` if there is none."""
+    name = next((room.name for room in rooms() if room.supplement), None)
+    if name is None:
+        raise UsageError("no format here takes single files")
+    return cast(Supplement, load(name))
 
 
 def boundary_of(name: str) -> Boundary | None:

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,16 @@ class Done:
 
 @dataclass(frozen=True)
 class Cli:
-    """Runs vendorpack with a home and a store below `folder`, and nothing else of this user."""
+    """Runs vendorpack with a home and a store below `folder`, and nothing else of this user.
+
+    before: what is put before the command.
+    """
 
     folder: Path
     store: str = "store"
     environ: Mapping[str, str] | None = None
     umask: int = 0o022
+    before: Sequence[str] = ()
 
     def env(self) -> dict[str, str]:
         """The whole environment of a run."""
@@ -56,7 +60,7 @@ class Cli:
     def __call__(self, *args: str | Path, cwd: Path | None = None) -> Done:
         """Run to the end. No traceback may ever show."""
         done = subprocess.run(
-            self.argv(*args),
+            [*self.before, *self.argv(*args)],
             cwd=cwd or self.folder,
             env=self.env(),
             umask=self.umask,
@@ -78,7 +82,7 @@ class Cli:
     def start(self, *args: str | Path, cwd: Path | None = None) -> subprocess.Popen[str]:
         """Run in the background, to be interrupted."""
         return subprocess.Popen(
-            self.argv(*args),
+            [*self.before, *self.argv(*args)],
             cwd=cwd or self.folder,
             env=self.env(),
             stdin=subprocess.DEVNULL,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from vendorpack.errors import FetchError
-from vendorpack.model import Answer, Blob, Entry
+from vendorpack.model import Blob, Entry, Slice
+from vendorpack.room import Answer, Make
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -27,7 +28,11 @@ class MemoryWorkshop:
         self._blobs[blob.sha256] = data
         return blob
 
-    def read(self, blob: Blob) -> bytes:
+    def read(self, blob: Blob | Slice) -> bytes:
+        if isinstance(blob, Slice):
+            data = self.read(blob.blob)[blob.offset : blob.offset + blob.size]
+            assert hashlib.sha256(data).hexdigest() == blob.sha256
+            return data
         return self._blobs[blob.sha256]
 
     def open(self, blob: Blob) -> BinaryIO:
@@ -37,10 +42,15 @@ class MemoryWorkshop:
         return self.add(b"".join(chunks))
 
     def derived(self, recipe: str, blob: Blob, make: Callable[[bytes], bytes]) -> Blob:
-        key = (recipe, blob.sha256)
-        if key not in self._derived:
-            self._derived[key] = self.add(make(self.read(blob)))
-        return self._derived[key]
+        return self.forms((recipe,), blob, lambda file, keep: keep(recipe, (make(file.read()),)))[0]
+
+    def forms(self, recipes: Sequence[str], blob: Blob, make: Make) -> tuple[Blob, ...]:
+        def keep(recipe: str, chunks: Iterable[bytes | memoryview]) -> None:
+            self._derived[recipe, blob.sha256] = self.add(b"".join(chunks))
+
+        if not all((recipe, blob.sha256) in self._derived for recipe in recipes):
+            make(self.open(blob), keep)
+        return tuple(self._derived[recipe, blob.sha256] for recipe in recipes)
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         return map(function, items)
@@ -61,6 +71,13 @@ class MemoryWorkshop:
                 path.write_bytes(self.content(entry))
 
 
+class Documents:
+    """The part of an `Index` that answers from no git repository."""
+
+    async def head(self, repository: str, paths: Sequence[str]) -> Mapping[str, bytes]:
+        raise FetchError("not found", where=repository)
+
+
 class MemoryIndex:
     """An `Index` of fixed answers; whatever else is asked for is 404."""
 
@@ -73,3 +90,10 @@ class MemoryIndex:
         if url not in self._answers:
             raise FetchError("not found", where=url, status=404)
         return Answer(self._answers[url], "application/octet-stream", url)
+
+    async def head(self, repository: str, paths: Sequence[str]) -> Mapping[str, bytes]:
+        return {
+            path: self._answers[f"{repository}/{path}"]
+            for path in paths
+            if f"{repository}/{path}" in self._answers
+        }

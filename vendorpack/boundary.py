@@ -21,7 +21,8 @@ from vendorpack.errors import BundleError, UnsupportedError
 from vendorpack.model import Arguments, Environment, Variable
 
 if TYPE_CHECKING:
-    from vendorpack.bundle.manifest import File, Manifest
+    from vendorpack.bundle.manifest import Manifest
+    from vendorpack.bundle.table import File
 
 GIT_CONFIGS: Final = (
     b"[core]\n\trepositoryformatversion = 0\n\tbare = true\n",
@@ -105,7 +106,7 @@ class Boundary:
     repositories: the same of folders that are bare git repositories.
     texts: path and sha256 of files that a client takes for code: they have this text or none.
     artifacts: those of the paths where only artifacts lie, as they came or in the form that their
-        digest is over.
+        digest is over. made: of these, what the format writes itself all the same.
     settings: the variables. arguments: those that hold arguments, with every word there may be.
     """
 
@@ -113,6 +114,7 @@ class Boundary:
     repositories: tuple[str, ...] = ()
     texts: tuple[tuple[str, str], ...] = ()
     artifacts: tuple[str, ...] = ()
+    made: tuple[str, ...] = ()
     settings: tuple[Setting, ...] = ()
     arguments: tuple[Arguments, ...] = ()
 
@@ -123,6 +125,7 @@ class Boundary:
             self.repositories + other.repositories,
             self.texts + other.texts,
             self.artifacts + other.artifacts,
+            self.made + other.made,
             self.settings + other.settings,
             self.arguments + other.arguments,
         )

@@ -13,6 +13,7 @@ import json
 import os
 import re
 import sys
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
@@ -23,6 +24,9 @@ from vendorpack.streams import ClosedStream
 _ORDER = re.compile(r"^(\s*):(?=:)|#(?=#\w*\[)", re.MULTILINE)
 """What begins an order to GitHub (`::error …`) or Azure Pipelines (`##vso[…]`)."""
 
+_WIDEST = 32
+"""Columns of a terminal that a column of a table takes, but for longer cells."""
+
 
 def plain(text: str) -> str:
     """The text with every character that is not printable written as an escape; lines are kept."""
@@ -30,6 +34,16 @@ def plain(text: str) -> str:
         text = "".join(c if c.isprintable() or c in "\n\t" else _escape(c) for c in text)
     return _ORDER.sub(
         lambda match: match[1] + _escape(":") if match[1] is not None else _escape("#"), text
+    )
+
+
+def _width(text: str) -> int:
+    """How many columns of a terminal printable text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in text
     )
 
 
@@ -47,12 +61,14 @@ class Console:
         out: TextIO | None = None,
         err: TextIO | None = None,
         quiet: bool = False,
+        verbose: bool = False,
         as_json: bool = False,
         environ: Mapping[str, str] | None = None,
     ) -> None:
         self.out = out or sys.stdout
         self.err = err or sys.stderr
         self.quiet = quiet
+        self.verbose = verbose
         self.as_json = as_json
         environ = os.environ if environ is None else environ
         self.interactive = self.err.isatty() and environ.get("TERM") != "dumb"
@@ -68,10 +84,20 @@ class Console:
             self.answer(text)
 
     def answer_table(self, rows: Sequence[Sequence[str]]) -> None:
-        """The answer in columns; all rows have as many cells."""
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        for row in rows:
-            self.answer("  ".join(map(str.ljust, row, widths)).rstrip())
+        """The answer in columns; all rows have as many cells.
+
+        A cell is shown whole, however long it is: then its row alone is longer.
+        """
+        shown = [[plain(cell) for cell in row] for row in rows]
+        widths = [
+            max((width for width in map(_width, column) if width <= _WIDEST), default=0)
+            for column in zip(*shown, strict=True)
+        ]
+        for row in shown:
+            padded = (
+                cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)
+            )
+            self.answer("  ".join(padded).rstrip())
 
     def answer_lines(self, lines: Iterable[str]) -> None:
         """The answer for another program: the very characters in UTF-8, unless people read it."""
@@ -87,10 +113,20 @@ class Console:
         """The answer for machines."""
         self._out(json.dumps(value, indent=2, sort_keys=True))
 
+    def answer_json_lines(self, values: Iterable[Any]) -> None:
+        """The same with a value a line."""
+        for value in values:
+            self._out(json.dumps(value, sort_keys=True, separators=(",", ":")))
+
     def say(self, text: str) -> None:
         """A line on how it goes; not with --quiet."""
         if not self.quiet:
             self._err(plain(redact_text(text)))
+
+    def detail(self, text: str) -> None:
+        """A line on each single thing; only with --verbose."""
+        if self.verbose:
+            self.say(text)
 
     def warn(self, what: str, where: str = "") -> None:
         """Something to know; shown even with --quiet."""

@@ -1,4 +1,4 @@
-"""The contract of `model.Format`: checks that every room passes, for a room's own tests.
+"""The contract of `room.Format`: checks that every room passes, for a room's own tests.
 
 The engine and a room meet in a few dataclasses, and what each takes for granted of the other is
 written here rather than found out by a user. A room of another distribution runs the same:
@@ -24,7 +24,10 @@ that the room lays out; git commits are proven with real servers instead. A chec
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
+import io
+import pickle
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -34,8 +37,9 @@ from types import TracebackType
 from typing import Any, Final, Self, cast
 
 from vendorpack.boundary import foreign, outside
-from vendorpack.bundle.manifest import Head
+from vendorpack.bundle.manifest import Head, records_of
 from vendorpack.bundle.plan import Section, members
+from vendorpack.bundle.table import Files
 from vendorpack.bundle.writer import write_bundle
 from vendorpack.console import Console
 from vendorpack.digest import Hashers
@@ -43,22 +47,22 @@ from vendorpack.errors import FetchError, VendorpackError
 from vendorpack.fetch.part import Download
 from vendorpack.formats import Room
 from vendorpack.key import canonical_json
-from vendorpack.model import (
-    Access,
-    Answer,
-    Artifact,
-    Blob,
-    Entry,
-    Format,
-    Host,
-    Json,
-    Lockfile,
-    Options,
-    Project,
+from vendorpack.licenses import declared
+from vendorpack.model import Access, Artifact, Blob, Entry, Json, Lockfile, Options, Slice
+from vendorpack.pack import (
+    Gathered,
+    Locked,
+    Run,
+    artifact_record,
+    artifact_records,
+    entries_of,
+    gather,
+    with_licenses,
 )
-from vendorpack.pack import Gathered, Locked, Run, artifact_record, entries_of, gather
 from vendorpack.policy import Policy, origin_of
 from vendorpack.progress import Progress
+from vendorpack.project import Host, Project
+from vendorpack.room import Answer, Format
 from vendorpack.store.local import Store
 from vendorpack.target import parse_target
 
@@ -70,6 +74,7 @@ _TARGETS: Final = (
     (),
 )
 _OPTION: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_RECIPE: Final = re.compile(r"[a-z0-9-]+")
 _CUTS: Final = 48
 
 
@@ -133,10 +138,10 @@ class Case:
     def gather(self, store: str) -> Gathered:
         """Have the engine locate, fetch and expand, from the sample's answers alone."""
         project = self.project()
-        locked = Locked(self.room, project, self.room.read(project, self.sample.options))
+        options = self.sample.options
+        locked = Locked(self.room, project, self.room.read(project, options), options)
         policy = Policy(allow_hosts=self.sample.allow_hosts)
         run = Run(
-            options=self.sample.options,
             policy=policy,
             store=Store(self.folder / store),
             connect=lambda access, policy: cast(Any, _Client(self.sample.answers, access, policy)),
@@ -145,7 +150,7 @@ class Case:
             say=lambda message: None,
             warn=lambda what, where: None,
         )
-        return asyncio.run(gather(run, [locked]))
+        return with_licenses(asyncio.run(gather(run, [locked])), run.store)
 
     def entries(self, gathered: Gathered, store: str = "store") -> list[tuple[Entry, int | None]]:
         """What the room lays out."""
@@ -154,7 +159,7 @@ class Case:
 
     def bytes_of(self, entry: Entry) -> bytes | None:
         """An entry's content; None for a folder."""
-        if isinstance(entry.content, Blob):
+        if isinstance(entry.content, Blob | Slice):
             return Store(self.folder / "store").read(entry.content)
         return entry.content
 
@@ -174,7 +179,7 @@ class Case:
             lockfiles=(),
             layouts={self.room.name: self.room.layout_version},
             options={self.sample.lockfile: cast(Json, fingerprint)},
-            artifacts=tuple(artifact_record(p, self.room.name) for p in gathered.artifacts),
+            artifacts=records_of(artifact_records(gathered)),
             environment=gathered.environment,
         )
         entries = self.entries(gathered, store)
@@ -245,7 +250,7 @@ def artifacts_are_complete(case: Case) -> None:
     _must(lockfile.format == case.room.name, f"format is {lockfile.format!r}")
     _must(lockfile.path == case.sample.lockfile, f"path is {lockfile.path!r}")
     _must(len(lockfile.artifacts) > 0, "the sample has artifacts")
-    _check_artifacts(lockfile.artifacts, case.sample.lockfile)
+    _check_artifacts(lockfile.artifacts, case.sample)
     for warning in lockfile.warnings:
         _must(bool(warning.what and warning.where), f"warning {warning}")
 
@@ -302,7 +307,7 @@ def located_artifacts_can_be_fetched(case: Case) -> None:
     (located,) = case.gathered.located
     lockfile = located.lockfile
     _must((lockfile.path, lockfile.format) == (case.lockfile.path, case.room.name), "same lockfile")
-    _check_artifacts(lockfile.artifacts, case.sample.lockfile)
+    _check_artifacts(lockfile.artifacts, case.sample)
     for artifact in lockfile.artifacts:
         _must(bool(artifact.sources), f"{artifact} has an address")
         _must(bool(artifact.integrity), f"{artifact} has a hash")
@@ -313,6 +318,29 @@ def located_artifacts_can_be_fetched(case: Case) -> None:
         _must(origin_of(origin) == origin, f"{origin!r} is an origin in its one form")
 
 
+def licenses_are_functions_of_the_bytes(case: Case) -> None:
+    """What an artifact declares depends on its bytes alone, and any bytes have an answer."""
+    store = Store(case.folder / "store")
+    for packed in case.gathered.packed[case.room.name]:
+        reader = case.room.license(packed.artifact)
+        if reader is None:
+            continue
+        _must(bool(_RECIPE.fullmatch(reader.recipe)), f"recipe {reader.recipe!r} is a file's name")
+        read = pickle.loads(pickle.dumps(reader)).read  # noqa: S301 - as workers get it
+        whole = store.read(packed.blob)
+        said = read(io.BytesIO(whole))
+        _must(said == read(io.BytesIO(whole)) and isinstance(said, str), "the same text twice")
+        kept = store.said(reader.recipe, packed.blob, reader.read)
+        _must(kept == declared(said), "what was kept after the download is what is read")
+        step = max(1, len(whole) // _CUTS)
+        for at in range(0, len(whole), step):
+            for damaged in (whole[:at], whole[:at] + b"\xff{]\0" + whole[at + 4 :]):
+                with contextlib.suppress(VendorpackError):
+                    _must(isinstance(read(io.BytesIO(damaged)), str), "an answer is a text")
+    texts = [*case.room.licenses(case.gathered.packed[case.room.name])]
+    _must(len(texts) == len(case.gathered.packed[case.room.name]), "one licence an artifact")
+
+
 # -- the tree --------------------------------------------------------------------------------
 
 
@@ -321,7 +349,7 @@ def entries_are_within_the_boundary(case: Case) -> None:
     try:
         entries = case.entries(case.gathered)
         section = Section(case.room.name, case.room.opens_artifacts, entries)
-        files = [member.file for member in members([section])]
+        files = [member.file for member in members([section], Files())]
     except VendorpackError as error:
         raise AssertionError(str(error)) from None
     _must(bool(entries), "something is laid out")
@@ -409,6 +437,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     the_fingerprint_is_json,
     another_choice_has_another_key,
     located_artifacts_can_be_fetched,
+    licenses_are_functions_of_the_bytes,
     entries_are_within_the_boundary,
     the_same_artifacts_give_the_same_tree,
     native_folders_are_known_for_every_path,
@@ -427,7 +456,7 @@ def _must(held: bool, promise: str) -> None:
         raise AssertionError(promise)
 
 
-def _check_artifacts(artifacts: Sequence[Artifact], lockfile: str) -> None:
+def _check_artifacts(artifacts: Sequence[Artifact], sample: Sample) -> None:
     identities = [replace(artifact, where="", why=()) for artifact in artifacts]
     _must(len(identities) == len(set(identities)), "each artifact is listed once")
     for artifact in artifacts:
@@ -435,7 +464,7 @@ def _check_artifacts(artifacts: Sequence[Artifact], lockfile: str) -> None:
         _must(parameters.frozen, f"{artifact!r} is frozen")
         _must(bool(artifact.name) and bool(artifact.version), f"{artifact!r} has name and version")
         _must(artifact.purl.startswith("pkg:"), f"{artifact} has purl {artifact.purl!r}")
-        _must(artifact.where.startswith(lockfile), f"{artifact} is at {artifact.where!r}")
+        _must(artifact.where.startswith((*sample.files,)), f"{artifact} is at {artifact.where!r}")
         _must(tuple(sorted(set(artifact.why))) == artifact.why, f"{artifact} has {artifact.why}")
 
 
@@ -486,6 +515,9 @@ class _Client:
     async def get(self, url: str, *, accept: str = "*/*", max_size: int = 64 << 20) -> Answer:
         document = self._document(url)
         return Answer(document.body, document.content_type, url)
+
+    async def head(self, repository: str, paths: Sequence[str]) -> Mapping[str, bytes]:
+        raise FetchError("the sample has no git repository", where=repository)
 
     async def download(self, urls: Sequence[str], part: Path, **wanted: Any) -> Download:
         body = self._document(urls[0]).body

@@ -56,6 +56,15 @@ class Digest:
                 raise
             raise DigestError(f"not a {algorithm} digest in hex: {text!r}") from None
 
+    @classmethod
+    def parse(cls, text: str) -> Digest:
+        """Read what `str` of a digest gives. Raises `DigestError`."""
+        algorithm, _, value = text.rpartition("-")
+        try:
+            return cls(algorithm, base64.b64decode(value, validate=True))
+        except binascii.Error:
+            raise DigestError(f"not a digest: {text!r}") from None
+
     @property
     def streamed(self) -> bool:
         """Whether it is a hash over the file's own bytes."""
@@ -108,7 +117,7 @@ class Integrity:
             digests.append(Digest(algorithm.lower(), raw))
         if not digests:
             raise DigestError(f"no digest of a known algorithm in integrity {text!r}")
-        return cls.of(digests)
+        return cls(tuple(digests)) if len(digests) == 1 else cls.of(digests)
 
     def __bool__(self) -> bool:
         return bool(self.digests)
@@ -136,6 +145,11 @@ class Integrity:
     def weak(self) -> bool:
         """Whether there are digests, and only weak ones."""
         return bool(self.digests) and all(d.weak for d in self.digests)
+
+    @property
+    def streamed(self) -> Integrity:
+        """The part of it that is hashes over the file's own bytes."""
+        return Integrity(tuple(d for d in self.digests if d.streamed))
 
     def accepts(self, actual: Mapping[str, bytes]) -> bool:
         """Whether the computed values satisfy every algorithm named.

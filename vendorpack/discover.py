@@ -10,16 +10,18 @@ with cannot be guessed.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from vendorpack.errors import DiscoveryError, UsageError
+from vendorpack.errors import DiscoveryError, Faults, UsageError, kept_in
 from vendorpack.formats import Room, named_client, rooms, unlocked
-from vendorpack.model import Host, Project
+from vendorpack.model import Options
+from vendorpack.project import Host, Project
 
 _SKIPPED: Final = {"node_modules", "vendor", "__pycache__", "target", "venv", "site-packages"}
 """Folders that `--recursive` does not look into; hidden ones neither."""
@@ -30,7 +32,7 @@ _MAX_MANIFEST: Final = 4 << 20
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A lockfile and the room that reads it.
+    """A lockfile, the room that reads it, and what was asked for of it.
 
     passed_over: names of others beside it that the room could have read as well.
     set_aside: others beside it that were not meant, each as "NAME (why)".
@@ -40,6 +42,7 @@ class Found:
     project: Project
     passed_over: tuple[str, ...] = ()
     set_aside: tuple[str, ...] = ()
+    options: Options = field(default_factory=Options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +74,17 @@ def discover(
     host: Host,
     format_name: str | None = None,
     command: str = "vendorpack key",
+    trusted: bool = True,
+    faults: Faults | None = None,
 ) -> tuple[Found, ...]:
     """All lockfiles that `paths` (files or folders) mean, sorted by their relative path.
 
     Paths in the result are relative to the deepest folder that holds them all, so that the
     key does not depend on where the command was run. `format_name` says what a file is whose
     name says nothing, and of a folder takes only that format's. A file that is named decides
-    between several in its folder. `command`: what was typed before the paths, for advice.
+    between several in its folder. `trusted`: whether projects' own settings count.
+    `command`: what was typed before the paths, for advice. `faults` takes what is wrong with single
+    folders, if the others are wanted all the same.
     Raises `DiscoveryError`; `UsageError` for a format that there is not.
     """
     known = _rooms_of(format_name)
@@ -96,8 +103,9 @@ def discover(
         if not path.is_dir():
             continue
         for folder in _folders(path) if recursive else (path,):
-            for choice in _in_folder(folder, known, chosen_by_hand, command):
-                choices.setdefault(_absolute(choice.path), choice)
+            with kept_in(faults):
+                for choice in _in_folder(folder, known, chosen_by_hand, command):
+                    choices.setdefault(_absolute(choice.path), choice)
         if any(file.is_relative_to(path.resolve()) for file in choices):
             continue
         choices.update((_absolute(choice.path), choice) for choice in _stand_ins(path, known))
@@ -109,7 +117,7 @@ def discover(
     found = [
         Found(
             choice.room,
-            Project(root, PurePosixPath(file.relative_to(root).as_posix()), host),
+            Project(root, PurePosixPath(file.relative_to(root).as_posix()), host, trusted=trusted),
             tuple(n for n in choice.passed_over if file.with_name(n) not in choices),
             choice.set_aside,
         )
@@ -135,6 +143,13 @@ def _folders(top: Path) -> list[Path]:
         names[:] = sorted(n for n in names if n not in _SKIPPED and not n.startswith("."))
         folders.append(Path(parent))
     return folders
+
+
+def folder_of(one: Found) -> Path:
+    """The project's folder: some lockfiles' names begin with one of a folder in it."""
+    path = one.project.path
+    names = (n for n in one.room.lockfiles if path.match(n))
+    return path.parents[max((name.count("/") for name in names), default=0)]
 
 
 # -- a folder --------------------------------------------------------------------------------
@@ -254,7 +269,7 @@ def _room_of(path: Path, format_name: str | None) -> Room:
         )
     ]
     if not candidates:
-        candidates = [room for room in rooms() if _has_manifest(room, path)]
+        candidates = [r for r in rooms() if _has_manifest(r, path) or _has_content(r, path)]
     for room in candidates:
         if format_name or _has_marker(path, room):
             return room
@@ -262,11 +277,10 @@ def _room_of(path: Path, format_name: str | None) -> Room:
     beside = sorted(_known_in(path.parent, rooms()))
     if beside:
         fix = f"Did you mean {' or '.join(beside)}, beside it? If not: {fix[0].lower()}{fix[1:]}"
-    advice = [f"{line}.\n" for line in _advice([path.name])]
     raise DiscoveryError(
         "this is not a lockfile that vendorpack knows by its name",
         where=str(path),
-        fix="".join(advice) + fix,
+        fix="\n".join([*_advice([path.name]), fix]),
     )
 
 
@@ -274,6 +288,14 @@ def _has_manifest(room: Room, path: Path) -> bool:
     """Whether a file is named after its manifest, which lies beside it."""
     name = path.name.removesuffix(room.suffix)
     return bool(room.suffix) and name not in ("", path.name) and path.with_name(name).is_file()
+
+
+def _has_content(room: Room, path: Path) -> bool:
+    """Whether a line of the file is one that only the room's lockfiles have."""
+    if not room.content:
+        return False
+    line = re.compile(room.content)
+    return any(map(line.fullmatch, _head(path).decode("utf-8", "replace").splitlines()))
 
 
 def _known_in(folder: Path, known: Iterable[Room]) -> Iterator[str]:
@@ -339,14 +361,14 @@ def _nothing(
         f"{child.name}/{name}" for child in _folders_in(folder) for name in _known_in(child, known)
     ]
     if recursive:
-        lines.append(f"{looked_for}, in all folders below")
+        lines.append(f"{looked_for}, in all folders below.")
     elif below:
         more = ", …" if len(below) > _SHOWN else ""
-        lines.append(f"Below it there is {', '.join(below[:_SHOWN])}{more}: use --recursive")
+        lines.append(f"Below it there is {', '.join(below[:_SHOWN])}{more}: use --recursive.")
     else:
-        lines.append(f"{looked_for}. Name one, or search with --recursive")
+        lines.append(f"{looked_for}. Name one, or search with --recursive.")
     return DiscoveryError(
-        f"no lockfile{of_format} found", where=str(folder.resolve()), fix=".\n".join(lines) + "."
+        f"no lockfile{of_format} found", where=str(folder.resolve()), fix="\n".join(lines)
     )
 
 
@@ -360,10 +382,12 @@ def _folders_in(folder: Path) -> list[Path]:
 
 
 def _advice(names: Sequence[str]) -> list[str]:
-    """A line for each kind of file that is no lockfile, or none that is supported."""
+    """What to say of each kind of file that is no lockfile, or none that is supported."""
     found: dict[str, str] = {}
     for one in unlocked():
         for name in names:
             if fnmatchcase(name, one.pattern):
                 found.setdefault(one.advice, name)
-    return [f"{name} {advice}" for advice, name in found.items()]
+    # Nothing follows a command that has a line of its own: it is to be copied.
+    ends = {advice: "" if "\n" in advice else "." for advice in found}
+    return [f"{name} {advice}{ends[advice]}" for advice, name in found.items()]

@@ -1,4 +1,4 @@
-"""The target's environment: joined from the rooms, and written in each shell's own words.
+"""The target's environment: joined from the rooms, and written as a file to be sourced.
 
 `vendorpack.env` in the bundle is POSIX sh that finds its own folder when it is sourced, so
 that an unpacked bundle works wherever it lies. bash, zsh and ksh93 say which file is being
@@ -7,13 +7,11 @@ sourced; dash, busybox ash and mksh do not, but hold it open, which /proc shows.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Final
 
-from vendorpack.errors import UnsupportedError, UsageError
+from vendorpack.errors import UnsupportedError
 from vendorpack.model import Arguments, Base, Environment, Variable, Word
 from vendorpack.redact import redact_url
 
@@ -104,7 +102,7 @@ def resolve(
     for variable in environment.variables:
         value = place(variable.value) if variable.is_path else variable.value
         if value is not None:
-            pairs.append((variable.name, variable.scheme + value))
+            pairs.append((variable.name, _address(variable.scheme, value)))
     for arguments in environment.arguments:
         words = [
             word.text + path
@@ -121,6 +119,13 @@ def resolve(
     return (*pairs, *_git(environment, place))
 
 
+def _address(scheme: str, path: str) -> str:
+    """A path behind a scheme, if there is one; that of a drive as `file:` addresses have it."""
+    if scheme and PureWindowsPath(path).drive:
+        return f"{scheme}/{PureWindowsPath(path).as_posix()}"
+    return scheme + path
+
+
 def _path_of(word: Word, place: Callable[[str], str | None], home: Path) -> str | None:
     if word.base is None:
         return ""
@@ -132,7 +137,7 @@ def env_file(environment: Environment) -> bytes:
     lines = [
         f"export {variable.name}={_relative(variable.value, variable.scheme)}"
         if variable.is_path
-        else f"export {variable.name}={_single_quoted(variable.value)}"
+        else f"export {variable.name}={single_quoted(variable.value)}"
         for variable in environment.variables
     ]
     if environment.arguments:
@@ -146,7 +151,7 @@ def env_file(environment: Environment) -> bytes:
         head, mark, tail = value.partition("\0")
         path, dot, key = tail.rpartition(".insteadOf")
         quoted = f'"{head}$VENDORPACK_PREFIX/{_escaped(path)}{dot}{key}"'
-        lines.append(f"export {name}={quoted if mark else _single_quoted(value)}")
+        lines.append(f"export {name}={quoted if mark else single_quoted(value)}")
     return (_HEADER + "".join(line + "\n" for line in lines)).encode()
 
 
@@ -156,7 +161,8 @@ def _git(environment: Environment, place: Callable[[str], str | None]) -> list[t
         return []
     pairs = [("GIT_CONFIG_COUNT", str(len(environment.git_sources)))]
     for number, (url, path) in enumerate(environment.git_sources):
-        pairs.append((f"GIT_CONFIG_KEY_{number}", f"url.file://{place(path) or path}.insteadOf"))
+        address = _address("file://", place(path) or path)
+        pairs.append((f"GIT_CONFIG_KEY_{number}", f"url.{address}.insteadOf"))
         pairs.append((f"GIT_CONFIG_VALUE_{number}", url))
     return pairs
 
@@ -179,48 +185,6 @@ def _escaped(text: str) -> str:
     return text
 
 
-def _single_quoted(text: str) -> str:
+def single_quoted(text: str) -> str:
+    """One word of a POSIX shell."""
     return "'" + text.replace("'", "'\\''") + "'"
-
-
-def _fish(name: str, value: str) -> str:
-    quoted = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"set -gx {name} '{quoted}'"
-
-
-def _csh(name: str, value: str) -> str:
-    # History is expanded even within single quotes.
-    return f"setenv {name} {_single_quoted(value)}".replace("!", "\\!")
-
-
-def _dockerfile(name: str, value: str) -> str:
-    quoted = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
-    return f'ENV {name}="{quoted}"'
-
-
-_PWSH_QUOTES: Final = re.compile("['\u2018-\u201b]")
-"""PowerShell takes the curly ones for quotes too (`CharTraits.IsSingleQuote`)."""
-
-_SHELLS: Final[dict[str, Callable[[str, str], str]]] = {
-    "sh": lambda name, value: f"export {name}={_single_quoted(value)}",
-    "csh": _csh,
-    "fish": _fish,
-    "pwsh": lambda name, value: f"$env:{name} = '" + _PWSH_QUOTES.sub(r"\g<0>\g<0>", value) + "'",
-    "dockerfile": _dockerfile,
-    "env-file": lambda name, value: f"{name}={value}",
-    "github": lambda name, value: f"{name}={value}",
-    "gitlab": lambda name, value: f"{name}={value}",
-}
-SHELLS: Final = (*_SHELLS, "json")
-"""What `render` can write. github: lines for $GITHUB_ENV; gitlab: a dotenv report; env-file: what
-`docker run --env-file` and Kubernetes' `create configmap --from-env-file` read."""
-
-
-def render(pairs: Iterable[tuple[str, str]], shell: str) -> str:
-    """The variables as text for `shell`, without a newline at the end."""
-    if shell == "json":
-        return json.dumps(dict(pairs), indent=2)
-    write = _SHELLS.get(shell)
-    if write is None:
-        raise UsageError(f"no shell is named {shell!r}", fix=f"One of: {', '.join(SHELLS)}.")
-    return "\n".join(write(name, value) for name, value in pairs)

@@ -15,7 +15,12 @@
     ├── BundleError       10   not a bundle, or a damaged one
     ├── KeyMismatchError  11   a good bundle, made for another lockfile
     ├── TargetError       12   the folder to unpack into is in the way
-    └── SignatureError    13   a signature that is missing, wrong, or nobody's who may sign
+    ├── SignatureError    13   a signature that is missing, wrong, or nobody's who may sign
+    ├── ReachedOutError   14   a rehearsal in which a command reached for what is not there
+    ├── UnprovenError     15   what a lockfile pins, and nothing here can compare with it
+    ├── LicenseError      16   an artifact under a licence that is not permitted
+    ├── UnfitError        17   a machine on which an install from a bundle would fail
+    └── FleetError        18   bundles of a fleet that were not packed, while others were
 
 Exit code 1 is a defect in vendorpack itself, 130 an interrupt (Ctrl-C, SIGTERM).
 
@@ -25,6 +30,10 @@ URLs go through `vendorpack.redact` first.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeAlias
 
 
 class VendorpackError(Exception):
@@ -40,6 +49,21 @@ class VendorpackError(Exception):
 
     def __str__(self) -> str:
         return "\n".join(part for part in (self.what, self.where, self.fix) if part)
+
+
+Faults: TypeAlias = "list[VendorpackError]"
+"""Takes what is wrong with some of many things, where the others are to be done all the same."""
+
+
+@contextmanager
+def kept_in(faults: Faults | None) -> Iterator[None]:
+    """Keep an error there, if there is such a list; else it is raised."""
+    try:
+        yield
+    except VendorpackError as error:
+        if faults is None:
+            raise
+        faults.append(error)
 
 
 class UsageError(VendorpackError):
@@ -131,3 +155,33 @@ class SignatureError(VendorpackError):
     """A signature is missing, is not of this bundle, or not by an allowed signer."""
 
     exit_code = 13
+
+
+class ReachedOutError(VendorpackError):
+    """A command that ran without a network reached for something all the same."""
+
+    exit_code = 14
+
+
+class UnprovenError(VendorpackError):
+    """What a lockfile pins lies in a bundle in a form that nothing here can compare with it."""
+
+    exit_code = 15
+
+
+class LicenseError(VendorpackError):
+    """An artifact declares a licence that was denied, or none that was allowed."""
+
+    exit_code = 16
+
+
+class UnfitError(VendorpackError):
+    """An install from a bundle would fail on this machine."""
+
+    exit_code = 17
+
+
+class FleetError(VendorpackError):
+    """Some bundles of a fleet were not packed."""
+
+    exit_code = 18

@@ -16,7 +16,9 @@ from pathlib import PurePosixPath
 
 from vendorpack.discover import Found
 from vendorpack.formats import load, room_of_lockfile
-from vendorpack.model import Format, Json, Options, Project
+from vendorpack.model import Json, Options
+from vendorpack.project import Project
+from vendorpack.room import Format
 
 BUNDLE_FORMAT = 1
 
@@ -42,15 +44,15 @@ class Keyed:
     """Lockfile path to the options that decide its content."""
 
 
-def compute_key(found: Sequence[Found], options: Options) -> Keyed:
-    """The key of these lockfiles under these options."""
+def compute_key(found: Sequence[Found]) -> Keyed:
+    """The key of these lockfiles, each under its options."""
     pinned: list[Pinned] = []
     layouts: dict[str, int] = {}
     used: dict[str, dict[str, Json]] = {}
     for item in found:
         room: Format = load(item.room.name)
         layouts[room.name] = room.layout_version
-        project = item.project
+        project, options = item.project, item.options
         path = str(project.lockfile)
         pinned.append(Pinned(path, room.name, hash_lockfile(project.lock_bytes())))
         for name in room.companions(project.lockfile.name):

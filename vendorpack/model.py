@@ -1,39 +1,20 @@
-"""The words the engine and the rooms share, and `Format`, which every room implements.
+"""The words that the engine and the rooms share: what is asked for, pinned, packed and laid out.
 
-A room (one package below `vendorpack.formats`) knows one ecosystem; the engine knows none.
-What passes between them are the frozen dataclasses here. The data goes one way::
-
-    Format.read      Project, Options           -> Lockfile      pure
-    Format.locate    Lockfile, Index            -> Lockfile      URLs and hashes the lock lacks
-    (engine)         Artifact                   -> Blob          fetched, verified, stored
-    Format.prepare   Artifact, file             -> digests       that are not file hashes, and
-                                                                 converted forms, in one reading
-    Format.expand    Lockfile, Packed, Index    -> Brought…      found by reading an artifact
-    Format.layout    Packed, Workshop           -> Entry…        the native cache's tree
-    Format.environment  Lockfile, Packed        -> Environment   how the client finds it
-
-A room may subclass `Artifact` (frozen, keyword-only) to carry what its layout needs; the
-engine hands back the very objects it was given.
+All are frozen dataclasses. `vendorpack.room` says how they go from one to the other.
 """
 
 from __future__ import annotations
 
-import abc
 import enum
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Final, Protocol, TypeAlias, TypeVar
+from typing import BinaryIO, Final, TypeAlias, TypeVar
 
 from vendorpack.digest import Integrity
 from vendorpack.errors import LockfileError
 
 T = TypeVar("T")
-R = TypeVar("R")
 Json: TypeAlias = "bool | int | str | list[Json] | dict[str, Json] | None"
-
-MAX_LOCKFILE_SIZE = 64 * 1024 * 1024
-"""Bytes; a lockfile or a config file beside it that is larger is refused unread."""
 
 
 # -- what is asked for ---------------------------------------------------------------------
@@ -87,74 +68,6 @@ class Options:
     extra: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
-    """The machine as far as configuration goes: handed in, never looked up deep down."""
-
-    environ: Mapping[str, str]
-    home: Path
-    os: str
-    """linux, macos or windows."""
-
-    @property
-    def local_app_data(self) -> Path:
-        """Windows' folder for what programs keep of a user on the one machine."""
-        configured = self.environ.get("LOCALAPPDATA")
-        return Path(configured) if configured else self.home / "AppData" / "Local"
-
-    def config_bytes(self, path: Path) -> bytes | None:
-        """Read a user's configuration file; None if there is none."""
-        return _read_capped(path, str(path))
-
-
-@dataclass(frozen=True, slots=True)
-class Project:
-    """A lockfile on disk and what may be read beside it."""
-
-    root: Path
-    """The folder that lockfile paths are relative to."""
-    lockfile: PurePosixPath
-    """The lockfile, relative to `root`."""
-    host: Host
-    held: Mapping[str, bytes] | None = None
-    """Content by relative name, in place of the disk: of a lockfile that lies in an artifact."""
-
-    @property
-    def folder(self) -> Path:
-        """The folder that the lockfile lies in."""
-        return self.root / self.lockfile.parent
-
-    def lock_bytes(self) -> bytes:
-        """The lockfile's bytes. Raises `LockfileError` if it cannot be read."""
-        data = self.read(self.lockfile.name)
-        if data is None:
-            raise LockfileError("the lockfile is not there", where=str(self.lockfile))
-        return data
-
-    def read(self, name: str) -> bytes | None:
-        """A file beside the lockfile by its relative name; None if there is none."""
-        if self.held is not None:
-            return self.held.get(name)
-        return _read_capped(self.folder / name, str(self.lockfile.parent / name))
-
-    def where(self, line: int | None = None) -> str:
-        """`path:line` of a place in the lockfile, for errors."""
-        return str(self.lockfile) if line is None else f"{self.lockfile}:{line}"
-
-
-def _read_capped(path: Path, shown: str) -> bytes | None:
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_LOCKFILE_SIZE + 1)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise LockfileError(f"cannot read the file: {error.strerror}", where=shown) from None
-    if len(data) > MAX_LOCKFILE_SIZE:
-        raise LockfileError(f"the file is larger than {MAX_LOCKFILE_SIZE >> 20} MiB", where=shown)
-    return data
-
-
 # -- what a lockfile pins ------------------------------------------------------------------
 
 
@@ -173,9 +86,12 @@ class Artifact:
     """One thing to download.
 
     url: the canonical address that goes into the manifest; None until `Format.locate` knows.
-        A `git+https://…` address (ending `#<commit>`) is a git commit, not a file.
+        A `git+https://…` address (ending `#<commit>`) is a git commit, not a file; of a room
+        that `exports`, what it makes of one.
     fetch_from: addresses to download from in place of `url` (a mirror that the user
         configured), in order; all serve the same bytes.
+    only_if_absent: whether the next address is tried only where one says that it has nothing
+        there (404, 410), and not where it fails in another way.
     size: bytes, if the lockfile or the index says so; then it is enforced.
     why: why it was chosen, for `show` ("dev", "optional", "build" …), sorted.
     where: `path:line` of its entry in the lockfile.
@@ -188,6 +104,7 @@ class Artifact:
     integrity: Integrity
     where: str
     fetch_from: tuple[str, ...] = ()
+    only_if_absent: bool = False
     size: int | None = None
     trust: Trust = Trust.LOCKFILE
     why: tuple[str, ...] = ()
@@ -218,7 +135,8 @@ class Credential:
 
     prefix: str
     header: str = field(repr=False)
-    """The whole value of the Authorization header."""
+    """The whole value of the header."""
+    name: str = "Authorization"
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,12 +146,14 @@ class Access:
     origins: `https://host[:port]` of the ecosystem's default and of the user's own config.
     ca_files: extra certificate authorities (PEM files).
     proxies: scheme ("http", "https") to proxy address, over the environment's.
+    without_netrc: those of the origins that are to get no login from the netrc file.
     """
 
     origins: frozenset[str] = frozenset()
     credentials: tuple[Credential, ...] = ()
     ca_files: tuple[str, ...] = ()
     proxies: Mapping[str, str] = field(default_factory=dict, repr=False)
+    without_netrc: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,9 +164,57 @@ class Warning:
     where: str
 
 
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Which packages ask for which, as a lockfile resolved it; a package is its purl.
+
+    requires: a package to those it asks for, be they packed or not. Of one that is not in here,
+        the lockfile does not say. Peers and optional ones are in, where they are locked.
+    direct: what the project's own packages (all of a workspace's) ask for; None if the lockfile
+        does not say.
+    """
+
+    requires: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    direct: frozenset[str] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        edges: Mapping[T, Iterable[T]],
+        purls: Mapping[T, str | Iterable[str]],
+        project: Iterable[T] | None,
+    ) -> Graph:
+        """The graph of a lockfile's own nodes.
+
+        edges: from node to nodes. purls: what a node is; several where several variants of it are
+        locked. Nodes that are none are left out, but for the `project`'s own, whose edges are what
+        is asked for directly (None: the lockfile has no such nodes).
+        """
+        named = {node: (p,) if isinstance(p, str) else tuple(p) for node, p in purls.items()}
+
+        def of(node: T) -> Iterator[str]:
+            return (purl for other in edges.get(node, ()) for purl in named.get(other, ()))
+
+        requires: dict[str, frozenset[str]] = {}
+        for node, own in named.items():
+            for purl in own if node in edges else ():
+                requires[purl] = requires.get(purl, frozenset()).union(of(node)) - {purl}
+        direct = None if project is None else frozenset(purl for one in project for purl in of(one))
+        return cls(requires, direct)
+
+    def with_direct(self, artifacts: Iterable[Artifact]) -> Graph:
+        """The same; the project asks for these too (its package manager)."""
+        if self.direct is None:
+            return self
+        return replace(self, direct=self.direct.union(one.purl for one in artifacts))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lockfile:
-    """What a room read: the artifacts to get, already chosen for the targets asked for."""
+    """What a room read: the artifacts to get, already chosen for the targets asked for.
+
+    graph: None if the lockfile has none.
+    """
 
     path: str
     """Relative to the root, with `/`."""
@@ -254,6 +222,9 @@ class Lockfile:
     artifacts: tuple[Artifact, ...]
     access: Access = Access()
     warnings: tuple[Warning, ...] = ()
+    graph: Graph | None = None
+    settled: frozenset[str] = frozenset()
+    """Names of packages whose installation fetches nothing, by the user's own word."""
 
     def with_artifacts(self, artifacts: Iterable[Artifact]) -> Lockfile:
         """The same lockfile with other artifacts."""
@@ -277,6 +248,54 @@ Brought: TypeAlias = Artifact | InnerLockfile | Warning
 """What reading an artifact may bring to light."""
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A file that would do for a `Need`, as far as the needing artifact's own data say.
+
+    pattern: of its name (fnmatch), by which it is known wherever it comes from; of the end of its
+        path, if it has a slash.
+    url: where it is by default; None if nothing says that.
+    integrity: empty unless the artifact has it. place: as a lockfile's file name, if it matters.
+    """
+
+    pattern: str
+    url: str | None = None
+    integrity: Integrity = field(default_factory=Integrity)
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What installing an artifact fetches by itself, or may: no lockfile pins it.
+
+    name: whose installation. how: what runs there. where: its entry in the lockfile.
+    any_of: files of which one is enough, the best first; empty if nothing tells.
+    otherwise: what makes the installation do without; empty if nothing is known.
+    is_sure: whether it is known to fetch something; else nothing shows that it does not.
+    at_install: whether installing does so; else a command does that is run for it (`how`), and
+        packing does not warn.
+    """
+
+    name: str
+    how: str
+    where: str
+    any_of: tuple[Wanted, ...] = ()
+    otherwise: str = ""
+    is_sure: bool = True
+    at_install: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """What an install without a network said that it lacks, and what to do about it.
+
+    what: a name, as the client said it.
+    """
+
+    what: str
+    remedy: str
+
+
 # -- what goes into a bundle ---------------------------------------------------------------
 
 
@@ -290,11 +309,45 @@ class Blob:
 
 
 @dataclass(frozen=True, slots=True)
+class Slice:
+    """A part of a blob, with a hash of its own that it is verified by.
+
+    So a file of an archive that was opened once is taken from where its content lies.
+    """
+
+    blob: Blob
+    offset: int
+    size: int
+    sha256: str
+    """Of the part."""
+
+
+@dataclass(frozen=True, slots=True)
 class Packed:
-    """An artifact and the verified bytes it turned out to be."""
+    """An artifact and the verified bytes it turned out to be.
+
+    license: what it says its licence is; empty if it says nothing, or was not asked yet.
+    """
 
     artifact: Artifact
     blob: Blob
+    license: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LicenseReader:
+    """How an artifact's bytes are asked what licence they are under.
+
+    recipe: a name for the reading, fit for a file's, with a version that is raised when it gives
+        another answer (and then the room's `layout_version` is too). With the bytes it decides the
+        answer, which is kept in the store.
+    read: the answer as it is written there, of any length; empty if there is none. Raises
+        `UnsupportedError` for what cannot be read, which is no answer either. It runs in any
+        process, so it can be pickled.
+    """
+
+    recipe: str
+    read: Callable[[BinaryIO], str]
 
 
 FILE_MODES: Final = (0o644, 0o755)
@@ -309,7 +362,8 @@ class Entry:
 
     path: relative to the bundle's root, with `/`; its first part is the room's own folder
         (rooms that serve the same client may share one).
-    content: bytes of the store, bytes made by the room, or None for an empty directory.
+    content: bytes of the store (all of a blob, or a part), bytes made by the room, or None for an
+        empty directory.
     mode: 0o644 (a file's default) or 0o755; a directory's is 0o755 (its default) or 0o1777.
     artifact: what it came from; None for what the room made up (index files).
 
@@ -317,7 +371,7 @@ class Entry:
     """
 
     path: str
-    content: Blob | bytes | None
+    content: Blob | Slice | bytes | None
     mode: int = _DEFAULT_MODE
     artifact: Artifact | None = None
 
@@ -381,206 +435,3 @@ class Environment:
     variables: tuple[Variable, ...] = ()
     git_sources: tuple[tuple[str, str], ...] = ()
     arguments: tuple[Arguments, ...] = ()
-
-
-# -- what the engine hands a room ----------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What an index said."""
-
-    body: bytes
-    content_type: str
-    url: str
-    """After redirects, without userinfo: what relative links are relative to."""
-
-
-class Index(Protocol):
-    """An ecosystem's index, asked over the network. Policy, auth and retries are its own."""
-
-    async def get(self, url: str, *, accept: str = "*/*", max_size: int = 64 << 20) -> Answer:
-        """Fetch a small document. Raises `FetchError` with `.status` (404 …) or `PolicyError`."""
-        ...
-
-
-Keep: TypeAlias = Callable[[str, Iterable[bytes | memoryview]], None]
-"""Takes a recipe's name and the converted form, in chunks: see `Format.prepare`."""
-
-
-class Workshop(Protocol):
-    """The store and the cores, as a layout may use them."""
-
-    def read(self, blob: Blob) -> bytes:
-        """The blob's bytes, verified. Raises `BlobLost`."""
-        ...
-
-    def open(self, blob: Blob) -> BinaryIO:
-        """A seekable stream over a blob that was verified in full before this returns."""
-        ...
-
-    def keep(self, chunks: Iterable[bytes]) -> Blob:
-        """Put bytes that are too large for memory into the store."""
-        ...
-
-    def derived(self, recipe: str, blob: Blob, make: Callable[[bytes], bytes]) -> Blob:
-        """`make(read(blob))`, kept in the store: the next pack finds it by recipe and blob.
-
-        `recipe` names the conversion and its version; a change of its output needs a new one.
-        """
-        ...
-
-    def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-        """Like the built-in `map`, on all cores (threads), in order, with bounded look-ahead."""
-        ...
-
-
-# -- a room --------------------------------------------------------------------------------
-
-
-class Format(abc.ABC):
-    """One ecosystem's lockfile and native cache. A room's `FORMAT` is an instance.
-
-    Attributes:
-        name: the word for it everywhere (`npm`); also its folder in the bundle.
-        title: for people ("npm").
-        layout_version: raised whenever the same artifacts give other entries; part of the key.
-        command: the ordinary install command that works offline afterwards.
-        opens_artifacts: whether entries are unpacked files (long frames compress them far
-            better) rather than archives kept whole.
-        prepares: whether `prepare` is worth processes of its own.
-        options: the options only this room has: name (without `<format>-`) to help text.
-        inner_lockfiles: names of lockfiles that its artifacts may hold; the rooms that read
-            those are part of its key.
-    """
-
-    name: str
-    title: str
-    layout_version: int
-    command: str
-    opens_artifacts: bool = False
-    prepares: bool = False
-    options: Mapping[str, str] = {}
-    inner_lockfiles: Sequence[str] = ()
-
-    @abc.abstractmethod
-    def read(self, project: Project, options: Options) -> Lockfile:
-        """Read a lockfile: no network, no clock, no code of the project's.
-
-        Artifacts are chosen by `options` and each is listed once, in a fixed order.
-        Raises `LockfileError`, `UnsupportedError`, `PolicyError`.
-        """
-
-    def companions(self, lockfile: str) -> tuple[str, ...]:
-        """Names of files beside `lockfile` that pin as it does (go.mod beside go.sum).
-
-        Those that exist are hashed into the key with it.
-        """
-        return ()
-
-    @abc.abstractmethod
-    def fingerprint(self, project: Project, options: Options) -> Mapping[str, Json]:
-        """All that decides the content beside the lockfiles' bytes and `layout_version`.
-
-        Only what this room really uses: a room that takes every platform leaves targets out,
-        and its bundles then have the same key everywhere. Must be fast (`vendorpack key`).
-        """
-
-    async def locate(self, lockfile: Lockfile, options: Options, index: Index) -> Lockfile:
-        """Ask the index for the URLs and hashes that the lockfile lacks.
-
-        The only step of a room that sees the network. What it learns must be a function of
-        the lockfile and the index, not of what the store already has.
-        """
-        return lockfile
-
-    def asks_for_hash(self, artifact: Artifact) -> bool:
-        """Whether `locate` may find a hash for this artifact, which has none that counts.
-
-        What nobody is asked about is refused at once. By default those without an address
-        are asked about.
-        """
-        return artifact.url is None
-
-    async def expand(
-        self, lockfile: Lockfile, packed: Sequence[Packed], workshop: Workshop, index: Index
-    ) -> Sequence[Brought]:
-        """What reading the fetched artifacts brought to light.
-
-        Further artifacts, already located; lockfiles that lie in an artifact, which the engine
-        hands to the room that reads them; and warnings. Called at least once, and again with
-        everything packed so far until it returns no new artifact.
-        """
-        return ()
-
-    def derive(self, artifact: Artifact, algorithm: str, path: Path) -> bytes:
-        """The value of a derived digest over a downloaded file (see `vendorpack.digest`)."""
-        raise NotImplementedError(f"{self.name} has no digest named {algorithm}")
-
-    def prepare(
-        self, artifact: Artifact, algorithms: Sequence[str], path: Path, keep: Keep
-    ) -> Mapping[str, bytes]:
-        """Read an artifact that has just arrived, once, while others still download.
-
-        Returns the values of the derived digests that are named. Forms that `layout` will ask
-        `Workshop.derived` for can be given to `keep` under their recipes; they are believed only
-        once the artifact is verified. Runs in a process of its own if the room `prepares`, so it
-        must be a function of its arguments; for a room that does not, only if there are derived
-        digests.
-        """
-        return {algorithm: self.derive(artifact, algorithm, path) for algorithm in algorithms}
-
-    def derive_stored(self, artifact: Artifact, algorithm: str, path: Path) -> bytes:
-        """The same over what `layout` makes of the file: what is in a bundle.
-
-        Where that is another file, the digest is over what both have in common, or over ours.
-        """
-        return self.derive(artifact, algorithm, path)
-
-    def explain_mismatch(self, artifact: Artifact, algorithm: str) -> str:
-        """What to do when a derived digest differs; empty if there is nothing special to say."""
-        return ""
-
-    @abc.abstractmethod
-    def layout(self, packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
-        """The native cache's tree, in artifact order (name, version), then path.
-
-        `packed` has the artifacts of all lockfiles of this format, sorted, each once. Lazy:
-        an entry's bytes may be dropped once the next one is asked for.
-        """
-
-    @abc.abstractmethod
-    def environment(self, packed: Sequence[Packed]) -> Environment:
-        """The target's environment, relative to the prefix."""
-
-    def side_files(
-        self, project: Project, lockfile: Lockfile, packed: Sequence[Packed], workshop: Workshop
-    ) -> Mapping[str, bytes]:
-        """Files beside the lockfile that the user asked this room to keep: name to content.
-
-        Such as a record of what the lockfile leaves open, so that packing again is the same.
-        Written before the key is computed for good, since they may be a part of it.
-        """
-        return {}
-
-    @abc.abstractmethod
-    def native_roots(self, host: Host) -> Mapping[str, Path]:
-        """Where the client itself keeps what the bundle has below a path: path to folder.
-
-        For `unpack` without a prefix; the longest matching path decides.
-        """
-
-    def merge(self, path: str, existing: bytes, ours: bytes) -> bytes:
-        """What to write where the native cache already has another file at `path`.
-
-        Content-addressed files are simply replaced; an index that holds the user's other
-        entries must keep them.
-        """
-        return ours
-
-    def in_use_mark(self, path: str) -> str | None:
-        """Name of a file beside `path` that, while it is not empty, belongs to a running client.
-
-        A native cache's file with such a mark is not merged with; None: there is no such mark.
-        """
-        return None

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -157,7 +156,10 @@ def is_private(url: str) -> bool:
         return True
     try:
         # Also as one number, in octal or hex, or with fewer parts: so do resolvers.
-        host = socket.inet_ntoa(socket.inet_aton(host)) if _NUMBERS.fullmatch(host) else host
+        if _NUMBERS.fullmatch(host):
+            import socket  # noqa: PLC0415 - such hosts are rare, and it takes longer than the rest
+
+            host = socket.inet_ntoa(socket.inet_aton(host))
         return is_private_address(host)
     except (ValueError, OSError):
         return False

@@ -23,12 +23,17 @@ class Progress:
         self._done = 0
         self._started = 0.0
         self._shown = 0.0
-        self._total: int | None = None
+        self._total = 0
+        self._told = True
 
-    def start(self, title: str, total: int | None, unit: str) -> None:
-        """Begin a phase of `total` units ("artifact", "file"); ends the one before."""
+    def start(self, title: str, total: int, unit: str, *, told: bool = True) -> None:
+        """Begin a phase of `total` units ("artifact", or "byte"); ends the one before.
+
+        told: whether a log gets a line when it ends.
+        """
         self.finish()
-        self._title, self._unit, self._total = title, unit, total
+        self._title, self._unit, self._total, self._told = title, unit, total, told
+        scaled = unit == "byte"
         self._bytes = self._done = 0
         self._started = self._shown = time.monotonic()
         if self._console.interactive and not self._console.quiet:
@@ -38,7 +43,8 @@ class Progress:
             self._bar = tqdm(
                 total=total,
                 desc=title,
-                unit=f" {unit}s",
+                unit="B" if scaled else f" {unit}s",
+                unit_scale=scaled,
                 file=self._console.err,
                 leave=False,
                 dynamic_ncols=True,
@@ -49,7 +55,9 @@ class Progress:
         """So many bytes went by."""
         self._bytes += count
         now = time.monotonic()
-        if self._bar is not None and now - self._shown > 0.1:
+        if self._bar is not None and self._unit == "byte":
+            self._bar.update(count)
+        elif self._bar is not None and now - self._shown > 0.1:
             self._shown = now
             rate = self._bytes / max(now - self._started, 1e-6)
             self._bar.set_postfix_str(f"{human(self._bytes)}, {human(rate)}/s")
@@ -62,15 +70,21 @@ class Progress:
             self._bar.update(count)
         self._beat(time.monotonic())
 
+    def tick(self) -> None:
+        """To be called now and then where nothing happens: whoever listens may give up on us."""
+        self._beat(time.monotonic())
+
     def _beat(self, now: float) -> None:
         """Where no bar shows it, say from time to time that it goes on."""
-        if self._bar is not None or now - self._shown < _BEAT:
+        if not self._title or self._bar is not None or now - self._shown < _BEAT:
             return
         self._shown = now
-        of_total = "" if self._total is None else f" of {self._total}"
-        count = f"{self._done}{of_total} {self._unit}s, " if self._done or self._total else ""
-        size = f"{human(self._bytes)}, " if self._bytes else ""
-        self._console.say(f"{self._title}: {count}{size}{now - self._started:.0f} s so far")
+        if self._unit == "byte":
+            so_far = f"{human(self._bytes)} of {human(self._total)}, "
+        else:
+            size = f"{human(self._bytes)}, " if self._bytes else ""
+            so_far = f"{self._done} of {self._total} {self._unit}s, {size}"
+        self._console.say(f"{self._title}: {so_far}{now - self._started:.0f} s so far")
 
     def finish(self) -> None:
         """End the phase; a log gets its one line."""
@@ -79,7 +93,7 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
-        elif self._done:
+        elif self._done and self._told:
             seconds = time.monotonic() - self._started
             count = counted(self._done, self._unit)
             size = f", {human(self._bytes)}" if self._bytes else ""

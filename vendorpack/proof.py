@@ -13,23 +13,25 @@ which is said. What the lockfile does not pin is listed with who vouched for it.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import hashlib
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 from vendorpack.boundary import Boundary, compiled
-from vendorpack.bundle.manifest import File, Head, Manifest
+from vendorpack.bundle.manifest import Head, Manifest
 from vendorpack.bundle.pieces import Pieces
+from vendorpack.bundle.table import File
 from vendorpack.digest import SIZES, Digest, Hashers, Integrity
-from vendorpack.errors import IntegrityError, VendorpackError
+from vendorpack.errors import BundleError, IntegrityError, VendorpackError
 from vendorpack.formats import boundary_of, load
 from vendorpack.key import hash_lockfile
-from vendorpack.model import Artifact, Blob, Format, Host, Options, Packed, Project, Workshop
+from vendorpack.model import Artifact, Blob, Options, Packed, Slice
+from vendorpack.project import Host, Project
+from vendorpack.room import Format, Workshop
 from vendorpack.target import parse_target
 
 _FIX = "Do not use the bundle: it is not what the lockfile pins. Pack the lockfile again."
@@ -37,11 +39,17 @@ _FIX = "Do not use the bundle: it is not what the lockfile pins. Pack the lockfi
 
 @dataclass(slots=True)
 class Proof:
-    """What came of it. unpinned: (artifact, who vouched). unseen: those that were opened."""
+    """What came of it.
+
+    unpinned: (artifact, who vouched). opened: those that are pinned, but lie in the bundle in a
+    form that tells nothing of that hash, and of which the local store has no original. absent:
+    those that a delta leaves to a base that is not at hand.
+    """
 
     proven: int = 0
     unpinned: list[tuple[str, str]] = field(default_factory=list)
-    unseen: list[str] = field(default_factory=list)
+    opened: list[str] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
 
 
 def prove(
@@ -55,7 +63,8 @@ def prove(
     """Hold a bundle against lockfiles that it was made for.
 
     absent: paths that a delta leaves to its base: what lies there cannot be compared here.
-    Raises `IntegrityError` for an artifact that is not the pinned one, or a file that is none.
+    Raises `IntegrityError` for an artifact that is not the pinned one, or a file that is none;
+    `BundleError` for pieces that are not as the manifest has them.
     """
     head = manifest.head
     pins = _pins(head, lockfiles, host)
@@ -142,12 +151,8 @@ def _digests(record: Mapping[str, Any]) -> set[Digest]:
     found: set[Digest] = set()
     listed = record.get("digests")
     for text in listed if isinstance(listed, list) else []:
-        algorithm, _, value = str(text).rpartition("-")
         with contextlib.suppress(ValueError):
-            if algorithm in SIZES:
-                found |= {*Integrity.parse_sri(str(text)).digests}
-            else:
-                found.add(Digest(algorithm, base64.b64decode(value, validate=True)))
+            found.add(Digest.parse(str(text)))
     return found
 
 
@@ -171,25 +176,49 @@ class _Task:
             return same
         return self.files if len(self.files) <= 2 else []
 
+    def strays(self, proven: Container[str]) -> list[File]:
+        """Those of its files that lie where only artifacts do, and are not among the proven."""
+        boundary = boundary_of(self.room.name)
+        if boundary is None or self.room.opens(self.artifact):
+            return []
+        within = _within_artifacts(boundary)
+        return [f for f in self.files if f.path not in proven and within(f.path, None)]
+
     @property
     def is_kept_whole(self) -> bool:
         """Whether the bundle must have the artifact as it came."""
         streamed = all(digest.streamed for digest in self.artifact.integrity.strongest)
-        return streamed and not self.room.opens_artifacts
+        return streamed and not self.room.opens(self.artifact)
 
 
 def _no_strangers(manifest: Manifest) -> None:
-    """Refuse a file that lies where only artifacts do, and comes from none."""
+    """Refuse a file that lies where only artifacts do, and comes from none, or from another."""
     for name in manifest.head.layouts:
         boundary = boundary_of(name)
         if boundary is None or not boundary.artifacts:
             continue
-        within = compiled(Boundary(paths=boundary.artifacts))
+        room = load(name)
+        within = _within_artifacts(boundary)
         for file in manifest.files:
-            if file.artifact is None and within(file.path, None):
+            if file.sha256 is None or not within(file.path, None):
+                continue
+            if file.artifact is None:
                 raise IntegrityError(
                     f"{file.path!r} in the bundle comes from no artifact", fix=_FIX
                 )
+            record = manifest.head.artifacts[file.artifact]
+            package, version = str(record.get("name")), str(record.get("version"))
+            if record.get("format") == name and not room.is_place_of(file.path, package, version):
+                raise IntegrityError(
+                    f"{file.path!r} in the bundle is said to be {package} {version}", fix=_FIX
+                )
+
+
+def _within_artifacts(boundary: Boundary) -> Callable[[str, str | None], bool]:
+    """Whether a path is one where only artifacts lie."""
+    within = compiled(Boundary(paths=boundary.artifacts))
+    made = compiled(Boundary(paths=boundary.made))
+    return lambda path, sha256: within(path, sha256) and not made(path, sha256)
 
 
 def _compare(
@@ -206,20 +235,27 @@ def _compare(
         kept = Path(folder, "file")
         for file, content in _whole(pieces, wanted, by_path, kept):
             values[file.path] = content
+    proven: set[tuple[str, Integrity]] = set()
     for task in tasks:
-        seen = [values[file.path] for file in task.whole if file.path in values]
-        if any(_accepts(task.artifact, found) for found in seen):
+        seen = [file.path for file in task.whole if file.path in values]
+        accepted = [path for path in seen if _accepts(task.artifact, values[path])]
+        if accepted:
+            if task.strays(accepted):
+                raise _exchanged(task)
             proof.proven += 1
+        elif not task.files and (task.room.name, task.artifact.integrity) in proven:
+            proof.proven += 1  # the same from another address: its files lie there once
         elif seen:
             raise _exchanged(task)
         elif any(file.path in absent for file in task.files):
-            proof.unseen.append(str(task.artifact))
+            proof.absent.append(str(task.artifact))
         elif task.files and workshop is not None and _laid_out(task, workshop):
             proof.proven += 1
+            proven.add((task.room.name, task.artifact.integrity))
         elif task.is_kept_whole:
             raise _exchanged(task)
         else:
-            proof.unseen.append(str(task.artifact))
+            proof.opened.append(str(task.artifact))
 
 
 def _whole(
@@ -244,12 +280,17 @@ def _whole(
             continue
         done = 0
         found = hashers.values()
+        if found["sha256"].hex() != file.sha256:
+            raise BundleError(f"{file.path!r} is not as the manifest has it")
         for algorithm in derived:
             try:
                 found[algorithm] = task.room.derive_stored(task.artifact, algorithm, kept)
+            except NotImplementedError:
+                break  # this form does not tell
             except VendorpackError as error:
                 raise _exchanged(task, error.what) from None
-        yield file, found
+        else:
+            yield file, found
 
 
 def _accepts(artifact: Artifact, values: Mapping[str, bytes]) -> bool:
@@ -276,8 +317,8 @@ def _laid_out(task: _Task, workshop: Shelf) -> bool:
     return True
 
 
-def _sha256(content: Blob | bytes) -> str:
-    return content.sha256 if isinstance(content, Blob) else hashlib.sha256(content).hexdigest()
+def _sha256(content: Blob | Slice | bytes) -> str:
+    return hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else content.sha256
 
 
 def _exchanged(task: _Task, why: str = "") -> IntegrityError:

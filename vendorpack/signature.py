@@ -12,7 +12,9 @@ us it is::
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -23,6 +25,8 @@ NAMESPACE: Final = "vendorpack"
 SUFFIX: Final = ".sig"
 MAX_SIZE: Final = 64 << 10
 """Bytes of a signature; one by a certificate has a few thousand."""
+MAX_SIGNATURES: Final = 64
+"""How many that a place keeps of one bundle are looked at."""
 
 _START: Final = b"-----BEGIN SSH SIGNATURE-----"
 
@@ -70,7 +74,67 @@ def check(bundle_id: str, signature: Path, signers: Path, signer: str | None = N
     )
 
 
-def _look(signature: Path) -> None:
+def choose(
+    bundle_id: str, signatures: Sequence[bytes], signers: Path, signer: str | None, place: str
+) -> bytes:
+    """Of the signatures that a place keeps, the first by an allowed signer.
+
+    place: where they come from, for the error. Raises `SignatureError`.
+    """
+    failure: SignatureError | None = None
+    if not signers.is_file():
+        raise SignatureError("there is no file of allowed signers", where=str(signers))
+    with tempfile.TemporaryDirectory(prefix="vendorpack-") as folder:
+        path = Path(folder, "signature")
+        for content in signatures:
+            path.write_bytes(content)
+            try:
+                check(bundle_id, path, signers, signer)
+            except SignatureError as error:
+                failure = error
+                continue
+            return content
+    if failure is None:
+        raise SignatureError(
+            "the bundle has no signature there",
+            where=place,
+            fix="Whoever made it can sign it (vendorpack sign) and put it there again.",
+        )
+    if len(signatures) > 1:
+        failure.what = f"none of {len(signatures)} signatures holds: {failure.what}"
+    failure.where = f"{place}\n{signers}\nbundle's id {bundle_id}"
+    raise failure
+
+
+def is_of(bundle_id: str, signature: bytes) -> bool:
+    """Whether a signature is one of this id, whoever made it. Raises `SignatureError`."""
+    with tempfile.TemporaryDirectory(prefix="vendorpack-") as folder:
+        path = Path(folder, "signature")
+        path.write_bytes(signature)
+        arguments = ["-Y", "check-novalidate", "-n", NAMESPACE, "-s", str(path)]
+        return _ssh_keygen(arguments, _message(bundle_id)).returncode == 0
+
+
+def read(bundle_id: str, path: Path) -> bytes:
+    """A bundle's signature, as it may be passed on. Raises `SignatureError`."""
+    content = _look(path)
+    if not is_of(bundle_id, content):
+        raise SignatureError(
+            "the signature is not one of this bundle",
+            where=f"{path}\nbundle's id {bundle_id}",
+            fix="The bundle was packed anew since: sign it again, or take the signature away.",
+        )
+    return content
+
+
+def sound(signatures: Sequence[bytes], bundle_id: str) -> list[bytes]:
+    """Those that are seen to be signatures of an id, whoever made them; none without ssh-keygen."""
+    with contextlib.suppress(SignatureError):
+        return [content for content in signatures if is_of(bundle_id, content)]
+    return []
+
+
+def _look(signature: Path) -> bytes:
     try:
         with signature.open("rb") as file:
             data = file.read(MAX_SIZE + 1)
@@ -83,6 +147,7 @@ def _look(signature: Path) -> None:
         ) from None
     if not data.startswith(_START) or len(data) > MAX_SIZE:
         raise SignatureError("this is no signature of OpenSSH's", where=str(signature))
+    return data
 
 
 def _names(signature: Path, signers: Path) -> list[str]:

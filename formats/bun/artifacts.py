@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote, urlsplit
@@ -14,7 +14,6 @@ from vendorpack.formats._shared.git.repository import commit_address, commit_int
 from vendorpack.formats._shared.npm.registry import (
     DEFAULT_REGISTRY,
     chosen,
-    download_warnings,
     purl,
     tarball_url,
 )
@@ -22,7 +21,7 @@ from vendorpack.formats._shared.text.addresses import is_http
 from vendorpack.formats.bun.config import Registries
 from vendorpack.formats.bun.lockfile import BunLock, Pin
 from vendorpack.formats.bun.wyhash import wyhash
-from vendorpack.model import Artifact, Options, Warning
+from vendorpack.model import Artifact, Graph, Options, Warning
 from vendorpack.redact import redact_url
 
 # The only place that names GitHub's hosts. Bun asks the API, which leads to the archive.
@@ -53,19 +52,21 @@ class BunArtifact(Artifact):
 
 def choose(
     lock: BunLock, options: Options, registries: Registries
-) -> tuple[tuple[BunArtifact, ...], tuple[Warning, ...]]:
-    """The artifacts that `bun install` needs on the targets, each once, sorted; and warnings.
+) -> tuple[tuple[BunArtifact, ...], Graph, tuple[Warning, ...]]:
+    """The artifacts that `bun install` needs on the targets, each once, sorted; graph, warnings.
 
     Raises `LockfileError`, `UnsupportedError`.
     """
     production = _reached(lock, lock.production)
     found: dict[tuple[str, str, str], BunArtifact] = {}
     warnings: dict[Warning, None] = {}
+    purls: dict[str, str] = {}
     for key, pin in lock.pins.items():
         if not (options.dev or key in production) or not _fits(pin, options):
             continue
         why = () if key in production else ("dev",)
         artifact = replace(_artifact(pin, registries), why=why)
+        purls[key] = artifact.purl
         identity = (artifact.name, artifact.version, artifact.url or "")
         known = found.setdefault(identity, artifact)
         if known.integrity != artifact.integrity:
@@ -76,8 +77,22 @@ def choose(
             )
         if not why:
             found[identity] = replace(known, why=())
-        warnings |= dict.fromkeys(download_warnings(pin.name, pin.where))
-    return tuple(found[identity] for identity in sorted(found)), tuple(warnings)
+    chosen = tuple(found[identity] for identity in sorted(found))
+    return chosen, _graph(lock, purls), tuple(warnings)
+
+
+_PROJECT: Final = ""
+"""The node of all that the workspace's projects ask for."""
+
+
+def _graph(lock: BunLock, purls: Mapping[str, str]) -> Graph:
+    asked = {key: [(key, need) for need in _needs(lock, key)] for key in lock.keys}
+    asked[_PROJECT] = [*lock.production, *lock.development]
+    edges = {
+        node: [key for one in needs if (key := _resolve(lock, *one)) is not None]
+        for node, needs in asked.items()
+    }
+    return Graph.of(edges, purls, (_PROJECT, *lock.local))
 
 
 def _reached(lock: BunLock, roots: Iterable[tuple[str, str]]) -> set[str]:
@@ -89,9 +104,12 @@ def _reached(lock: BunLock, roots: Iterable[tuple[str, str]]) -> set[str]:
         key = _resolve(lock, home, name)
         if key is not None and key not in seen:
             seen.add(key)
-            if key in lock.pins:
-                waiting += [(key, need) for need in lock.pins[key].needs]
+            waiting += [(key, need) for need in _needs(lock, key)]
     return seen
+
+
+def _needs(lock: BunLock, key: str) -> tuple[str, ...]:
+    return lock.pins[key].needs if key in lock.pins else lock.local.get(key, ())
 
 
 def _resolve(lock: BunLock, home: str, name: str) -> str | None:

@@ -14,19 +14,19 @@ first, Bun 1.1 to 1.3 the second. What they disagree on is named.
 from __future__ import annotations
 
 import base64
-import contextlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared.npm.npmrc import Npmrc, load_npmrc
 from vendorpack.formats._shared.npm.registry import DEFAULT_REGISTRY
+from vendorpack.formats._shared.text.addresses import parts_of, refused_variable, variable_in_path
 from vendorpack.formats._shared.text.toml_text import load_toml
-from vendorpack.model import Access, Credential, Host, Project, Warning
+from vendorpack.model import Access, Credential, Warning
+from vendorpack.project import Host, Project
 
 _BUNFIG: Final = "bunfig.toml"
 _VARIABLE: Final = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
@@ -101,7 +101,7 @@ def cache_folder(host: Host) -> Path:
 
 def _bunfig(project: Project, shown: str) -> Iterator[tuple[str, Any]]:
     """Scope (empty for the default registry) and what bunfig.toml has for it."""
-    data = project.read(_BUNFIG)
+    data = project.settings(_BUNFIG)
     install = load_toml(data, shown).get("install") if data is not None else None
     if not isinstance(install, dict):
         return
@@ -120,14 +120,15 @@ def _from_npmrc(npmrc: Npmrc) -> str | None:
 def _registry(value: Any, environ: Mapping[str, str], where: str) -> tuple[str, Credential | None]:
     """An address, with a slash at its end and without userinfo, and what goes with it."""
     table = value if isinstance(value, dict) else {"url": value}
-    settings = {
-        name: _VARIABLE.sub(lambda m: environ.get(m[1] or m[2], m[0]), text)
-        for name, text in table.items()
-        if isinstance(text, str)
-    }
-    parts = urlsplit("")
-    with contextlib.suppress(ValueError):
-        parts = urlsplit(settings.get("url", ""))
+    texts = {name: text for name, text in table.items() if isinstance(text, str)}
+
+    def expand(text: str) -> str:
+        return _VARIABLE.sub(lambda m: environ.get(m[1] or m[2], m[0]), text)
+
+    if (variable := variable_in_path(texts.get("url", ""), _VARIABLE, expand)) is not None:
+        raise refused_variable("a registry", variable, where)
+    settings = {name: expand(text) for name, text in texts.items()}
+    parts = parts_of(settings.get("url", ""))
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise LockfileError("a registry's address is no http(s) address", where=where)
     netloc = parts.netloc.rpartition("@")[2]

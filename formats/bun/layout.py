@@ -31,9 +31,10 @@ from typing import Final
 from vendorpack.formats._shared.git.checkout import checked_out
 from vendorpack.formats._shared.git.pack import read_pack
 from vendorpack.formats._shared.git.repository import commit_of
-from vendorpack.formats._shared.npm.package import package_files
+from vendorpack.formats._shared.npm.package import PACKAGE, check_path, entry_mode
 from vendorpack.formats.bun.artifacts import BunArtifact
-from vendorpack.model import Entry, Packed, Workshop
+from vendorpack.model import Entry, Packed, Slice
+from vendorpack.room import Workshop
 
 ROOT: Final = "bun/cache"
 
@@ -49,21 +50,21 @@ def layout(packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
         assert isinstance(artifact, BunArtifact)
         for folder in artifact.folders:
             for path, (mode, data) in sorted(files.items()):
-                yield Entry(f"{ROOT}/{folder}/{path}", bytes(data), mode, artifact)
+                yield Entry(f"{ROOT}/{folder}/{path}", data, mode, artifact)
 
 
-def _files(packed: Packed, workshop: Workshop) -> dict[str, tuple[int, bytes | memoryview]]:
+def _files(packed: Packed, workshop: Workshop) -> dict[str, tuple[int, bytes | Slice]]:
     """Path below a package's folder to its mode and content."""
     artifact = packed.artifact
     assert isinstance(artifact, BunArtifact)
     if not artifact.tag:
-        files = package_files(workshop.read(packed.blob), str(artifact))
-        return {path: (file.entry_mode, file.data) for path, file in files.items()}
+        opened = PACKAGE.open(packed.blob, workshop, str(artifact))
+        return {row.path: (entry_mode(row.mode), opened.slice(row)) for row in opened.rows}
     with workshop.open(packed.blob) as file:
         pack = read_pack(file, len(commit_of(artifact)))
-        found: dict[str, tuple[int, bytes | memoryview]] = {
-            item.path: (0o755 if item.is_executable else 0o644, item.data)
-            for item in checked_out(pack, file)
-            if not item.is_link
-        }
+        found: dict[str, tuple[int, bytes | Slice]] = {}
+        for item in checked_out(pack, file):
+            if not item.is_link:
+                check_path(item.path, str(artifact))
+                found[item.path] = (0o755 if item.is_executable else 0o644, bytes(item.data))
     return {**found, _TAG: (0o644, artifact.tag.encode())}

@@ -30,7 +30,7 @@ from typing import Any, Final
 from vendorpack.errors import LockfileError, UnsupportedError
 from vendorpack.formats._shared.npm.registry import check_name, check_version
 from vendorpack.formats._shared.text.json_text import decode_utf8, key_lines, load_json
-from vendorpack.model import Project
+from vendorpack.project import Project
 from vendorpack.redact import redact_url
 
 NEWEST: Final = 3
@@ -83,12 +83,14 @@ class BunLock:
     """A lockfile.
 
     pins: by key, in the lockfile's order. keys: of all packages, those in the project too.
+    local: of what lies in the project by `file:` or `link:`, key to names of what it needs.
     production, development: what the projects of the workspace depend on: the project's own
         key ("" for the root's) and a name.
     """
 
     pins: Mapping[str, Pin]
     keys: frozenset[str]
+    local: Mapping[str, tuple[str, ...]]
     production: tuple[tuple[str, str], ...]
     development: tuple[tuple[str, str], ...]
 
@@ -100,7 +102,8 @@ def parse_bun_lock(project: Project) -> BunLock:
         raise UnsupportedError(
             "bun.lockb is Bun's old binary lockfile",
             where=shown,
-            fix="Bun 1.2 or newer converts it, without network: "
+            fix="Bun 1.4 converts it, if it fits package.json; "
+            "Bun 1.2 and 1.3 may need the registry for that: "
             "bun install --save-text-lockfile --frozen-lockfile --lockfile-only",
         )
     text = decode_utf8(project.lock_bytes(), shown)
@@ -122,6 +125,7 @@ def parse_bun_lock(project: Project) -> BunLock:
 
     packages = _mapping(lock, "packages", shown)
     pins: dict[str, Pin] = {}
+    local: dict[str, tuple[str, ...]] = {}
     homes = {"": ""}
     for key, entry in packages.items():
         name, source, elements = _identity(key, entry, where(key))
@@ -131,13 +135,16 @@ def parse_bun_lock(project: Project) -> BunLock:
             pin = _pin(key, name, source, elements, where(key))
             if pin is not None:
                 pins[key] = pin
+        else:
+            info = elements[0] if elements else {}
+            local[key] = tuple(_names(info, _DEPENDENCIES, where(key)))
     production: list[tuple[str, str]] = []
     development: list[tuple[str, str]] = []
     for path, member in _mapping(lock, "workspaces", shown).items():
         home = homes.get(path, "")
         production += [(home, name) for name in _names(member, _DEPENDENCIES, shown)]
         development += [(home, name) for name in _names(member, ("devDependencies",), shown)]
-    return BunLock(pins, frozenset(packages), tuple(production), tuple(development))
+    return BunLock(pins, frozenset(packages), local, tuple(production), tuple(development))
 
 
 def _identity(key: str, entry: Any, where: str) -> tuple[str, str, list[Any]]:

@@ -11,6 +11,9 @@ Bundler updates the folder of gems after it has installed, and 4.0 the lockfile.
 - A Bundler of another version than the lockfile's `BUNDLED WITH` looks for that version on the
   network first, says that it could not be had, and goes on. `BUNDLER_VERSION` set to the
   version that is installed keeps it from looking.
+- Submodules (`submodules: true`) are asked for by git, under their addresses: it is led into the
+  bundle. Relative addresses count from Bundler's cache before Bundler 4, which finds nothing there,
+  with a network neither.
 - Git gems need git, as ever, and git reads no repository of another user's: unpack as the user
   who installs, or tell git with `safe.directory`.
 
@@ -32,18 +35,23 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
+from vendorpack.demands import Client, Contents, Demand, Tool, Trap
+from vendorpack.errors import UnsupportedError, UsageError
 from vendorpack.formats._shared.git.repository import derive_commit
+from vendorpack.formats._shared.git.submodule_sources import ALLOWED_PROTOCOLS, new_submodules
 from vendorpack.formats.bundler.artifacts import (
     DEFAULT_SOURCE,
     Commit,
     Gem,
     Source,
+    asked_addresses,
     commit_artifact,
     gem_artifact,
     git_url,
     source_of,
+    submodule_artifact,
 )
 from vendorpack.formats.bundler.config import (
     LOCAL_CONFIG,
@@ -55,9 +63,11 @@ from vendorpack.formats.bundler.config import (
     user_cache,
 )
 from vendorpack.formats.bundler.index import locate
-from vendorpack.formats.bundler.layout import GEMS, USER, layout
+from vendorpack.formats.bundler.layout import GEMS, SUBMODULES, USER, layout, repository_path
+from vendorpack.formats.bundler.license import reader_of as license_reader
 from vendorpack.formats.bundler.lockfile import RUBY, GemId, Lock, LockedGem, read_lock
 from vendorpack.formats.bundler.platforms import fits, platform_of
+from vendorpack.formats.bundler.requests import explain_output, explain_request
 from vendorpack.formats.bundler.rust import LOCKFILE, lockfiles_of
 from vendorpack.model import (
     Access,
@@ -66,23 +76,24 @@ from vendorpack.model import (
     Credential,
     Entry,
     Environment,
-    Format,
-    Host,
-    Index,
+    Graph,
     InnerLockfile,
     Json,
+    Lack,
+    LicenseReader,
     Lockfile,
     Options,
     Packed,
-    Project,
     Target,
     Variable,
     Warning,
-    Workshop,
 )
+from vendorpack.project import Host, Project
+from vendorpack.room import Format, Index, Workshop
 
 _HIDING: Final = ("CACHE_PATH", "GLOBAL_GEM_CACHE")
 _SHOWN: Final = 5
+_BUNDLED_WITH: Final = "bundled-with"
 
 
 class Bundler(Format):
@@ -90,9 +101,13 @@ class Bundler(Format):
 
     name = "bundler"
     title = "Bundler"
-    layout_version = 2
+    layout_version = 3
     command = "bundle install --local"
     inner_lockfiles = (LOCKFILE,)
+    options = {
+        _BUNDLED_WITH: "yes: also carry the Bundler that BUNDLED WITH names, as a gem among the "
+        "others; install it with `gem install --local`",
+    }
 
     def read(self, project: Project, options: Options) -> Lockfile:
         """Read `Gemfile.lock`; the configuration only says how to reach the sources."""
@@ -102,19 +117,25 @@ class Bundler(Format):
         servers = _Servers(config)
         compiled = _compiled(lock, options.targets)
         artifacts: list[Artifact] = []
+        nodes: list[_Node] = []
         for gem in _chosen(lock, options.targets):
             where = project.where(gem.line)
             sources = tuple(servers.source(remote, where) for remote in gem.remotes)
             built = gem.id in compiled
             artifacts.append(gem_artifact(gem, sources, where, compiled=built))
+            nodes.append(_Node((gem.id.name,), gem.needs, artifacts[-1].purl))
+        if _carries_bundler(options):
+            artifacts.append(_own_gem(lock, project, servers))
         for commit in lock.commits:
             where = project.where(commit.line)
             artifacts.append(commit_artifact(commit, where))
+            nodes.append(_Node(commit.gems, commit.needs, artifacts[-1].purl))
             servers.repository(commit.remote, where)
         return Lockfile(
             path=path,
             format=self.name,
             artifacts=tuple(artifacts),
+            graph=_graph(nodes, lock.direct),
             access=servers.access(),
             warnings=tuple(_warnings(lock, config, project, options.targets)),
         )
@@ -123,7 +144,10 @@ class Bundler(Format):
         """The platforms whose gems are chosen, of those that the lockfile has at all."""
         lock = read_lock(project.lock_bytes(), project.where())
         platforms = {gem.id.platform for gem in _chosen(lock, options.targets)}
-        return {"platforms": list[Json](sorted(platforms - {RUBY}))}
+        result: dict[str, Json] = {"platforms": list[Json](sorted(platforms - {RUBY}))}
+        if _carries_bundler(options):
+            result[_BUNDLED_WITH] = True
+        return result
 
     def asks_for_hash(self, artifact: Artifact) -> bool:
         """Whether a server's index may have it."""
@@ -136,14 +160,21 @@ class Bundler(Format):
     async def expand(
         self, lockfile: Lockfile, packed: Sequence[Packed], workshop: Workshop, index: Index
     ) -> Sequence[Brought]:
-        """The lockfiles of gems that are compiled from Rust."""
+        """The lockfiles of gems that are compiled from Rust, and commits' submodules."""
         gems = [one for one in packed if isinstance(one.artifact, Gem) and one.artifact.compiled]
 
         def look(one: Packed) -> list[InnerLockfile | Warning]:
             assert isinstance(one.artifact, Gem)
             return list(lockfiles_of(one.artifact, one.blob, workshop))
 
-        return [*itertools.chain.from_iterable(workshop.map(look, gems))]
+        return [
+            *itertools.chain.from_iterable(workshop.map(look, gems)),
+            *new_submodules(packed, _with_submodules, submodule_artifact, workshop),
+        ]
+
+    def license(self, artifact: Artifact) -> LicenseReader | None:
+        """What a gem's specification declares."""
+        return license_reader(artifact)
 
     def derive(self, artifact: Artifact, algorithm: str, path: Path) -> bytes:
         """The commit that a pack file is."""
@@ -155,21 +186,61 @@ class Bundler(Format):
         """See `vendorpack.formats.bundler.layout`."""
         return layout(packed, workshop)
 
+    def is_place_of(self, path: str, name: str, version: str) -> bool:
+        """Bundler takes a gem by its file name; a platform may follow the version."""
+        rest = path.removeprefix(f"{GEMS}/{name}-{version}")
+        return rest == ".gem" or (rest[:1] == "-" and path != rest)
+
     def environment(self, packed: Sequence[Packed]) -> Environment:
         """Where the gems are and, if there are any, the git repositories."""
         variables = [
             Variable("BUNDLE_CACHE_PATH", GEMS, is_path=True),
             Variable("BUNDLE_FROZEN", "true"),
         ]
-        if any(isinstance(item.artifact, Commit) for item in packed):
+        commits = [item.artifact for item in packed if isinstance(item.artifact, Commit)]
+        if commits:
             variables.append(Variable("BUNDLE_GLOBAL_GEM_CACHE", "true"))
             variables.append(Variable("BUNDLE_USER_CACHE", USER, is_path=True))
-        return Environment(tuple(variables))
+        submodules = {
+            address: repository_path(commit)
+            for commit in commits
+            if commit.is_submodule
+            for address in asked_addresses(commit.remote)
+        }
+        if submodules:
+            variables.append(ALLOWED_PROTOCOLS)
+        return Environment(tuple(variables), tuple(sorted(submodules.items())))
+
+    def explain_request(self, url: str) -> str | None:
+        """Name what was asked for, if this client asks for it."""
+        return explain_request(url)
+
+    def explain_output(self, text: str) -> Sequence[Lack]:
+        """Find what it lacks in the client's words."""
+        return explain_output(text)
+
+    def demands(self, contents: Contents) -> Sequence[Demand]:
+        """Bundler, Ruby, perhaps a compiler, and a configuration that lets ours be."""
+        return (
+            Client(("bundle",), seen="2.3, 2.6, 4.0", otherwise="Install Ruby and Bundler."),
+            Tool(
+                ("cc", "gcc", "clang"),
+                "gems with C code are built when they are installed",
+                "If one has C code, install a compiler, make and Ruby's headers: gcc, ruby-dev.",
+                is_sure=False,
+            ),
+            Trap(
+                ".bundle/config",
+                r"^BUNDLE_(CACHE_PATH|USER_CACHE|GLOBAL_GEM_CACHE|MIRROR__\S*)\s*:",
+                "Bundler believes it before the environment",
+                "Take the line out of .bundle/config for the offline install.",
+            ),
+        )
 
     def native_roots(self, host: Host) -> Mapping[str, Path]:
         """The user's cache. Bundler has no place for gems there that `--local` looks into."""
         cache = user_cache(host)
-        return {GEMS: cache / "offline", USER: cache}
+        return {GEMS: cache / "offline", USER: cache, SUBMODULES: cache / "submodules"}
 
     def merge(self, path: str, existing: bytes, ours: bytes) -> bytes:
         """A repository that is there keeps its settings and branches; commits are joined."""
@@ -177,6 +248,13 @@ class Bundler(Format):
         if name == "shallow":
             return b"".join(sorted({*existing.splitlines(True), *ours.splitlines(True)}))
         return existing if name in ("HEAD", "config", "master") else ours
+
+
+def _with_submodules(artifact: Artifact) -> tuple[Commit, str] | None:
+    """A commit whose submodules Bundler fetches, with the address that relative ones count from."""
+    if isinstance(artifact, Commit) and artifact.has_submodules:
+        return artifact, artifact.remote
+    return None
 
 
 class _Servers:
@@ -215,6 +293,47 @@ class _Servers:
             credentials=tuple(sorted(self._credentials, key=lambda c: (c.prefix, c.header))),
             ca_files=self._config.ca_files,
         )
+
+
+def _carries_bundler(options: Options) -> bool:
+    value = options.extra.get(f"bundler-{_BUNDLED_WITH}", "no")
+    if value not in ("yes", "no"):
+        raise UsageError(f"bundler-{_BUNDLED_WITH} is {value!r}", fix="Give 'yes' or 'no'.")
+    return value == "yes"
+
+
+class _Node(NamedTuple):
+    """A gem, or a commit with several. needs: names of the gems that they depend on."""
+
+    names: tuple[str, ...]
+    needs: tuple[str, ...]
+    purl: str
+
+
+def _graph(nodes: Sequence[_Node], direct: frozenset[str]) -> Graph:
+    """A need is for a name, and so for all variants of that gem."""
+    by_name: dict[str, list[str]] = {}
+    for node in nodes:
+        for name in node.names:
+            by_name.setdefault(name, []).append(node.purl)
+    edges = {
+        node.purl: [purl for name in node.needs for purl in by_name.get(name, ())] for node in nodes
+    }
+    edges[""] = [purl for name in direct for purl in by_name.get(name, ())]
+    return Graph.of(edges, {node.purl: node.purl for node in nodes}, ("",))
+
+
+def _own_gem(lock: Lock, project: Project, servers: _Servers) -> Gem:
+    """The Bundler that wrote the lockfile: Bundler itself looks for it at the public server."""
+    if lock.bundled_with is None:
+        raise UnsupportedError(
+            "the lockfile does not say which Bundler wrote it",
+            where=project.where(),
+            fix="Run `bundle update --bundler`, or leave --bundler-bundled-with away.",
+        )
+    where = project.where(lock.bundled_with.line)
+    source = servers.source(DEFAULT_SOURCE, where)
+    return gem_artifact(lock.bundled_with, (source,), where)
 
 
 def _chosen(lock: Lock, targets: Sequence[Target]) -> list[LockedGem]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
-from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, urlunsplit
 
 from vendorpack.errors import UnsupportedError
 from vendorpack.formats._shared.git.repository import commit_address, commit_integrity
+from vendorpack.formats._shared.text.addresses import parts_of
 from vendorpack.formats.bundler.config import Config, split_userinfo
 from vendorpack.formats.bundler.lockfile import RUBY, GemId, LockedCommit, LockedGem
 from vendorpack.model import Artifact
@@ -55,9 +56,18 @@ class Gem(Artifact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit(Artifact):
-    """A commit of a git repository. `folder` is what Bundler calls that in its cache."""
+    """A commit of a git repository.
+
+    folder: what Bundler calls the repository in its cache, or would.
+    remote: its address as the lockfile, or a `.gitmodules`, has it, without a secret.
+    has_submodules: whether Bundler fetches its submodules too.
+    is_submodule: whether it is one: git asks for it by its remote.
+    """
 
     folder: str
+    remote: str
+    has_submodules: bool = False
+    is_submodule: bool = False
 
 
 def source_of(remote: str, config: Config, where: str) -> tuple[Source, str | None]:
@@ -118,26 +128,46 @@ def fetch_from(sources: tuple[Source, ...], gem: GemId) -> tuple[str, ...]:
 
 def commit_artifact(commit: LockedCommit, where: str) -> Commit:
     """The artifact of a locked commit. Raises `UnsupportedError`."""
-    if commit.submodules:
-        raise UnsupportedError(
-            "a git source with submodules, which Bundler fetches when it installs",
-            where=where,
-            fix="Bundler has no cache for them: move what is in them into the repository, or "
-            "publish the gem.",
-        )
-    url = git_url(commit.remote, where)
-    name = repository_name(commit.remote)
-    origin = quote(f"git+{split_userinfo(url)[0]}@{commit.revision}", safe="")
+    found = _commit(commit.remote, commit.revision, commit.ref, where)
+    return replace(found, has_submodules=commit.submodules)
+
+
+def submodule_artifact(parent: Commit, path: str, address: str, revision: str) -> Commit:
+    """The artifact of a commit's submodule. Raises `UnsupportedError`."""
+    where = f"{parent.where} ({parent.name}, submodule {path})"
+    found = _commit(address, revision, None, where)
+    plain = _without_user(address)
+    folder = f"{repository_name(plain)}-{repository_hash(plain)}"
+    return replace(found, folder=folder, has_submodules=True, is_submodule=True)
+
+
+def _commit(remote: str, revision: str, ref: str | None, where: str) -> Commit:
+    url = git_url(remote, where)
+    name = repository_name(remote)
+    origin = quote(f"git+{split_userinfo(url)[0]}@{revision}", safe="")
     return Commit(
         name=name or "repository",
-        version=commit.revision,
-        purl=f"pkg:generic/{quote(name or 'repository', safe='')}@{commit.revision}"
-        f"?vcs_url={origin}",
-        url=commit_address(url, commit.revision, commit.ref),
-        integrity=commit_integrity(commit.revision, where),
+        version=revision,
+        purl=f"pkg:generic/{quote(name or 'repository', safe='')}@{revision}?vcs_url={origin}",
+        url=commit_address(url, revision, ref),
+        integrity=commit_integrity(revision, where),
         where=where,
-        folder=f"{name}-{repository_hash(commit.remote)}",
+        folder=f"{name}-{repository_hash(remote)}",
+        # A web address may hold a secret, an ssh address says who.
+        remote=split_userinfo(remote)[0] if url.startswith("http") else remote,
     )
+
+
+def asked_addresses(remote: str) -> tuple[str, ...]:
+    """The addresses that git may ask for a submodule by, sorted.
+
+    Bundler 4 takes the user out of what relative ones count from.
+    """
+    return tuple(sorted({_without_user(remote), remote}))
+
+
+def _without_user(remote: str) -> str:
+    return split_userinfo(remote)[0] if _split(remote).scheme else remote
 
 
 def repository_name(remote: str) -> str:
@@ -184,10 +214,7 @@ def git_url(remote: str, where: str) -> str:
 
 def _split(url: str) -> SplitResult:
     """The parts of a URL; empty ones for what is none."""
-    try:
-        return urlsplit(url if _URL.fullmatch(url) else "")
-    except ValueError:
-        return urlsplit("")
+    return parts_of(url if _URL.fullmatch(url) else "")
 
 
 def _gem_purl(gem: GemId, source: Source) -> str:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from vendorpack.model import Host, Project
+from vendorpack.project import Host, Project
 
 LOCAL_CONFIG: Final = ".bundle/config"
 
@@ -65,8 +65,9 @@ class Config:
 def read_config(project: Project) -> Config:
     """Read all three places. Raises `LockfileError` for a file that cannot be read."""
     host = project.host
-    folder = host.environ.get("BUNDLE_APP_CONFIG") or ".bundle"
-    local = _parse(host.config_bytes(project.folder / folder / "config"))
+    users = host.environ.get("BUNDLE_APP_CONFIG")
+    path = project.folder / (users or ".bundle") / "config"
+    local = _parse(host.config_bytes(path) if users or project.trusted else None)
     environ = {name: value for name, value in host.environ.items() if name.startswith(_PREFIX)}
     return Config({**_parse(host.config_bytes(_user_config(host))), **environ, **local}, local)
 

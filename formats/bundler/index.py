@@ -12,7 +12,6 @@ the same, or else which one is meant cannot be told.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
@@ -21,10 +20,12 @@ from vendorpack.digest import Digest, DigestError, Integrity
 from vendorpack.errors import FetchError, IntegrityError
 from vendorpack.formats.bundler.artifacts import Gem, Source, fetch_from, gem_url
 from vendorpack.formats.bundler.lockfile import sha256_of
-from vendorpack.model import Artifact, Index, Lockfile, Trust
+from vendorpack.model import Artifact, Lockfile, Trust
 from vendorpack.redact import redact_url
+from vendorpack.room import Index
 
 _NOT_FOUND: Final = 404
+_NOT_FOR_ALL: Final = (401, 402, 403)
 
 Releases = Mapping[str, str]
 """Version, with platform, to what else its line says."""
@@ -35,22 +36,29 @@ async def locate(lockfile: Lockfile, index: Index) -> Lockfile:
 
     A gem of a server without this index stays without: that is for the policy to judge.
     """
+    import asyncio  # noqa: PLC0415 - dear, and `key` needs none
+
     gems = [gem for gem in lockfile.artifacts if isinstance(gem, Gem) and not gem.integrity]
-    questions = sorted({(s.server, gem.name) for gem in gems for s in gem.candidates})
-    answers = await asyncio.gather(*(_releases(*question, index) for question in questions))
+    asking = {(s.server, gem.name): gem for gem in gems for s in gem.candidates}
+    questions = sorted(asking)
+    answers = await asyncio.gather(*(_releases(q[0], asking[q], index) for q in questions))
     known = dict(zip(questions, answers, strict=True))
     found = {id(gem): _located(gem, known) for gem in gems}
     artifacts: list[Artifact] = [found.get(id(a), a) for a in lockfile.artifacts]
     return lockfile.with_artifacts(artifacts)
 
 
-async def _releases(server: str, name: str, index: Index) -> Releases | None:
+async def _releases(server: str, gem: Gem, index: Index) -> Releases | None:
     """What a server's index says of a gem; None if it has no such page."""
     try:
-        answer = await index.get(f"{server}info/{name}")
+        answer = await index.get(f"{server}info/{gem.name}")
     except FetchError as error:
         if error.status == _NOT_FOUND:
             return None
+        error.where = f"{gem.where}: {gem}\n{error.where}"
+        if error.status in _NOT_FOR_ALL:
+            advice = f"If its group is not installed, leave it out: --exclude {gem.name}"
+            error.fix = f"{error.fix}\n{advice}" if error.fix else advice
         raise
     lines = answer.body.decode(errors="replace").splitlines()
     return {version: rest for version, _, rest in (line.partition(" ") for line in lines)}

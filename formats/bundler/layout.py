@@ -8,6 +8,9 @@
         refs/heads/master                              HEAD must lead somewhere
         refs/heads/locked-<commit>                     and every commit must be reached
 
+    bundler/submodules/<name>-<sha1 of the address>/   the same, of submodules: git is led there
+                                                       when it asks for their addresses
+
 Bundler has two other layouts for git gems in its cache path, plain trees and bare repositories,
 and no version before 2.6 takes both. A bare repository in the user's cache, which is asked
 with BUNDLE_GLOBAL_GEM_CACHE, is what all of them take: seen with 2.2 to 4.0. From there it is
@@ -26,11 +29,13 @@ from typing import Final
 from vendorpack.errors import UnsupportedError
 from vendorpack.formats._shared.git.repository import bare_repository
 from vendorpack.formats.bundler.artifacts import Commit, Gem
-from vendorpack.model import Entry, Packed, Workshop
+from vendorpack.model import Entry, Packed
 from vendorpack.redact import redact_url
+from vendorpack.room import Workshop
 
 GEMS: Final = "bundler/cache"
 USER: Final = "bundler/user"
+SUBMODULES: Final = "bundler/submodules"
 
 
 def layout(packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
@@ -52,10 +57,19 @@ def layout(packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
                 ),
                 fix="Bundler's cache is one flat folder: pack the lockfiles into a bundle each.",
             )
-    commits = [(item.artifact.folder, item) for item in packed if isinstance(item.artifact, Commit)]
+    commits = [
+        (repository_path(item.artifact), item)
+        for item in packed
+        if isinstance(item.artifact, Commit)
+    ]
     commits.sort(key=lambda pair: (pair[0], pair[1].artifact.version))
     for folder, pairs in itertools.groupby(commits, key=lambda pair: pair[0]):
         unique = {item.artifact.version: item for _, item in pairs}
         refs = {f"refs/heads/locked-{commit}": commit for commit in unique}
         refs["refs/heads/master"] = min(unique)
-        yield from bare_repository(f"{USER}/git/{folder}", list(unique.values()), workshop, refs)
+        yield from bare_repository(folder, list(unique.values()), workshop, refs)
+
+
+def repository_path(commit: Commit) -> str:
+    """Where the bundle has a commit's repository."""
+    return f"{SUBMODULES if commit.is_submodule else f'{USER}/git'}/{commit.folder}"

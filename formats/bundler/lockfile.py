@@ -39,9 +39,10 @@ _SOURCES: Final = ("GEM", "GIT", "PATH")
 _PLUGIN: Final = "PLUGIN SOURCE"
 _CHECKSUMS: Final = "CHECKSUMS"
 _DEPENDENCIES: Final = "DEPENDENCIES"
+_BUNDLED_WITH: Final = "BUNDLED WITH"
 _KNOWN: Final = (
     *(*_SOURCES, _PLUGIN, _CHECKSUMS),
-    *("PLATFORMS", _DEPENDENCIES, "RUBY VERSION", "BUNDLED WITH"),
+    *("PLATFORMS", _DEPENDENCIES, "RUBY VERSION", _BUNDLED_WITH),
 )
 _CONFLICT: Final = re.compile(r"<<<<<<<|=======|>>>>>>>|\|\|\|\|\|\|\|")
 _OPTION: Final = re.compile(r"  ([a-z_]+):(?: (.*))?", re.ASCII)
@@ -50,6 +51,7 @@ _FULL_NAME: Final = (
 )
 _SPEC: Final = re.compile(f"    {_FULL_NAME}", re.ASCII)
 _CHECKSUM: Final = re.compile(f"  {_FULL_NAME}(?: (.*))?", re.ASCII)
+_VERSION: Final = re.compile(r"[0-9][0-9A-Za-z.]*", re.ASCII)
 _NEEDED: Final = "      "
 _URL_SAFE_BASE64: Final = str.maketrans("-_", "+/")
 
@@ -89,13 +91,18 @@ class LockedGem:
 
 @dataclass(frozen=True, slots=True)
 class LockedCommit:
-    """A commit of a git repository. `ref` is where it was found: a full ref's name, if known."""
+    """A commit of a git repository. `ref` is where it was found: a full ref's name, if known.
+
+    gems: names of those in it. needs: of the gems that these depend on.
+    """
 
     remote: str
     revision: str
     ref: str | None
     submodules: bool
     line: int
+    gems: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +110,20 @@ class Lock:
     """All that is to be downloaded, in the lockfile's order.
 
     unknown: sections that this module does not know, with their lines.
-    wanted: names of the gems that the Gemfile asks for, and that gems of git and paths need.
+    bundled_with: the Bundler that wrote it; its `remotes` are empty.
+    direct: names of the gems that the Gemfile asks for, and that gems of paths need.
     """
 
     gems: tuple[LockedGem, ...]
     commits: tuple[LockedCommit, ...]
     unknown: tuple[tuple[str, int], ...]
-    wanted: frozenset[str] = frozenset()
+    direct: frozenset[str] = frozenset()
+    bundled_with: LockedGem | None = None
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """Names of the gems that the Gemfile asks for, and that gems of git and paths need."""
+        return self.direct.union(name for commit in self.commits for name in commit.needs)
 
 
 @dataclass(slots=True)
@@ -128,6 +142,7 @@ def read_lock(data: bytes, path: str) -> Lock:
     unknown: list[tuple[str, int]] = []
     sections: list[str] = []
     wanted: set[str] = set()
+    bundled_with: tuple[GemId, int] | None = None
     for number, line in _lines(data, path):
         where = f"{path}:{number}"
         if not line.startswith(" "):
@@ -149,6 +164,8 @@ def read_lock(data: bytes, path: str) -> Lock:
             _read_source_line(sources[-1], line, number, where)
         elif sections[-1] == _DEPENDENCIES:
             wanted.add(_name_in(line))
+        elif sections[-1] == _BUNDLED_WITH and _VERSION.fullmatch(line.strip()):
+            bundled_with = GemId("bundler", line.strip(), RUBY), number
         elif sections[-1] == _CHECKSUMS:
             _read_checksum_line(checksums, line, where)
     if not set(_KNOWN).intersection(sections):
@@ -157,12 +174,13 @@ def read_lock(data: bytes, path: str) -> Lock:
         gems=tuple(_gems(sources, checksums, path)),
         commits=tuple(_commit(source, path) for source in sources if source.kind == "GIT"),
         unknown=tuple(unknown),
-        wanted=frozenset(wanted).union(
-            name
-            for source in sources
-            if source.kind != "GEM"
-            for names in source.needs.values()
-            for name in names
+        direct=frozenset(wanted).union(
+            name for source in sources if source.kind == "PATH" for name in _needs(source)
+        ),
+        bundled_with=None
+        if bundled_with is None
+        else LockedGem(
+            bundled_with[0], (), checksums.get(bundled_with[0], Integrity()), bundled_with[1]
         ),
     )
 
@@ -262,6 +280,10 @@ def _gems(
             yield LockedGem(gem, remotes, checksums.get(gem, Integrity()), line, needs)
 
 
+def _needs(source: _Source) -> Iterator[str]:
+    return (name for names in source.needs.values() for name in names)
+
+
 def _commit(source: _Source, path: str) -> LockedCommit:
     values = {key: found[-1] for key, found in source.options.items()}
     where = f"{path}:{source.line}"
@@ -280,4 +302,6 @@ def _commit(source: _Source, path: str) -> LockedCommit:
         ref=ref if ref.startswith("refs/") or ref == "HEAD" else None,
         submodules=values.get("submodules") == "true",
         line=source.line,
+        gems=tuple(dict.fromkeys(gem.name for gem, _ in source.gems)),
+        needs=tuple(dict.fromkeys(_needs(source))),
     )

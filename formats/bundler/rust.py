@@ -13,7 +13,8 @@ from typing import Final
 
 from vendorpack.formats._shared.archives.tarball import FILE, members, unpack
 from vendorpack.formats.bundler.artifacts import Gem
-from vendorpack.model import Blob, InnerLockfile, Warning, Workshop
+from vendorpack.model import Blob, InnerLockfile, Warning
+from vendorpack.room import Workshop
 
 LOCKFILE: Final = "Cargo.lock"
 

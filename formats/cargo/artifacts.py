@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
 from vendorpack.formats._shared.git.repository import commit_address, commit_integrity
 from vendorpack.formats.cargo.sources import Registry
-from vendorpack.model import Artifact
+from vendorpack.model import Artifact, Lockfile
 from vendorpack.redact import redact_url
+
+
+class PackageId(NamedTuple):
+    """What tells the packages of a lockfile apart."""
+
+    name: str
+    version: str
+    source: str
+
+
+class IndexLine(NamedTuple):
+    """What a registry's index says of a release: JSON."""
+
+    name: str
+    version: str
+    line: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +42,14 @@ class Crate(Artifact):
     index_line: its line of the registry's index, where that was asked for; else the line is
         made from the crate's own Cargo.toml.
     compat: whether older cargos' folder names are filled too.
+    git_index: whether the default registry's git index is made as well, for cargo up to 1.69.
+
+    Where only the targets' crates are wanted:
+
+    needs: what the lockfile says that it depends on.
+    is_asked_for: whether the project itself does, or what of it is not in a registry.
+    beside: lines of the same registry's index, of crates that no target needs: cargo reads them
+        all the same.
     """
 
     registry: Registry
@@ -33,6 +59,15 @@ class Crate(Artifact):
     downloads: str = ""
     index_line: bytes | None = None
     compat: bool = False
+    git_index: bool = False
+    needs: tuple[PackageId, ...] = ()
+    is_asked_for: bool = False
+    beside: tuple[IndexLine, ...] = ()
+
+    @property
+    def package(self) -> PackageId:
+        """What the lockfile calls it."""
+        return PackageId(self.name, self.version, self.registry.source)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +76,16 @@ class Commit(Artifact):
 
     repository: str
     compat: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CargoLock(Lockfile):
+    """A lockfile with the tokens of registries whose index is a git repository.
+
+    Cargo shows them to no git server, only to downloads that the registry asks them for.
+    """
+
+    tokens: Mapping[Registry, str] = field(default_factory=dict, repr=False)
 
 
 def crate_purl(name: str, version: str, registry: Registry) -> str:

@@ -3,8 +3,12 @@
 Read are `.cargo/config.toml` (or the older `.cargo/config`) beside the lockfile and in the
 folders above it up to the root, then `$CARGO_HOME/config.toml` and `$CARGO_HOME/credentials.toml`,
 and `CARGO_REGISTRIES_<NAME>_INDEX` and `_TOKEN`, which go before files. What lies closer to the
-lockfile wins. Credential providers are programs and are not run. `http.proxy` and `http.cainfo`
-(`CARGO_HTTP_PROXY`, `CARGO_HTTP_CAINFO`) are kept to.
+lockfile wins. `http.proxy` and `http.cainfo` (`CARGO_HTTP_PROXY`, `CARGO_HTTP_CAINFO`) are kept to.
+
+Of the credential providers (`registries.<name>.credential-provider`, else
+`registry.global-credential-providers`; cargo 1.74) `cargo:token` is what is read here. All others
+are programs or the system's key stores: none is run or asked, but the configuration's word for
+one is kept, so that a registry whose token it would know can be spoken of.
 
 `[source.crates-io] replace-with` naming a registry is a mirror: it is where the default
 registry's crates are downloaded from. Cargo then also looks for them under the mirror's name,
@@ -14,17 +18,25 @@ so a replacement that the project itself brings along changes the folders of the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from vendorpack.errors import UnsupportedError
-from vendorpack.formats._shared.text.toml_text import Table, load_toml, optional_text, subtable
+from vendorpack.formats._shared.text.toml_text import (
+    Table,
+    load_toml,
+    optional_text,
+    subtable,
+    text_list,
+)
 from vendorpack.formats.cargo.sources import Registry
-from vendorpack.model import Host, Project
+from vendorpack.project import Host, Project
 
-_VARIABLE: Final = re.compile(r"CARGO_REGISTRIES_([A-Z0-9_]+)_(INDEX|TOKEN)")
+_VARIABLE: Final = re.compile(r"CARGO_REGISTRIES_([A-Z0-9_]+)_(INDEX|TOKEN|CREDENTIAL_PROVIDER)")
+_GLOBAL_PROVIDERS: Final = "CARGO_REGISTRY_GLOBAL_CREDENTIAL_PROVIDERS"
+_READ_HERE: Final = "cargo:token"
 _MAX_CHAIN: Final = 10
 
 _File: TypeAlias = tuple[Table, str, Path]
@@ -33,11 +45,15 @@ _File: TypeAlias = tuple[Table, str, Path]
 
 @dataclass(frozen=True, slots=True)
 class NamedRegistry:
-    """A registry that the configuration names. `name` is as environment variables have it."""
+    """A registry that the configuration names. `name` is as environment variables have it.
+
+    provider: the credential provider that cargo would ask for a token where there is none here.
+    """
 
     name: str
     registry: Registry
     token: str | None = field(default=None, repr=False)
+    provider: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +88,8 @@ def read_config(project: Project) -> Config:
     own = list(_project_files(project))
     user = list(_home_files(project.host, "config.toml", "config"))
     secret = list(_home_files(project.host, "credentials.toml", "credentials"))
-    indexes: dict[str, str] = {}
-    tokens: dict[str, str] = {}
+    values: dict[str, dict[str, str]] = {"index": {}, "token": {}, "credential-provider": {}}
+    providers: list[str] = []
     http: dict[str, str] = {}
     for table, where, base in (*own, *user, *secret):
         settings = subtable(table, "http", where)
@@ -83,21 +99,30 @@ def read_config(project: Project) -> Config:
             http.setdefault("PROXY", proxy)
         if ca_file:
             http.setdefault("CAINFO", str(base / ca_file))
+        providers += text_list(
+            subtable(table, "registry", where), "global-credential-providers", where
+        )
         for name, entry in subtable(table, "registries", where).items():
             if not isinstance(entry, Mapping):
                 continue
-            key = _variable_name(name)
-            for found, values in (("index", indexes), ("token", tokens)):
-                value = optional_text(entry, found, where)
+            for key, found in values.items():
+                value = _words(entry, key, where)
                 if value is not None:
-                    values.setdefault(key, value)
+                    found.setdefault(_variable_name(name), value)
     for variable, value in project.host.environ.items():
         match = _VARIABLE.fullmatch(variable)
         if match:
-            (indexes if match[2] == "INDEX" else tokens)[match[1]] = value
+            values[match[2].lower().replace("_", "-")][match[1]] = value
+    if _GLOBAL_PROVIDERS in project.host.environ:
+        providers = project.host.environ[_GLOBAL_PROVIDERS].split()
     registries = tuple(
-        NamedRegistry(name, registry_of_index(index), tokens.get(name))
-        for name, index in sorted(indexes.items())
+        NamedRegistry(
+            name,
+            registry_of_index(index),
+            values["token"].get(name),
+            _provider(values["credential-provider"].get(name), providers),
+        )
+        for name, index in sorted(values["index"].items())
     )
     for name in ("PROXY", "CAINFO"):
         value = project.host.environ.get(f"CARGO_HTTP_{name}")
@@ -116,6 +141,22 @@ def read_config(project: Project) -> Config:
 def registry_of_index(index: str) -> Registry:
     """The source that cargo writes into lockfiles for a configured index address."""
     return Registry(index if index.startswith("sparse+") else f"registry+{index}")
+
+
+def _words(entry: Table, key: str, where: str) -> str | None:
+    """A string; a provider may be a list, of the program and its arguments."""
+    if key == "credential-provider" and isinstance(entry.get(key), list):
+        return " ".join(text_list(entry, key, where))
+    return optional_text(entry, key, where)
+
+
+def _provider(own: str | None, everybodys: Sequence[str]) -> str | None:
+    """The name of the provider that goes first, of those whose token is not read here.
+
+    own: the registry's, which is then the only one; else the last of everybody's goes first.
+    """
+    names = [line.split()[0] for line in ([own] if own else reversed(everybodys)) if line.strip()]
+    return next((name for name in names if name != _READ_HERE), None)
 
 
 def _mirror(files: list[_File]) -> Registry | None:
@@ -145,7 +186,7 @@ def _project_files(project: Project) -> Iterator[_File]:
     for level in range(levels + 1):
         for name in ("config.toml", "config"):
             path = "../" * level + f".cargo/{name}"
-            data = project.read(path)
+            data = project.settings(path)
             if data is not None:
                 yield load_toml(data, path), path, project.folder.joinpath(*[".."] * level)
                 break

@@ -9,7 +9,8 @@ index schema 2, as written by cargo 1.54 to 1.95; other bytes make cargo delete 
 
     03 | u32 LE 2 | index version, UTF-8 | 00 | ( version | 00 | JSON line | 00 ) …
 
-The index version is an ETag for a sparse index. `Unknown` is as good offline.
+The index version is an ETag for a sparse index, where `Unknown` is as good offline. For an index
+that is a git repository it is the id of the newest commit: others make cargo read that instead.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from vendorpack.formats._shared.text.toml_text import (
 from vendorpack.formats.cargo.sources import CRATES_IO_GIT_INDEX
 
 _CACHE_HEADER: Final = b"\x03\x02\x00\x00\x00"
-_INDEX_VERSION: Final = b"Unknown"
+_UNKNOWN: Final = "Unknown"
 _KINDS: Final = {
     "dependencies": "normal",
     "dev-dependencies": "dev",
@@ -99,10 +100,10 @@ def line_of_index(index: bytes, name: str, version: str, where: str) -> tuple[by
     raise LockfileError(f"the registry's index has no {name} {version}", where=where)
 
 
-def cache_file(lines: Iterable[tuple[str, bytes]]) -> bytes:
+def cache_file(lines: Iterable[tuple[str, bytes]], index_version: str = _UNKNOWN) -> bytes:
     """A cache file of (version, line) pairs."""
     records = (version.encode() + b"\0" + line + b"\0" for version, line in lines)
-    return _CACHE_HEADER + _INDEX_VERSION + b"\0" + b"".join(records)
+    return _CACHE_HEADER + index_version.encode() + b"\0" + b"".join(records)
 
 
 def merged_cache_file(existing: bytes, ours: bytes) -> bytes:

@@ -14,6 +14,17 @@ writable. It does not hash a `.crate` of its cache again. Seen with cargo 1.85 a
 Cargo up to 1.84 names the folders by another hash. With `compat` each is there under both
 names: bundles hold no links, so twice.
 
+A registry whose index is a git repository, which the default one is too for cargo up to 1.69, has
+a bare repository in place of the `config.json`::
+
+    cargo/registry/index/<registry>/refs/remotes/origin/HEAD   a commit of config.json alone
+
+That commit is made here, and the same in all bundles: the lines are in `.cache` there too, and
+cargo believes those that name the newest commit. Seen with cargo 1.65, 1.85 and 1.95.
+
+Of crates that no target needs there are only the index lines: cargo reads those of all locked
+crates, and opens the `.crate` of those that it builds. Seen with cargo 1.65, 1.85 and 1.95.
+
 Submodules are repositories in `git/db` as well. Cargo takes them from there since 1.94; older
 ones go to the network.
 """
@@ -26,12 +37,17 @@ from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from typing import Final
 
+from vendorpack.formats._shared.git.made import made_commit, made_repository
 from vendorpack.formats._shared.git.repository import bare_repository
 from vendorpack.formats.cargo.artifacts import Commit, Crate, index_path
 from vendorpack.formats.cargo.index import cache_file, line_of_crate
-from vendorpack.formats.cargo.sources import git_folders
-from vendorpack.model import Entry, Packed, Workshop
+from vendorpack.formats.cargo.sources import git_folders, index_folder_before_sparse
+from vendorpack.model import Entry, Packed
 from vendorpack.redact import redact_url
+from vendorpack.room import Workshop
+
+GIT_HEAD: Final = "refs/remotes/origin/HEAD"
+"""Where cargo looks for the newest commit of a git index."""
 
 LINE_RECIPE: Final = "cargo-index-line-1"
 """Raised whenever `line_of_crate` makes another line of the same crate."""
@@ -60,28 +76,50 @@ def layout(packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
 def _registry(crates: Sequence[tuple[Crate, Packed]], workshop: Workshop) -> Iterator[Entry]:
     """The index and the crates of one registry."""
     first = crates[0][0]
-    folders = first.looked_up_as.folders(compat=any(crate.compat for crate, _ in crates))
+    registry = first.looked_up_as
+    sparse = registry.folders(compat=any(crate.compat for crate, _ in crates))
+    by_git: tuple[str, ...] = ()
+    if registry.sparse_index is None:
+        sparse, by_git = (), sparse
+    elif registry.is_crates_io and any(crate.git_index for crate, _ in crates):
+        by_git = (index_folder_before_sparse(),)
     config = json.dumps({"dl": redact_url(first.downloads)}).encode()
-    for folder in folders:
+    made = {"config.json": config}
+    index_version = made_commit(made)
+    for folder in sparse:
         yield Entry(f"cargo/registry/index/{folder}/config.json", config)
 
     def line(pair: tuple[Crate, Packed]) -> bytes:
         return _index_line(*pair, workshop)
 
-    lines = zip(crates, workshop.map(line, crates), strict=True)
-    for name, group in itertools.groupby(lines, key=lambda item: item[0][0].name.lower()):
-        records = []
-        for (crate, item), record in group:
-            records.append((crate.version, record))
-            for folder in folders:
+    lines = workshop.map(line, crates)
+    files = {
+        name: list(group)
+        for name, group in itertools.groupby(crates, key=lambda pair: pair[0].name.lower())
+    }
+    beside: dict[str, dict[str, bytes]] = {}
+    for crate, _ in crates:
+        for other in crate.beside:
+            beside.setdefault(other.name.lower(), {})[other.version] = other.line
+    for name in sorted({*files, *beside}):
+        records = beside.get(name, {})
+        for crate, item in files.get(name, ()):
+            records[crate.version] = next(lines)
+            for folder in (*sparse, *by_git):
                 yield Entry(
                     f"cargo/registry/cache/{folder}/{crate.name}-{crate.version}.crate",
                     item.blob,
                     artifact=crate,
                 )
-        for folder in folders:
+        listed = sorted(records.items())
+        for folder in sparse:
             path = f"cargo/registry/index/{folder}/.cache/{index_path(name)}"
-            yield Entry(path, cache_file(records))
+            yield Entry(path, cache_file(listed))
+        for folder in by_git:
+            path = f"cargo/registry/index/{folder}/.cache/{index_path(name)}"
+            yield Entry(path, cache_file(listed, index_version))
+    for folder in by_git:
+        yield from made_repository(f"cargo/registry/index/{folder}", made, GIT_HEAD, workshop)
 
 
 def _index_line(crate: Crate, item: Packed, workshop: Workshop) -> bytes:

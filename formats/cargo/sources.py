@@ -2,11 +2,13 @@
 
 A source is written `<kind>+<url>` in `Cargo.lock`; `sparse+` is part of the URL for cargo, so
 of its hash too. The folder of a registry is `<host>-<hash of kind and URL>`, that of a git
-repository `<last part of the path>-<hash of the URL>`, both over the canonical URL. The hash
-is written as 16 hex digits, lowest byte first:
+repository `<last part of the path>-<hash of the URL>`. The hash is written as 16 hex digits,
+lowest byte first:
 
-- cargo 1.85 and newer: SipHash-1-3-128, `low * 3 + high`, the kind as one byte;
-- older: SipHash-2-4, the kind as eight bytes.
+- cargo 1.85 and newer: SipHash-1-3-128, `low * 3 + high`, the kind as one byte; of the canonical
+  URL;
+- older: SipHash-2-4, the kind as eight bytes; of a registry's URL as it is, but of a repository's
+  canonical one.
 """
 
 from __future__ import annotations
@@ -52,17 +54,29 @@ class Registry:
         kind, _, url = self.source.partition("+")
         return url.rstrip("/") + "/" if kind == "sparse" else None
 
+    @property
+    def index(self) -> str:
+        """The address of its index: what a sparse one's files lie below, or the repository."""
+        return self.sparse_index or self.source.partition("+")[2]
+
     def folders(self, *, compat: bool) -> tuple[str, ...]:
         """Its folder's name, and with `compat` the name that cargo up to 1.84 gives it."""
         source = f"sparse+{CRATES_IO_INDEX}" if self.is_crates_io else self.source
         kind, _, url = source.partition("+")
-        hashed = canonical_url(source if kind == "sparse" else url)
+        hashed = source if kind == "sparse" else url
         number = _KINDS[kind]
         host = urlsplit(url).hostname or ""
-        names = [f"{host}-{_hash(bytes([number]) + _text(hashed))}"]
+        names = [f"{host}-{_hash(bytes([number]) + _text(canonical_url(hashed)))}"]
         if compat:
             names.append(f"{host}-{_old_hash(number.to_bytes(8, 'little') + _text(hashed))}")
         return tuple(names)
+
+
+def index_folder_before_sparse() -> str:
+    """The default registry's folder for cargo up to 1.69, which reads its git index."""
+    url = canonical_url(CRATES_IO_GIT_INDEX)
+    text = _KINDS["registry"].to_bytes(8, "little") + _text(url)
+    return f"{urlsplit(url).hostname}-{_old_hash(text)}"
 
 
 def git_folders(url: str, *, compat: bool) -> tuple[str, ...]:

@@ -15,12 +15,12 @@ from vendorpack.formats._shared.npm.npmrc import Npmrc
 from vendorpack.formats._shared.npm.registry import (
     DEFAULT_REGISTRY,
     chosen,
-    download_warnings,
     purl,
     tarball_url,
 )
+from vendorpack.formats.deno.graph import graph_of
 from vendorpack.formats.deno.lockfile import DenoLock, JsrPin, NpmPin, RemotePin
-from vendorpack.model import Artifact, Options, Warning
+from vendorpack.model import Artifact, Graph, Options, Warning
 from vendorpack.redact import redact_url
 
 JSR: Final = "https://jsr.io/"
@@ -63,27 +63,29 @@ class JsrDescription(Module):
 
 def choose(
     lock: DenoLock, options: Options, npmrc: Npmrc, at_target: Npmrc, jsr: str
-) -> tuple[tuple[Artifact, ...], tuple[Warning, ...]]:
-    """The artifacts that Deno needs on the targets, each once, sorted; and warnings.
+) -> tuple[tuple[Artifact, ...], Graph, tuple[Warning, ...]]:
+    """The artifacts that Deno needs on the targets, each once, sorted; graph, and warnings.
 
     npmrc: all of the user's configuration. at_target: the project's alone, which is there where
     Deno runs, and decides what folders are called. jsr: the registry for JSR's packages.
     """
     found: dict[str, Artifact] = {}
     warnings: dict[Warning, None] = {}
-    for pin in lock.npm:
+    purls: dict[str, str] = {}
+    for key, pin in zip(lock.npm_entries, lock.npm, strict=True):
         if lock.knows_platforms and not chosen(options.targets, os=pin.os, cpu=pin.cpu):
             continue
         package = _package(pin, npmrc, at_target, not lock.knows_platforms)
         found.setdefault(package.url or "", package)
-        warnings |= dict.fromkeys(download_warnings(pin.name, pin.where))
+        purls[f"npm:{key}"] = package.purl
     for description in lock.jsr:
         made = _description(description, jsr)
         found.setdefault(made.url or "", made)
+        purls[f"jsr:{made.name}@{made.version}"] = made.purl
     aliases = _aliases(lock.redirects)
     for module in lock.remote:
         found.setdefault(module.url, _remote(module, aliases.get(module.url, ())))
-    return tuple(sorted(found.values(), key=order)), tuple(warnings)
+    return tuple(sorted(found.values(), key=order)), graph_of(lock, purls), tuple(warnings)
 
 
 def order(artifact: Artifact) -> tuple[str, str, str]:

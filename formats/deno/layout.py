@@ -34,9 +34,10 @@ from itertools import groupby
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from vendorpack.formats._shared.npm.package import package_files
+from vendorpack.formats._shared.npm.package import PACKAGE, entry_mode
 from vendorpack.formats.deno.artifacts import JSR, JsrDescription, Module, NpmPackage
-from vendorpack.model import Artifact, Entry, Packed, Workshop
+from vendorpack.model import Artifact, Entry, Packed
+from vendorpack.room import Workshop
 
 ROOT: Final = "deno"
 
@@ -99,15 +100,15 @@ def _package_entries(
     for one in versions:
         artifact = one.artifact
         assert isinstance(artifact, NpmPackage)
-        files = package_files(workshop.read(one.blob), str(artifact))
-        for path, file in sorted(files.items()):
-            yield Entry(
-                f"{folder}/{artifact.version}/{path}", bytes(file.data), file.entry_mode, artifact
-            )
+        opened = PACKAGE.open(one.blob, workshop, str(artifact))
+        files = {row.path: opened.slice(row) for row in opened.rows}
+        for row in opened.rows:
+            path = f"{folder}/{artifact.version}/{row.path}"
+            yield Entry(path, files[row.path], entry_mode(row.mode), artifact)
         if artifact.has_document:
             manifest = files.get("package.json")
             document[artifact.version] = _documented(
-                artifact, b"{}" if manifest is None else bytes(manifest.data)
+                artifact, b"{}" if manifest is None else workshop.read(manifest)
             )
     if document:
         name = versions[0].artifact.name

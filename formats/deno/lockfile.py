@@ -4,6 +4,7 @@
 
     {
       "version": "5",
+      "specifiers": {"npm:name@^1": "1.2.3_peer@4.5.6"},
       "jsr": {"@scope/name@1.2.3": {"integrity": "<sha256 of 1.2.3_meta.json>"}},
       "npm": {"name@1.2.3_peer@4.5.6": {"integrity": "sha512-…", "os": ["linux"], "cpu": ["x64"]}},
       "redirects": {"https://from": "https://to"},
@@ -28,7 +29,7 @@ from vendorpack.errors import LockfileError, UnsupportedError
 from vendorpack.formats._shared.npm.registry import check_name, check_version
 from vendorpack.formats._shared.text.addresses import is_http
 from vendorpack.formats._shared.text.json_text import decode_utf8, key_lines, load_json
-from vendorpack.model import Project
+from vendorpack.project import Project
 from vendorpack.redact import redact_url
 
 _VERSIONS: Final = ("4", "5")
@@ -70,13 +71,21 @@ class RemotePin:
 
 @dataclass(frozen=True, slots=True)
 class DenoLock:
-    """A lockfile. redirects: address to address. knows_platforms: false for version 4."""
+    """A lockfile. redirects: address to address. knows_platforms: false for version 4.
+
+    For the graph, as they are written: npm_entries, jsr_entries (in the order of the pins),
+    specifiers, and what `workspace` has.
+    """
 
     npm: tuple[NpmPin, ...]
     jsr: tuple[JsrPin, ...]
     remote: tuple[RemotePin, ...]
     redirects: Mapping[str, str]
     knows_platforms: bool
+    npm_entries: Mapping[str, Any]
+    jsr_entries: Mapping[str, Any]
+    specifiers: Mapping[str, str]
+    workspace: Any
 
 
 def parse_deno_lock(project: Project) -> DenoLock:
@@ -102,6 +111,7 @@ def parse_deno_lock(project: Project) -> DenoLock:
     jsr, jsr_lines = section("jsr")
     remote, remote_lines = section("remote")
     redirects, redirect_lines = section("redirects")
+    specifiers, _ = section("specifiers")
     return DenoLock(
         npm=tuple(_npm(key, npm[key], project.where(npm_lines.get(key))) for key in npm),
         jsr=tuple(_jsr(key, jsr[key], project.where(jsr_lines.get(key))) for key in jsr),
@@ -120,6 +130,10 @@ def parse_deno_lock(project: Project) -> DenoLock:
             for old, new in redirects.items()
         },
         knows_platforms=version != "4",
+        npm_entries=npm,
+        jsr_entries=jsr,
+        specifiers={text: to for text, to in specifiers.items() if isinstance(to, str)},
+        workspace=lock.get("workspace"),
     )
 
 

@@ -10,47 +10,54 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 from urllib.parse import urlsplit
 
+from vendorpack.demands import Client, Contents, Demand
 from vendorpack.errors import DiscoveryError, IntegrityError, LockfileError
-from vendorpack.formats.gomod import toolchain
+from vendorpack.formats.gomod import repositories, toolchain
 from vendorpack.formats.gomod.config import Config, module_cache, read_config
-from vendorpack.formats.gomod.graph import Main, missing, read_main
+from vendorpack.formats.gomod.exports import exported_mod, exported_zip
+from vendorpack.formats.gomod.graph import Graph, Main, missing, needed, read_main, untidy
 from vendorpack.formats.gomod.hashes import MAX_MOD, MAX_ZIP, hashed_and_stored, mod_hash, zip_hash
 from vendorpack.formats.gomod.layout import ZIP_RECIPE, layout
+from vendorpack.formats.gomod.license import reader_of as license_reader
 from vendorpack.formats.gomod.lockfile import (
     MANIFEST,
     SUMS,
     WORKSPACE,
+    WORKSPACE_SUMS,
     members,
+    packages_in,
     read_sums,
     sum_files,
     warnings,
 )
-from vendorpack.formats.gomod.modules import DEFAULT_PROXY, DIGEST, Module, ModuleFile
+from vendorpack.formats.gomod.modules import DEFAULT_PROXY, DIGEST, Module, ModuleFile, Suffix
+from vendorpack.formats.gomod.requests import explain_output, explain_request
+from vendorpack.formats.gomod.sumdb import Database
 from vendorpack.model import (
     Access,
     Artifact,
     Brought,
     Entry,
     Environment,
-    Format,
-    Host,
-    Index,
     Json,
-    Keep,
+    Lack,
+    LicenseReader,
     Lockfile,
     Options,
     Packed,
-    Project,
     Variable,
     Warning,
-    Workshop,
 )
+from vendorpack.project import Host, Project
+from vendorpack.room import Format, Index, Keep, Workshop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +65,15 @@ class GoLockfile(Lockfile):
     """go.sum, and the main modules that it is to be complete for."""
 
     main: Main
+    listed: frozenset[tuple[Module, Suffix]]
+    """All that it has lines for, whether or not that is packed."""
+    config: Config
+    database: Database | None
+    """The checksum database, if it is asked."""
+
+
+_ENDS: Final[Mapping[Suffix, str]] = {"mod": "/go.mod", "zip": ""}
+"""What is behind the version in go.sum's line of each file."""
 
 
 class GoModules(Format):
@@ -65,10 +81,12 @@ class GoModules(Format):
 
     name = "gomod"
     title = "Go modules"
-    layout_version = 1
+    layout_version = 2
     command = "go build ./..."
     opens_artifacts = True
     prepares = True
+    exports = True
+    spares = True
     options = {
         toolchain.OPTION: "yes: also carry the go that the `toolchain` or `go` line names, for "
         "each target; no (default): the target has it",
@@ -86,25 +104,38 @@ class GoModules(Format):
             _check_needs_nothing(main)
         asked = toolchain.wanted(options)
         carried = toolchain.toolchains(project, options.targets, config) if asked else []
+        database = Database.parse(config.database) if asked else None
+        sums = read_sums(sum_files(project), config)
         return GoLockfile(
             main=main,
+            config=config,
+            database=database,
+            listed=frozenset((file.module, file.suffix) for file in sums),
             path=project.where(),
             format=self.name,
-            artifacts=(*read_sums(sum_files(project), config), *carried),
-            access=_access(config),
-            warnings=tuple(warnings(project, with_toolchain=bool(carried))),
+            artifacts=(*sums, *carried),
+            access=_access(config, sums, database),
+            warnings=(
+                *warnings(project, with_toolchain=bool(carried)),
+                *_login_warnings(config, sums, project.where()),
+            ),
         )
 
     def companions(self, lockfile: str) -> tuple[str, ...]:
         """go.mod is checked against go.sum by go; go.work.sum is half of a workspace."""
-        return {WORKSPACE: ("go.work.sum",), MANIFEST: (SUMS,)}.get(lockfile, (MANIFEST,))
+        return {WORKSPACE: (WORKSPACE_SUMS,), MANIFEST: (SUMS,)}.get(lockfile, (MANIFEST,))
 
     def fingerprint(self, project: Project, options: Options) -> Mapping[str, Json]:
         """The go.sum files of a workspace's members: a go.work does not pin by itself.
 
-        And the platforms that a toolchain is carried for.
+        And the platforms that a toolchain is carried for, and which modules come from version
+        control: the bundle says so.
         """
         result: dict[str, Json] = {}
+        sums = read_sums(sum_files(project), read_config(project.host))
+        direct = sorted({file.name for file in sums if file.is_direct})
+        if direct:
+            result["direct"] = list[Json](direct)
         if project.lockfile.name == WORKSPACE:
             for path, data in sum_files(project):
                 result[path] = hashlib.sha256(data.replace(b"\r\n", b"\n")).hexdigest()
@@ -117,48 +148,96 @@ class GoModules(Format):
         return isinstance(artifact, ModuleFile) and toolchain.is_toolchain(artifact)
 
     async def locate(self, lockfile: Lockfile, options: Options, index: Index) -> Lockfile:
-        """Ask for the hashes of toolchains."""
-        return lockfile.with_artifacts(
-            [
-                await toolchain.located(one, index)
-                if isinstance(one, ModuleFile) and toolchain.is_toolchain(one)
-                else one
-                for one in lockfile.artifacts
-            ]
-        )
+        """Ask for the hashes of toolchains, and where modules are kept that come from no proxy."""
+        assert isinstance(lockfile, GoLockfile)
+        files = [file for file in lockfile.artifacts if isinstance(file, ModuleFile)]
+        placed, origins = await repositories.placed(files, index)
+        for file in placed:
+            if file.repository is not None:
+                lockfile.config.check_system(file.repository.root, file.where)
+        access = replace(lockfile.access, origins=lockfile.access.origins | origins)
+        artifacts = [
+            await toolchain.located(file, index, lockfile.database)
+            if lockfile.database is not None and toolchain.is_toolchain(file)
+            else file
+            for file in placed
+        ]
+        return replace(lockfile.with_artifacts(artifacts), access=access)
 
     async def expand(
         self, lockfile: Lockfile, packed: Sequence[Packed], workshop: Workshop, index: Index
     ) -> Sequence[Brought]:
-        """Nothing new: that go.sum is complete, by the go.mod files. Raises `LockfileError`.
-
-        A single module of go 1.17 and newer may be built without the lines of what it requires
-        only by another's go.mod, so there it is a warning.
-        """
+        """Nothing new: that go.sum is complete, by the go.mod files. Raises `LockfileError`."""
         assert isinstance(lockfile, GoLockfile)
-        blobs = {
-            one.artifact.module: one.blob
-            for one in packed
-            if isinstance(one.artifact, ModuleFile) and one.artifact.suffix == "mod"
-        }
-
-        def mod_of(module: Module) -> bytes | None:
-            return workshop.read(blobs[module]) if module in blobs else None
-
-        lacking = list(missing(lockfile.main, mod_of))
+        mods, zips = ([m for m, s in lockfile.listed if s == suffix] for suffix in _ENDS)
+        graph = Graph(lockfile.main, _mods(packed, workshop))
+        lacking = [*missing(graph, mods, zips)]
         if not lacking:
-            return ()
-        lines = "\n".join(f"{m.path} {m.version}/go.mod (by {by})" for m, by in lacking)
-        name = "go.work.sum" if lockfile.main.workspace else "go.sum"
-        command = "go list -m all" if lockfile.main.workspace else "go mod tidy"
+            return [
+                Warning(
+                    f"{MANIFEST} is not tidy: {what}. go may refuse to build (`updates to go.mod "
+                    "needed`): run `go mod tidy` online, and pack again",
+                    where,
+                )
+                for what, where in untidy(graph)
+            ]
+        folders = lockfile.main.members
+        name, command = SUMS, "go mod tidy"
+        if folders is not None:
+            packages = " ".join(shlex.quote(packages_in(member)) for member in folders)
+            name, command = WORKSPACE_SUMS, f"go list -deps -test {packages}"
         count = "a line" if len(lacking) == 1 else f"{len(lacking)} lines"
-        what = f"{name} lacks {count} that go adds by itself while it is online"
-        if lockfile.main.workspace:
-            raise LockfileError(
-                what, where=lines, fix=f"Run `{command}` online, and keep the {name} it writes."
-            )
-        listed = ", ".join(f"{m.path} {m.version}/go.mod" for m, _ in lacking)
-        return [Warning(f"{what}: {listed}; `{command}` adds them", lockfile.path)]
+        raise LockfileError(
+            f"{name} lacks {count} that go needs, and adds by itself only while it is online",
+            where="\n".join(
+                f"{m.path} {m.version}{_ENDS[suffix]} (by {by})" for m, suffix, by in lacking
+            ),
+            fix=f"Run `{command}` online, and keep the {name} it writes.",
+        )
+
+    def spared(
+        self, lockfile: Lockfile, artifact: Artifact, packed: Sequence[Packed], workshop: Workshop
+    ) -> str:
+        """A stale line of go.sum: its module is gone, and the graph does not lead there."""
+        assert isinstance(lockfile, GoLockfile) and isinstance(artifact, ModuleFile)
+        files = needed(lockfile.main, _mods(packed, workshop))
+        if not files or (artifact.module, artifact.suffix) in files:
+            return ""
+        return "no module of the build leads to it (`go mod tidy` takes such lines out)"
+
+    def from_export(self, artifact: Artifact, export: Path, out: Path) -> None:
+        """A module's go.mod, or its zip in its one form."""
+        assert isinstance(artifact, ModuleFile) and artifact.repository is not None
+        module, repository = artifact.module, artifact.repository
+        if artifact.suffix == "mod":
+            out.write_bytes(exported_mod(module, repository, export))
+            return
+        with out.open("wb") as file:
+            file.writelines(exported_zip(module, repository, export))
+
+    def explain_mismatch(self, artifact: Artifact, algorithm: str) -> str:
+        """Of a module from version control: what may have changed."""
+        if not isinstance(artifact, ModuleFile) or artifact.repository is None:
+            return ""
+        return (
+            "The tag was moved, or go.sum was written for another repository: find out which, "
+            "and lock again only then. (With git-lfs set up, go takes the large files' content "
+            "and not their pointers: --git-config does so too.)"
+        )
+
+    def license(self, artifact: Artifact) -> LicenseReader | None:
+        """A module's, by its text."""
+        return license_reader(artifact)
+
+    def explain_failure(self, artifact: Artifact) -> str:
+        """Of a module that no proxy has: what `direct` in GOPROXY means."""
+        if not isinstance(artifact, ModuleFile) or not artifact.direct_behind:
+            return ""
+        return (
+            "go would now ask the module's own repository, as GOPROXY says `direct`; here that "
+            f"has to be said by name: add {artifact.name} to GOPRIVATE (or GONOPROXY), with what "
+            "else it has."
+        )
 
     def derive(self, artifact: Artifact, algorithm: str, path: Path) -> bytes:
         """The h1 of a downloaded zip or go.mod. Raises `IntegrityError`."""
@@ -180,9 +259,7 @@ class GoModules(Format):
         assert isinstance(artifact, ModuleFile)
         _check_size(artifact, path)
         with path.open("rb") as file:
-            value, stored = hashed_and_stored(file, artifact.module)
-        keep(ZIP_RECIPE, (stored,))
-        return {DIGEST: value}
+            return {DIGEST: hashed_and_stored(file, artifact.module, partial(keep, ZIP_RECIPE))}
 
     def layout(self, packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
         """See `vendorpack.formats.gomod.layout`."""
@@ -197,6 +274,25 @@ class GoModules(Format):
             variables=(cache, Variable("GOPROXY", "off"), Variable("GOTOOLCHAIN", "local"))
         )
 
+    def explain_request(self, url: str) -> str | None:
+        """Name what was asked for, if this client asks for it."""
+        return explain_request(url)
+
+    def explain_output(self, text: str) -> Sequence[Lack]:
+        """Find what it lacks in the client's words."""
+        return explain_output(text)
+
+    def demands(self, contents: Contents) -> Sequence[Demand]:
+        """Go."""
+        return (
+            Client(
+                ("go",),
+                seen="1.21, 1.26, 1.27",
+                otherwise="Install Go, as new as go.mod asks for: it may not get a newer one.",
+                arguments=("version",),
+            ),
+        )
+
     def native_roots(self, host: Host) -> Mapping[str, Path]:
         """The user's own module cache."""
         return {"go": module_cache(host)}
@@ -206,9 +302,19 @@ class GoModules(Format):
         return existing if path.endswith(".info") and _is_info(existing) else ours
 
 
+def _mods(packed: Sequence[Packed], workshop: Workshop) -> Callable[[Module], bytes | None]:
+    """The go.mod of a module, among those that are packed."""
+    blobs = {
+        one.artifact.module: one.blob
+        for one in packed
+        if isinstance(one.artifact, ModuleFile) and one.artifact.suffix == "mod"
+    }
+    return lambda module: workshop.read(blobs[module]) if module in blobs else None
+
+
 def _check_needs_nothing(main: Main) -> None:
     """A go.mod without go.sum: all that it requires, if anything, lies in folders."""
-    for module, where in missing(main, lambda _: None):
+    for module, _, where in missing(Graph(main, lambda _: None), (), ()):
         raise DiscoveryError(
             f"no go.sum lies beside {MANIFEST}, which requires {module.path} {module.version}",
             where=where,
@@ -224,11 +330,42 @@ def _check_size(artifact: ModuleFile, path: Path) -> None:
         )
 
 
-def _access(config: Config) -> Access:
-    addresses = [urlsplit(address) for address in (DEFAULT_PROXY, *config.proxies)]
+def _login_warnings(config: Config, files: Sequence[ModuleFile], where: str) -> Iterator[Warning]:
+    """A program that GOAUTH names, where a login may be asked for."""
+    if config.asks_program and any(f.is_direct or f.fetch_from for f in files):
+        yield Warning(
+            "GOAUTH names a program, which is not asked: logins are those of ~/.netrc, of GOPROXY "
+            "and (with --git-config) of git's own credential helpers",
+            where,
+        )
+
+
+def _access(config: Config, files: Sequence[ModuleFile], database: Database | None) -> Access:
+    """The proxies, and the hosts of private modules as far as the configuration names them.
+
+    As with go, a module's page over plain http gets no login, and with GOAUTH=off nobody does.
+    """
+
+    def hosts(of: Callable[[ModuleFile], bool]) -> set[str]:
+        return {file.name.partition("/")[0].lower() for file in files if of(file)}
+
+    named = [DEFAULT_PROXY, *config.proxies, *([database.address] if database else [])]
+    addresses = [urlsplit(address) for address in named]
+    private = hosts(lambda file: config.names_host_of(file.name))
+    insecure = hosts(lambda file: file.insecure and config.names_insecure_host_of(file.name))
+    origins = frozenset(
+        {f"{parts.scheme}://{parts.netloc}" for parts in addresses}
+        | {f"https://{host}" for host in private}
+        | {f"http://{host}" for host in insecure}
+    )
+    direct = hosts(lambda file: file.is_direct)
+    without_netrc = {f"http://{host}" for host in direct}
+    if config.without_netrc:
+        without_netrc |= {*origins, *(f"https://{host}" for host in direct)}
     return Access(
-        origins=frozenset(f"{parts.scheme}://{parts.netloc}" for parts in addresses),
+        origins=origins,
         credentials=config.credentials,
+        without_netrc=frozenset(without_netrc),
     )
 
 

@@ -15,8 +15,8 @@ import io
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
-from typing import BinaryIO, Final
+from collections.abc import Callable, Iterable, Iterator
+from typing import BinaryIO, Final, cast
 
 from vendorpack.errors import IntegrityError
 from vendorpack.formats.gomod.modules import Module
@@ -29,7 +29,7 @@ MAX_MOD: Final = 16 << 20
 _DATE: Final = (1980, 1, 1, 0, 0, 0)
 _ATTRIBUTES: Final = 0o644 << 16
 _UTF8: Final = 0x800
-_UNREADABLE: Final = (
+UNREADABLE: Final = (
     zipfile.BadZipFile,
     zlib.error,
     struct.error,
@@ -53,21 +53,69 @@ def zip_hash(file: BinaryIO, module: Module) -> bytes:
 
 def stored_zip(data: bytes, module: Module) -> bytes:
     """The same module's zip in its one form. Raises `IntegrityError`."""
-    return bytes(hashed_and_stored(io.BytesIO(data), module)[1])
+    return b"".join(one_form(_members(io.BytesIO(data), module)))
 
 
-def hashed_and_stored(file: BinaryIO, module: Module) -> tuple[bytes, memoryview]:
-    """The h1 of a module's zip, and its one form, in one reading. Raises `IntegrityError`."""
-    out = io.BytesIO()
+def hashed_and_stored(
+    file: BinaryIO, module: Module, keep: Callable[[Iterable[bytes]], None]
+) -> bytes:
+    """The h1 of a module's zip; `keep` takes its one form, in the same reading.
+
+    Raises `IntegrityError`.
+    """
     hashes = []
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+
+    def hashed() -> Iterator[tuple[str, bytes]]:
         for name, content in _members(file, module):
             hashes.append((name.encode(), hashlib.sha256(content).hexdigest()))
+            yield name, content
+
+    keep(one_form(hashed()))
+    return _hash_of_hashes(hashes)
+
+
+def one_form(files: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
+    """A zip of files that come by name, a file at a time: it may have half a gigabyte.
+
+    Names are whole, `<path>@<version>/…`.
+    """
+    out = _Window()
+    with zipfile.ZipFile(cast("BinaryIO", out), "w", zipfile.ZIP_STORED) as archive:
+        for name, content in files:
             info = zipfile.ZipInfo(name, _DATE)
             info.create_system = 3
             info.external_attr = _ATTRIBUTES
             archive.writestr(info, content)
-    return _hash_of_hashes(hashes), out.getbuffer()
+            yield out.take()
+    yield out.take()
+
+
+class _Window:
+    """The file that a `ZipFile` writes, from the member at hand on."""
+
+    def __init__(self) -> None:
+        self._start = 0
+        self._buffer = io.BytesIO()
+
+    def take(self) -> bytes:
+        """What was written since."""
+        data = self._buffer.getvalue()
+        self._start += len(data)
+        self._buffer = io.BytesIO()
+        return data
+
+    def write(self, data: bytes) -> int:
+        return self._buffer.write(data)
+
+    def tell(self) -> int:
+        return self._start + self._buffer.tell()
+
+    def seek(self, offset: int) -> int:
+        """A member's header is written once more when it ends."""
+        return self._start + self._buffer.seek(offset - self._start)
+
+    def flush(self) -> None:
+        pass
 
 
 def _hash1(files: Iterable[tuple[str, bytes]]) -> bytes:
@@ -90,7 +138,7 @@ def _members(file: BinaryIO, module: Module) -> Iterator[tuple[str, bytes]]:
         with zipfile.ZipFile(file) as archive:
             for name, info in sorted(_checked(archive.infolist(), module).items()):
                 yield name, archive.read(info)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise _refused(module, str(error)) from None
 
 

@@ -22,7 +22,8 @@ from typing import Final, cast
 
 from vendorpack.formats.gomod.hashes import stored_zip
 from vendorpack.formats.gomod.modules import ModuleFile
-from vendorpack.model import Blob, Entry, Packed, Workshop
+from vendorpack.model import Blob, Entry, Packed
+from vendorpack.room import Workshop
 
 ZIP_RECIPE: Final = "go-zip-stored-1"
 """Raised whenever `stored_zip` writes other bytes."""

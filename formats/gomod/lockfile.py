@@ -2,7 +2,8 @@
 
 A line `MODULE VERSION h1:…` wants the module's zip, `MODULE VERSION/go.mod h1:…` its go.mod. After
 `go mod tidy` that is all that building, vetting and testing on any platform needs; stale lines
-are a harmless superset. Hashes of kinds other than h1 are passed over, as go does.
+are a harmless superset. As go does, hashes of kinds other than h1 are passed over, and that of an
+empty go.mod, which an early go wrote for what is no module.
 
 A workspace's hashes are go.work.sum and its members' go.sum together.
 """
@@ -11,14 +12,16 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
+import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Final
 
 from vendorpack.digest import Digest, Integrity
 from vendorpack.errors import LockfileError, UnsupportedError
 from vendorpack.formats.gomod.config import Config
+from vendorpack.formats.gomod.hashes import mod_hash
 from vendorpack.formats.gomod.modfile import directives
 from vendorpack.formats.gomod.modules import (
     DEFAULT_PROXY,
@@ -26,20 +29,26 @@ from vendorpack.formats.gomod.modules import (
     Module,
     ModuleFile,
     Suffix,
+    go_order,
     module_purl,
 )
-from vendorpack.model import Project, Warning
+from vendorpack.formats.gomod.repositories import known_repository
+from vendorpack.model import Warning
+from vendorpack.project import Project
 
 WORKSPACE: Final = "go.work"
 MANIFEST: Final = "go.mod"
 """Taken for the lockfile where a project has no go.sum, since it needs none."""
 SUMS: Final = "go.sum"
+WORKSPACE_SUMS: Final = "go.work.sum"
+
+_VENDORED: Final = "vendor/modules.txt"
 
 NEWEST: Final = (1, 27)
 """The newest go that bundles were tested with."""
-_GO: Final = re.compile(r"(\d{1,9})\.(\d{1,9})")
-
+_CHECKED_VENDOR: Final = (1, 14)
 _HASH_SIZE: Final = 32
+_OF_NO_MODULE: Final = Digest(DIGEST, mod_hash(b""))
 
 
 def sum_files(project: Project) -> list[tuple[str, bytes]]:
@@ -50,7 +59,7 @@ def sum_files(project: Project) -> list[tuple[str, bytes]]:
     if project.lockfile.name == MANIFEST:
         names = [SUMS]
     else:
-        names = ["go.work.sum", *(f"{member}/{SUMS}" for member in members(project))]
+        names = [WORKSPACE_SUMS, *(f"{member}/{SUMS}" for member in members(project))]
     found = ((str(folder / name), project.read(name)) for name in names)
     return [(path, data) for path, data in found if data is not None]
 
@@ -64,6 +73,13 @@ def members(project: Project) -> list[str]:
         if verb == "use" and arguments
     }
     return sorted(used)
+
+
+def packages_in(member: str) -> str:
+    """The pattern for all packages of a workspace's member."""
+    if member == ".":
+        return "./..."
+    return f"{member}/..." if member.startswith(("/", "..")) else f"./{member}/..."
 
 
 def read_sums(files: list[tuple[str, bytes]], config: Config) -> list[ModuleFile]:
@@ -106,15 +122,40 @@ def warnings(project: Project, *, with_toolchain: bool = False) -> Iterator[Warn
                 f"({arguments[0]} is what it names), unless --gomod-toolchain yes packs it",
                 where,
             )
-    if project.read("vendor/modules.txt") is not None:
+    vendored = project.read(_VENDORED)
+    if vendored is not None:
         vendor = str(project.lockfile.parent / "vendor")
         yield Warning("go builds from vendor/ by default and then needs no bundle", vendor)
+        for what in _inconsistent(vendored, said) if mod == MANIFEST else ():
+            yield Warning(
+                f"go refuses to build: vendor/modules.txt and go.mod disagree about {what}; "
+                "`go mod vendor` writes it anew, or build with -mod=mod",
+                f"{vendor}/modules.txt",
+            )
+
+
+def _inconsistent(vendored: bytes, said: list[tuple[str, list[str], str]]) -> list[str]:
+    """Modules that go.mod requires at another version than vendor/modules.txt has.
+
+    `# PATH VERSION[ => …]`, and on the next line `## explicit` for what go.mod requires
+    (`modload.checkVendorConsistency`; not before go 1.14.)
+    """
+    go = next((go_order(words[0]) for verb, words, _ in said if verb == "go" and words), None)
+    if go and go < _CHECKED_VENDOR:
+        return []
+    required = {(w[0], w[1]) for verb, w, _ in said if verb == "require" and len(w) == 2}
+    lines = vendored.decode(errors="replace").splitlines()
+    explicit = {
+        (words[1], words[2])
+        for line, below in itertools.pairwise(lines)
+        if len(words := line.split()) > 2 and words[0] == "#" and below.startswith("## explicit")
+    }
+    return sorted({path for path, _ in required ^ explicit})
 
 
 def _is_newer(version: str) -> bool:
     """Whether a `go` line asks for more than the newest go that is known here."""
-    match = _GO.match(version)
-    return match is not None and (int(match[1]), int(match[2])) > NEWEST
+    return go_order(version)[:2] > NEWEST
 
 
 def _lines(data: bytes, path: str) -> Iterator[tuple[Module, Suffix, Digest, str]]:
@@ -138,8 +179,8 @@ def _lines(data: bytes, path: str) -> Iterator[tuple[Module, Suffix, Digest, str
         kind, colon, value = text.partition(":")
         if not colon:
             raise LockfileError("the hash has no kind", where=where)
-        if kind == DIGEST:
-            yield module, suffix, _digest(value, where), where
+        if kind == DIGEST and (digest := _digest(value, where)) != _OF_NO_MODULE:
+            yield module, suffix, digest, where
 
 
 def _digest(value: str, where: str) -> Digest:
@@ -156,12 +197,20 @@ def module_file(
     module: Module, suffix: Suffix, digest: Digest | None, where: str, config: Config
 ) -> ModuleFile:
     """What to download. Raises `UnsupportedError` where no proxy may be asked."""
-    if config.is_private(module.path):
-        raise UnsupportedError(
-            f"{module.path} is private by GOPRIVATE or GONOPROXY, so only version control has it",
-            where=where,
-            fix="Set GONOPROXY=none if a proxy in GOPROXY serves it, or vendor it.",
-        )
+    file = ModuleFile(
+        name=module.path,
+        version=module.version,
+        purl=module_purl(module, suffix),
+        url=None,
+        integrity=Integrity.of([digest] if digest else []),
+        where=where,
+        suffix=suffix,
+    )
+    if config.is_direct(module.path):
+        insecure = config.is_insecure(module.path)
+        repository = None if insecure else known_repository(module.path)
+        url = repository.address(module) if repository else None
+        return replace(file, url=url, is_direct=True, repository=repository, insecure=insecure)
     if not config.proxies:
         raise UnsupportedError(
             f"GOPROXY leaves no proxy to ask for {module.path}",
@@ -170,13 +219,11 @@ def module_file(
         )
     sources = [f"{proxy}/{module.escaped}.{suffix}" for proxy in config.proxies]
     canonical = f"{DEFAULT_PROXY}/{module.escaped}.{suffix}"
-    return ModuleFile(
-        name=module.path,
-        version=module.version,
-        purl=module_purl(module, suffix),
+    mirrors = () if sources == [canonical] else tuple(sources)
+    return replace(
+        file,
         url=canonical,
-        integrity=Integrity.of([digest] if digest else []),
-        where=where,
-        fetch_from=() if sources == [canonical] else tuple(sources),
-        suffix=suffix,
+        fetch_from=mirrors,
+        only_if_absent=config.only_if_absent,
+        direct_behind=config.direct_behind,
     )

@@ -13,7 +13,7 @@ from typing import Final
 
 from vendorpack.errors import LockfileError
 
-_TOKEN: Final = re.compile(r'//.*|"(?:[^"\\]|\\.)*"|`[^`]*`|[()]|[^\s"`()]+|\s+|(.)')
+_TOKEN: Final = re.compile(r'//.*|"(?:[^"\\]|\\.)*"|`[^`]*`|[()]|(?:(?!//)[^\s"`()])+|\s+|(.)')
 
 
 def directives(data: bytes, path: str) -> Iterator[tuple[str, list[str], str]]:

@@ -2,16 +2,16 @@
 
 `golang.org/toolchain v0.0.1-goVERSION.GOOS-GOARCH` is a zip in the module cache like any other, but
 go.sum has no line for it: go asks the checksum database. Here that is asked when the bundle is
-made, through the module proxy, and trusted as that registry's word: the database's signature is
-not checked. At the target go wants it again, unless GONOSUMDB names the module and GOPROXY is
-one `file:` address (`modfetch.useSumDB`; seen with go 1.26): so `VARIABLES` has both.
+made, and its signature checked: see `sumdb`. At the target go wants it again, unless GONOSUMDB
+names the module and GOPROXY is one `file:` address (`modfetch.useSumDB`; seen with go 1.21 and
+1.26): so `VARIABLES` has both. It then takes the zip as it is. The database's own answers would let
+it check, but their signed tree is another one every day.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
@@ -21,17 +21,16 @@ from vendorpack.errors import FetchError, LockfileError, UnsupportedError, Usage
 from vendorpack.formats.gomod.config import Config
 from vendorpack.formats.gomod.lockfile import MANIFEST, WORKSPACE, module_file
 from vendorpack.formats.gomod.modfile import directives
-from vendorpack.formats.gomod.modules import DIGEST, Module, ModuleFile
-from vendorpack.model import Index, Options, Project, Target, Trust, Variable
+from vendorpack.formats.gomod.modules import DIGEST, Module, ModuleFile, go_order, is_release
+from vendorpack.formats.gomod.sumdb import Database, looked_up
+from vendorpack.model import Options, Target, Trust, Variable
+from vendorpack.project import Project
+from vendorpack.room import Index
 
 OPTION: Final = "toolchain"
 TOOLCHAIN: Final = "golang.org/toolchain"
 
-_DATABASE: Final = "sum.golang.org"
-"""Name of the checksum database, as a proxy has it below `/sumdb/`."""
-_MAX_ANSWER: Final = 1 << 20
 _HASH_SIZE: Final = 32
-_RELEASE: Final = re.compile(r"(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9})|(?:rc|beta)\d{1,9})", re.A)
 VARIABLES: Final = (
     Variable("GONOSUMDB", TOOLCHAIN),
     Variable("GOPROXY", "go/cache/download", is_path=True, scheme="file://"),
@@ -78,24 +77,28 @@ def is_toolchain(file: ModuleFile) -> bool:
     return file.name == TOOLCHAIN and not file.integrity
 
 
-async def located(file: ModuleFile, index: Index) -> ModuleFile:
-    """The same with the hash that the checksum database has. Raises `FetchError`."""
+async def located(file: ModuleFile, index: Index, database: Database) -> ModuleFile:
+    """The same with the hash that the checksum database has.
+
+    Raises what `sumdb.looked_up` does, of the last place where the database is to be had.
+    """
     module = file.module
     suffix = f"/{module.escaped}.zip"
-    for number, source in enumerate(file.sources, 1):
-        proxy = source.removesuffix(suffix)
-        url = f"{proxy}/sumdb/{_DATABASE}/lookup/{module.path}@{module.version}"
+    proxies = [source.removesuffix(suffix) for source in file.sources]
+    behind = [] if database.url else [f"{proxy}/sumdb/{database.name}" for proxy in proxies]
+    bases = [*behind, database.address]
+    for number, base in enumerate(bases, 1):
         try:
-            answer = await index.get(url, max_size=_MAX_ANSWER)
+            lines = await looked_up(database, base, f"{module.path}@{module.version}", index)
         except FetchError:
-            if number < len(file.sources):
+            if number < len(bases):
                 continue
             raise
-        digest = _hash_in(answer.body, module)
+        digest = _hash_in(lines, module)
         if digest is None:
-            raise FetchError(f"the checksum database's answer has no hash for {file}", where=url)
+            raise FetchError(f"the checksum database's answer has no hash for {file}", where=base)
         return replace(file, integrity=Integrity.of([digest]), trust=Trust.REGISTRY)
-    raise FetchError(f"no proxy to ask for {file}", where=file.where)
+    raise AssertionError("the last one returned or raised")
 
 
 def _named(project: Project) -> tuple[str, str]:
@@ -113,8 +116,8 @@ def _named(project: Project) -> tuple[str, str]:
             where=path,
             fix="Add one: `go get toolchain@go1.N.P`, or `go work edit -toolchain go1.N.P`.",
         )
-    version, where = max(found, key=lambda one: _order(one[0]))
-    if not _RELEASE.fullmatch(version):
+    version, where = max(found, key=lambda one: go_order(one[0]))
+    if not is_release(version):
         raise UnsupportedError(
             f"go{version} is no release of go, such as go1.22.0, that can be packed",
             where=where,
@@ -123,18 +126,9 @@ def _named(project: Project) -> tuple[str, str]:
     return version, where
 
 
-def _order(version: str) -> tuple[int, int, int, bool]:
-    """For comparison: 1.22 < 1.22rc1 < 1.22.0, as go has it."""
-    match = re.match(r"(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?", version, re.A)
-    if match is None:
-        return (-1, -1, -1, False)
-    patch = int(match[3]) if match[3] else -1
-    return (int(match[1]), int(match[2]), patch, match.end() < len(version))
-
-
-def _hash_in(answer: bytes, module: Module) -> Digest | None:
-    """The hash of a module's zip in an answer of the checksum database."""
-    for line in answer.decode(errors="replace").splitlines():
+def _hash_in(record: str, module: Module) -> Digest | None:
+    """The hash of a module's zip in a record of the checksum database."""
+    for line in record.splitlines():
         words = line.split(" ")
         if words[:2] == [module.path, module.version] and len(words) == 3:
             kind, _, value = words[2].partition(":")

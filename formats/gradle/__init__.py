@@ -14,35 +14,38 @@ there dependency verification checks every file once more, by the lockfile that 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from vendorpack.demands import Client, Contents, Demand, Tool
 from vendorpack.formats._shared.maven import tree
 from vendorpack.formats._shared.maven.closure import missing_poms
 from vendorpack.formats._shared.maven.files import MavenFile, file_of
+from vendorpack.formats._shared.maven.license import inherited
+from vendorpack.formats._shared.maven.license import reader_of as license_reader
 from vendorpack.formats._shared.maven.repositories import (
     CENTRAL,
     Repositories,
     load_repositories,
 )
+from vendorpack.formats._shared.maven.wrapper import wrapper_needs
 from vendorpack.formats.gradle.verification import parse_verification
 from vendorpack.model import (
     Artifact,
     Entry,
     Environment,
-    Format,
-    Host,
-    Index,
     Json,
+    LicenseReader,
     Lockfile,
+    Need,
     Options,
     Packed,
-    Project,
     Variable,
     Warning,
-    Workshop,
 )
+from vendorpack.project import Host, Project
+from vendorpack.room import Format, Index, Workshop
 
 ROOT: Final = "gradle"
 REPOSITORY: Final = f"{ROOT}/vendorpack-repository"
@@ -87,13 +90,16 @@ if (gradle.startParameter.offline) {
 }
 """
 
+_WRAPPER: Final = "wrapper/gradle-wrapper.properties"
+"""Beside the lockfile."""
+
 
 class Gradle(Format):
     """Gradle."""
 
     name = "gradle"
     title = "Gradle"
-    layout_version = 1
+    layout_version = 2
     command = "gradle --offline build"
     options = {
         "repo": "A repository to ask before the public ones: id=https://…, several with commas "
@@ -138,14 +144,39 @@ class Gradle(Format):
             return ()
         return await missing_poms(packed, workshop, index)
 
+    def license(self, artifact: Artifact) -> LicenseReader | None:
+        """What a POM declares."""
+        return license_reader(artifact)
+
+    def licenses(self, packed: Sequence[Packed]) -> Iterable[str]:
+        """Each file's, from its POM and that one's parents."""
+        return inherited(packed)
+
+    def needs(
+        self, project: Project, packed: Sequence[Packed], options: Options, workshop: Workshop
+    ) -> Sequence[Need]:
+        """The distribution that the wrapper downloads."""
+        return [*wrapper_needs(project, _WRAPPER, "./gradlew", "gradle")]
+
     def layout(self, packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
         """The repository, and the init script that leads to it."""
         yield Entry(f"{ROOT}/init.d/vendorpack.gradle", _INIT_SCRIPT.encode())
         yield from tree.layout(REPOSITORY, packed, workshop)
 
+    def is_place_of(self, path: str, name: str, version: str) -> bool:
+        """Gradle takes a file by its path."""
+        return tree.is_place_of(REPOSITORY, path, name, version)
+
     def environment(self, packed: Sequence[Packed]) -> Environment:
         """Gradle's own folder, which it writes to."""
         return Environment((Variable("GRADLE_USER_HOME", ROOT, is_path=True),))
+
+    def demands(self, contents: Contents) -> Sequence[Demand]:
+        """Gradle, or the project's wrapper, and Java."""
+        return (
+            Client(("gradle", "./gradlew"), seen="4.4", otherwise="Install Gradle."),
+            Tool(("javac",), "Gradle compiles with it", "Install a JDK."),
+        )
 
     def native_roots(self, host: Host) -> Mapping[str, Path]:
         """The user's own folder: the script does nothing there without --offline."""

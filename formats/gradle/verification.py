@@ -24,7 +24,7 @@ from vendorpack.digest import Digest, DigestError, Integrity
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared.maven.files import coordinates
 from vendorpack.formats._shared.text.xml_text import Element, load_xml
-from vendorpack.model import Project
+from vendorpack.project import Project
 
 _ALGORITHMS: Final = ("sha512", "sha256", "sha1", "md5")
 _FIX: Final = "Write it anew: gradle --write-verification-metadata sha256 build"

@@ -8,21 +8,25 @@ unless the project says so in `.mvn/maven.config`: this bundle's hashes are the 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from vendorpack.demands import Client, Contents, Demand, Tool
 from vendorpack.digest import Digest, Integrity
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared.maven import tree
 from vendorpack.formats._shared.maven.closure import missing_poms
 from vendorpack.formats._shared.maven.files import MavenFile, file_of
+from vendorpack.formats._shared.maven.license import inherited
+from vendorpack.formats._shared.maven.license import reader_of as license_reader
 from vendorpack.formats._shared.maven.repositories import (
     CENTRAL,
     Repositories,
     load_repositories,
     url_hash,
 )
+from vendorpack.formats._shared.maven.wrapper import wrapper_needs
 from vendorpack.formats.maven.lockfile_json import parse_lockfile_json
 from vendorpack.formats.maven.summary import Line, SummaryName, parse_name, parse_summary
 from vendorpack.model import (
@@ -31,18 +35,17 @@ from vendorpack.model import (
     Base,
     Entry,
     Environment,
-    Format,
-    Host,
-    Index,
     Json,
+    LicenseReader,
     Lockfile,
+    Need,
     Options,
     Packed,
-    Project,
     Warning,
     Word,
-    Workshop,
 )
+from vendorpack.project import Host, Project
+from vendorpack.room import Format, Index, Workshop
 
 ROOT: Final = "maven/repository"
 
@@ -56,6 +59,18 @@ _OTHER: Final = {"sha256": "sha512", "sha512": "sha256"}
 # Maven 3.8 and older put this into every plugin's realm, whatever it depends on.
 _PLEXUS_UTILS: Final = "org/codehaus/plexus/plexus-utils/1.1/plexus-utils-1.1.jar"
 _PLEXUS_UTILS_SHA256: Final = "c0b20bb7c354291d1c0a4fd58973b3ec9f0de6b62fde3bacb0fb27f1d24f439a"
+_NO_PLUGINS: Final = (
+    "lists no plugins: nothing will build offline unless it is made with -DincludeMavenPlugins=true"
+)
+_NO_PROVIDERS: Final = (
+    "does not list what plugins fetch while they run: tests will not run offline unless surefire's "
+    "provider (org.apache.maven.surefire:surefire-junit-platform or the like) is a dependency of "
+    "maven-surefire-plugin"
+)
+_SUMMARY_HAS_ALL: Final = "Maven's own summary of checksums (.mvn/checksums) lists all of it"
+
+_WRAPPER: Final = ".mvn/wrapper/maven-wrapper.properties"
+"""Beside the lockfile."""
 
 
 class Maven(Format):
@@ -63,7 +78,7 @@ class Maven(Format):
 
     name = "maven"
     title = "Maven"
-    layout_version = 1
+    layout_version = 2
     command = "mvn -o package"
     options = {
         "repo": "Where a repository is: id=https://…, several with commas between. Known are "
@@ -108,9 +123,27 @@ class Maven(Format):
             return ()
         return await missing_poms(packed, workshop, index)
 
+    def license(self, artifact: Artifact) -> LicenseReader | None:
+        """What a POM declares."""
+        return license_reader(artifact)
+
+    def licenses(self, packed: Sequence[Packed]) -> Iterable[str]:
+        """Each file's, from its POM and that one's parents."""
+        return inherited(packed)
+
+    def needs(
+        self, project: Project, packed: Sequence[Packed], options: Options, workshop: Workshop
+    ) -> Sequence[Need]:
+        """The distribution that the wrapper downloads."""
+        return [*wrapper_needs(project, _WRAPPER, "./mvnw", "mvn")]
+
     def layout(self, packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
         """The repository's tree; see `vendorpack.formats._shared.maven.tree`."""
         return tree.layout(ROOT, packed, workshop)
+
+    def is_place_of(self, path: str, name: str, version: str) -> bool:
+        """Maven takes a file by its path."""
+        return tree.is_place_of(ROOT, path, name, version)
 
     def environment(self, packed: Sequence[Packed]) -> Environment:
         """The repository, in the words of each Maven.
@@ -127,6 +160,19 @@ class Maven(Format):
         older = (Word("-Dmaven.repo.local=", Base.PREFIX, ROOT),)
         return Environment(
             arguments=(Arguments("MAVEN_ARGS", newer), Arguments("MAVEN_OPTS", older))
+        )
+
+    def demands(self, contents: Contents) -> Sequence[Demand]:
+        """Maven, or the project's wrapper, and Java."""
+        return (
+            Client(
+                ("mvn", "./mvnw"),
+                (("3.8", ""),),
+                why="older ones do not read the variables",
+                seen="3.8, 3.9, 3.10, 4.0",
+                otherwise="Install Maven 3.8 or newer.",
+            ),
+            Tool(("javac",), "Maven compiles with it", "Install a JDK."),
         )
 
     def native_roots(self, host: Host) -> Mapping[str, Path]:
@@ -213,21 +259,18 @@ def _locked(
 ) -> tuple[list[MavenFile], tuple[Warning, ...]]:
     shown = project.where()
     files = []
-    for locked in parse_lockfile_json(project.lock_bytes(), shown):
+    lock = parse_lockfile_json(project.lock_bytes(), shown)
+    for locked in lock.files:
         if locked.repository in repositories.named or not locked.repository:
             repository = locked.repository or "central"
             sources = repositories.sources(repository, shown, option=_OPTION)
         else:
             sources = (_base_of(locked.address, locked.path, shown),)
         files.append(file_of(locked.path, Integrity.of([locked.digest]), sources, shown))
-    warning = Warning(
-        "lockfile.json does not list what plugins fetch while they run: tests will not run offline "
-        "unless surefire's provider (org.apache.maven.surefire:surefire-junit-platform or the "
-        "like) is a dependency of maven-surefire-plugin; Maven's own summary of checksums "
-        "(.mvn/checksums) lists all of it",
-        shown,
-    )
-    return files, (warning,) if files else ()
+    if not files:
+        return [], ()
+    missing = _NO_PROVIDERS if lock.has_plugins else _NO_PLUGINS
+    return files, (Warning(f"lockfile.json {missing}; {_SUMMARY_HAS_ALL}", shown),)
 
 
 def _base_of(address: str, path: str, where: str) -> str:

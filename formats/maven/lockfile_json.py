@@ -42,8 +42,16 @@ class LockedFile:
     repository: str
 
 
-def parse_lockfile_json(data: bytes, where: str) -> Iterator[LockedFile]:
-    """Read a lockfile; each path once. Raises `LockfileError`."""
+@dataclass(frozen=True, slots=True)
+class LockfileJson:
+    """A lockfile's files, each path once. has_plugins: whether it was told to lock plugins too."""
+
+    files: tuple[LockedFile, ...]
+    has_plugins: bool
+
+
+def parse_lockfile_json(data: bytes, where: str) -> LockfileJson:
+    """Read a lockfile. Raises `LockfileError`."""
     lock = load_json(decode_utf8(data, where), where)
     if not isinstance(lock, dict) or "lockFileVersion" not in lock:
         raise LockfileError("this is no lockfile of maven-lockfile", where=where)
@@ -57,8 +65,7 @@ def parse_lockfile_json(data: bytes, where: str) -> Iterator[LockedFile]:
             raise LockfileError(
                 f"{file.path} is pinned twice, with different hashes", where=where, fix=_REWRITE
             )
-        if known is file:
-            yield file
+    return LockfileJson(tuple(seen.values()), bool(lock.get("mavenPlugins")))
 
 
 def _entries(lock: Any) -> Iterator[dict[str, Any]]:

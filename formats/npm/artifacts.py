@@ -16,7 +16,7 @@ for what it does not find it warns, links no commands and unpacks every platform
 package's packument must lie in the cache, with all that decides the tree.
 
 For a git dependency npm ignores `integrity`. Of the hosts that it knows it takes the commit's
-tarball, and looks up the index by that address; from any other it clones.
+tarball, whatever hash that has, and looks up the index by its address; from any other it clones.
 """
 
 from __future__ import annotations
@@ -33,29 +33,24 @@ from vendorpack.formats._shared.npm.git_dependencies import (
     Commit,
     commit_artifact,
     fetch_address,
+    hosted_artifact,
+    of_kind,
 )
+from vendorpack.formats._shared.npm.git_hosts import hosted_commit, is_known_host
 from vendorpack.formats._shared.npm.npmrc import Npmrc
 from vendorpack.formats._shared.npm.registry import (
     ALIAS_REGISTRY,
     DEFAULT_REGISTRY,
     chosen,
-    download_warnings,
     purl,
     tarball_url,
 )
 from vendorpack.formats._shared.text.addresses import is_http
+from vendorpack.formats.npm.graph import graph_of
 from vendorpack.formats.npm.lockfile import PackageLock, Pin
-from vendorpack.model import Artifact, Options, Warning
+from vendorpack.model import Artifact, Graph, Options, Warning
 from vendorpack.redact import redact_url
 
-# The only place that names GitHub's hosts, in the forms that `hosted-git-info` knows.
-_GITHUB: Final = re.compile(
-    r"(?:github:|(?:git\+)?(?:ssh|https|git)://(?:[^@/]*@)?github\.com[/:]|git@github\.com:)"
-    r"(?P<repository>\w[\w-]*/(?!\.\.?(?:\.git)?#)[\w.-]+?)(?:\.git)?"
-    r"#(?P<commit>[0-9a-f]{40})"
-)
-_GITHUB_TARBALL: Final = "https://codeload.github.com/{repository}/tar.gz/{commit}"
-_GITHUB_PURL: Final = "git+https://github.com/{repository}@{commit}"
 _GIT: Final = re.compile(
     r"(?:git|ssh|github|gitlab|bitbucket|gist|sourcehut)[+:@]|https?://[^#]+\.git#"
 )
@@ -64,10 +59,6 @@ _CLONED: Final = re.compile(
 )
 _SCP_BY_SSH: Final = re.compile(r"ssh://([^/:#]+@[^/:#]+:(?!\d+/).+)")
 """What npm takes for `user@host:path` behind a `git+ssh://`."""
-_KNOWN_HOSTS: Final = frozenset(
-    {"github.com", "gist.github.com", "gitlab.com", "bitbucket.org", "git.sr.ht"}
-)
-"""Those of which npm takes a tarball (`hosted-git-info`)."""
 _NO_VERSION: Final = "0.0.0"
 
 
@@ -80,6 +71,7 @@ class NpmArtifact(Artifact):
     content: algorithms under whose digests npm looks for the content.
     index_urls: addresses under which npm looks for the tarball in the index.
     packuments: registries whose packument npm reads first; the last is the default one.
+    install_script: whether the lockfile says that something runs when it is installed.
     manifest: JSON of what that packument must say of the version beside its address; None if
         npm needs it and it is still to be asked for.
     """
@@ -90,28 +82,42 @@ class NpmArtifact(Artifact):
     index_urls: tuple[str, ...] = ()
     packuments: tuple[str, ...] = ()
     manifest: str | None = "{}"
+    install_script: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NpmCommit(Commit):
+    """A commit on a host that npm knows. `index_urls`: where npm looks for its tarball."""
+
+    index_urls: tuple[str, ...]
 
 
 def choose(
     lock: PackageLock, options: Options, npmrc: Npmrc
-) -> tuple[tuple[NpmArtifact | Commit, ...], tuple[Warning, ...]]:
-    """The artifacts that `npm ci` needs on the targets, each once, sorted; and warnings.
+) -> tuple[tuple[NpmArtifact | Commit, ...], Graph, tuple[Warning, ...]]:
+    """The artifacts that `npm ci` needs on the targets, each once, sorted; graph, and warnings.
 
     npm gives up on a package that does not fit the platform unless it is optional: only
     optional ones are left out. Raises `LockfileError`, `UnsupportedError`.
     """
     merged: dict[tuple[str, str, str | None], NpmArtifact | Commit] = {}
     warnings: list[Warning] = []
+    purls: dict[str, str] = {}
+    local: set[str] = set()
     for pin in lock.pins:
         if not _wanted(pin, options):
             continue
         warnings += _warnings(pin, lock)
         artifact = _artifact(pin, lock, npmrc)
-        if artifact is not None:
-            key = (artifact.name, artifact.version, artifact.url)
-            known = merged.get(key)
-            merged[key] = artifact if known is None else _join(known, artifact)
-    return tuple(merged[key] for key in sorted(merged)), tuple(dict.fromkeys(warnings))
+        if artifact is None:
+            local.add(pin.place)
+            continue
+        purls[pin.place] = artifact.purl
+        key = (artifact.name, artifact.version, artifact.url)
+        known = merged.get(key)
+        merged[key] = artifact if known is None else _join(known, artifact)
+    chosen = tuple(merged[key] for key in sorted(merged))
+    return chosen, graph_of(lock, purls, local), tuple(dict.fromkeys(warnings))
 
 
 def _wanted(pin: Pin, options: Options) -> bool:
@@ -140,6 +146,7 @@ def _artifact(pin: Pin, lock: PackageLock, npmrc: Npmrc) -> NpmArtifact | Commit
             registry=registry,
             address_locked=False,
             index_urls=tuple(dict.fromkeys((url, npmrc.replace_host(url)))),
+            install_script=pin.install_script,
             packuments=_asked(pin, npmrc),
             manifest="{}" if lock.knows_platforms else None,
         )
@@ -180,6 +187,7 @@ def _artifact(pin: Pin, lock: PackageLock, npmrc: Npmrc) -> NpmArtifact | Commit
         content=_strongest(pin.integrity),
         index_urls=() if pin.integrity else tuple(dict.fromkeys((pin.resolved, asked))),
         packuments=_asked(pin, npmrc) if reads_packument else (),
+        install_script=pin.install_script,
         manifest=None if reads_packument else "{}",
     )
 
@@ -193,17 +201,18 @@ def _asked(pin: Pin, npmrc: Npmrc) -> tuple[str, ...]:
     return tuple(dict.fromkeys((npmrc.registry_for(pin.name), npmrc.registry)))
 
 
-def _from_git(pin: Pin, version: str, why: tuple[str, ...]) -> NpmArtifact | Commit:
+def _from_git(pin: Pin, version: str, why: tuple[str, ...]) -> Commit:
     resolved = pin.resolved or ""
-    match = _GITHUB.fullmatch(resolved)
-    if match is not None:
-        return _from_github(match, pin, version, why)
+    hosted = hosted_commit(resolved)
+    if hosted is not None:
+        made = hosted_artifact(pin.name, version, hosted, pin.where)
+        return of_kind(NpmCommit, made, why=why, index_urls=hosted.archives)
     cloned = _CLONED.fullmatch(resolved)
     if cloned is None:
         raise _not_served(pin)
     remote = _SCP_BY_SSH.sub(r"\1", cloned["remote"])
     address = urlsplit(fetch_address(pin.name, remote, pin.where))
-    if (address.hostname or "").removeprefix("www.") in _KNOWN_HOSTS:
+    if is_known_host(address.hostname or ""):
         raise _not_served(pin)
     made = commit_artifact(pin.name, version, remote, cloned["commit"], pin.where)
     return replace(made, why=why)
@@ -214,25 +223,8 @@ def _not_served(pin: Pin) -> UnsupportedError:
         f"{pin.name} comes from git, from where npm cannot be served offline: "
         f"{redact_url(pin.resolved or '')}",
         where=pin.where,
-        fix="Full commits on GitHub can be, and on hosts that npm does not know. Publish the "
-        "package to a registry, or depend on a tarball by its https address.",
-    )
-
-
-def _from_github(match: re.Match[str], pin: Pin, version: str, why: tuple[str, ...]) -> NpmArtifact:
-    url = _GITHUB_TARBALL.format_map(match.groupdict())
-    source = _GITHUB_PURL.format_map(match.groupdict())
-    return NpmArtifact(
-        name=pin.name,
-        version=version,
-        purl=f"{purl(pin.name, version)}?vcs_url={quote(source, safe='')}",
-        url=url,
-        integrity=Integrity(),
-        where=pin.where,
-        why=why,
-        registry=None,
-        address_locked=True,
-        index_urls=(url,),
+        fix="Full commits can be, by the repository's https or ssh address: lock it so, publish "
+        "the package to a registry, or depend on a tarball by its https address.",
     )
 
 
@@ -303,18 +295,10 @@ def _why(pin: Pin) -> Iterator[str]:
 
 
 def _warnings(pin: Pin, lock: PackageLock) -> Iterable[Warning]:
-    if pin.install_script or not lock.knows_platforms:
-        yield from download_warnings(pin.name, pin.where, "use `npm ci --ignore-scripts`")
     if pin.resolved is None:
         if not pin.version:
             yield Warning(f"{pin.name} has neither version nor address; npm drops it", pin.where)
         return
-    if _GITHUB.fullmatch(pin.resolved):
-        yield Warning(
-            f"{pin.name} comes from git: if it has a prepare script, npm installs its "
-            "development dependencies, which no lockfile names, and fails offline",
-            pin.where,
-        )
     path = pin.resolved.removeprefix("file:")
     if path != pin.resolved and (path.startswith(("/", "~")) or ".." in path.split("/")):
         yield Warning(

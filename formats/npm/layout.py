@@ -7,6 +7,9 @@
         └── 01/23/45…                   hex digits of sha256 of the key
     npm/git/                            repositories that npm clones
 
+A commit on a host that npm knows lies in the content as an archive made of it, and in the index by
+the addresses of the host's own.
+
 Content alone serves every entry that has an address and a hash: npm asks by digest first. It
 asks only for the strongest algorithm that the lockfile names, so a package locked by sha1
 must lie under `content-v2/sha1`.
@@ -26,10 +29,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from vendorpack.digest import Digest
-from vendorpack.formats._shared.npm.git_dependencies import repositories
+from vendorpack.formats._shared.npm.git_dependencies import archive_of, repositories
 from vendorpack.formats._shared.npm.registry import CORGI, packument_url
-from vendorpack.formats.npm.artifacts import NpmArtifact
-from vendorpack.model import Entry, Packed, Workshop
+from vendorpack.formats.npm.artifacts import NpmArtifact, NpmCommit
+from vendorpack.model import Entry, Packed
+from vendorpack.room import Workshop
 
 CACHE: Final = "npm/_cacache"
 GIT: Final = "npm/git"
@@ -41,6 +45,7 @@ _TIME: Final = 10**12
 def layout(packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
     """The cache's files: each artifact's content and index, each package's packument once."""
     yield from repositories(GIT, packed, workshop)
+    yield from _hosted(packed, workshop)
     packages = [one for one in packed if isinstance(one.artifact, NpmArtifact)]
     releases = _releases(packages)
     seen: set[str] = set()
@@ -57,6 +62,24 @@ def layout(packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
         for registry in artifact.packuments:
             packument = _packument(releases[registry, artifact.name], workshop)
             entries += _packument_entries(packument_url(registry, artifact.name), packument)
+        for entry in sorted(entries, key=lambda e: e.path):
+            if entry.path not in seen:
+                seen.add(entry.path)
+                yield entry
+
+
+def _hosted(packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
+    """Commits as the archives that npm takes from the hosts that it knows."""
+    seen: set[str] = set()
+    for one in packed:
+        if not isinstance(one.artifact, NpmCommit):
+            continue
+        archive = archive_of(one, workshop)
+        digest = Digest.from_hex("sha256", archive.sha256)
+        entries = [Entry(_content_path(digest), archive, artifact=one.artifact)]
+        for url in one.artifact.index_urls:
+            line = _index_line(url, str(digest), archive.size, "application/octet-stream")
+            entries.append(Entry(_index_path(url), line))
         for entry in sorted(entries, key=lambda e: e.path):
             if entry.path not in seen:
                 seen.add(entry.path)

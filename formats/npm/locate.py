@@ -20,8 +20,9 @@ from vendorpack.formats._shared.npm.registry import (
     with_registry_hashes,
 )
 from vendorpack.formats.npm.artifacts import NpmArtifact
-from vendorpack.model import Artifact, Index
+from vendorpack.model import Artifact
 from vendorpack.redact import redact_url
+from vendorpack.room import Index
 
 _MANIFEST: Final = (
     "bin",

@@ -32,7 +32,7 @@ from vendorpack.digest import DigestError, Integrity
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared.npm.registry import check_name, check_version
 from vendorpack.formats._shared.text.json_text import decode_utf8, key_lines, load_json
-from vendorpack.model import Project
+from vendorpack.project import Project
 
 _NEWEST: Final = 3
 _MODULES: Final = "node_modules/"
@@ -45,6 +45,7 @@ class Pin:
     name, version: the package's own, whatever it is called in the project; the version is
         empty if the lockfile has none, which only an address excuses.
     resolved: the address; None if the lockfile leaves it to the registry.
+    place: its folder, from the project's.
     os, cpu, libc: the platforms it is limited to; empty for no limit.
     """
 
@@ -53,6 +54,7 @@ class Pin:
     resolved: str | None
     integrity: Integrity
     where: str
+    place: str
     dev: bool
     dev_optional: bool
     optional: bool
@@ -69,10 +71,12 @@ class PackageLock:
 
     knows_platforms: whether packages carry the platforms they are limited to (not before
         version 2).
+    places: all entries, as they are written, by their folders from the project's.
     """
 
     knows_platforms: bool
     pins: tuple[Pin, ...]
+    places: Mapping[str, Mapping[str, Any]]
 
 
 def parse_package_lock(project: Project) -> PackageLock:
@@ -97,10 +101,10 @@ def parse_package_lock(project: Project) -> PackageLock:
         raise LockfileError(f"{section} is not an object", where=where)
     lines = key_lines(text, section)
     if section == "packages":
-        pins = tuple(_packages(entries, lines, project))
-    else:
-        pins = tuple(_dependencies(entries, lines, project))
-    return PackageLock(section == "packages", pins)
+        return PackageLock(True, tuple(_packages(entries, lines, project)), entries)
+    places: dict[str, Mapping[str, Any]] = {}
+    pins = tuple(_dependencies(entries, lines, project, places))
+    return PackageLock(False, pins, places)
 
 
 def _packages(
@@ -121,19 +125,26 @@ def _packages(
             version=_text(entry, "version", where) or "",
             resolved=resolved,
             where=where,
+            place=key,
         )
 
 
 def _dependencies(
-    entries: Mapping[str, Any], lines: Mapping[str, int], project: Project
+    entries: Mapping[str, Any],
+    lines: Mapping[str, int],
+    project: Project,
+    places: dict[str, Mapping[str, Any]],
 ) -> Iterator[Pin]:
+    """places: is filled."""
     # Deeper entries are shown at the line of the top-level one that they lie in.
-    stack = [(key, raw, project.where(lines.get(key))) for key, raw in entries.items()][::-1]
+    stack = [("", key, raw, project.where(lines.get(key))) for key, raw in entries.items()][::-1]
     while stack:
-        name, raw, where = stack.pop()
+        above, name, raw, where = stack.pop()
         entry = _object(raw, where)
+        place = above + _MODULES + name
+        places[place] = entry
         below = _object(entry.get("dependencies") or {}, where)
-        stack += [(key, value, where) for key, value in below.items()][::-1]
+        stack += [(f"{place}/", key, value, where) for key, value in below.items()][::-1]
         if _flag(entry, "bundled", where):
             continue
         version = _text(entry, "version", where) or ""
@@ -143,11 +154,17 @@ def _dependencies(
         elif ":" in version or "/" in version:
             resolved = version if resolved is None or "#" in version else resolved
             version = ""
-        yield _pin(entry, name=name, version=version, resolved=resolved, where=where)
+        yield _pin(entry, name=name, version=version, resolved=resolved, where=where, place=place)
 
 
 def _pin(
-    entry: Mapping[str, Any], *, name: str, version: str, resolved: str | None, where: str
+    entry: Mapping[str, Any],
+    *,
+    name: str,
+    version: str,
+    resolved: str | None,
+    where: str,
+    place: str,
 ) -> Pin:
     if resolved is not None and not (resolved.isascii() and resolved.isprintable()):
         raise LockfileError(f"resolved of {name[:100]!r} is not an address", where=where)
@@ -162,6 +179,7 @@ def _pin(
         resolved=resolved,
         integrity=parsed,
         where=where,
+        place=place,
         dev=_flag(entry, "dev", where),
         dev_optional=_flag(entry, "devOptional", where),
         optional=_flag(entry, "optional", where),
@@ -189,15 +207,15 @@ def _text(entry: Mapping[str, Any], key: str, where: str) -> str | None:
 
 
 def _flag(entry: Mapping[str, Any], key: str, where: str) -> bool:
-    value = entry.get(key, False)
-    if isinstance(value, bool) or value is None:
-        return bool(value)
+    value = entry.get(key)
+    if value is None or isinstance(value, bool):
+        return value is True
     raise LockfileError(f"{key} is neither true nor false", where=where)
 
 
 def _limits(entry: Mapping[str, Any], key: str, where: str) -> tuple[str, ...]:
     value = entry.get(key)
-    if not value and not isinstance(value, dict):
+    if value is None or (not value and not isinstance(value, dict)):
         return ()
     if isinstance(value, str):
         return (value,)

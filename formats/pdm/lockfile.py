@@ -19,16 +19,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
 from vendorpack.digest import Digest, Integrity
 from vendorpack.errors import LockfileError, UnsupportedError
-from vendorpack.formats._shared.python import direct_references, wheels
+from vendorpack.formats._shared.python import direct_references, graph, wheels
 from vendorpack.formats._shared.python.distributions import WHEELHOUSE, Release
 from vendorpack.formats._shared.python.index import (
-    DEFAULT_INDEX,
     check_filename,
     check_name,
     filename_of,
@@ -37,7 +40,6 @@ from vendorpack.formats._shared.python.index import (
 )
 from vendorpack.formats._shared.python.local_projects import LocalProject, warn_of
 from vendorpack.formats._shared.python.markers import parse_marker, targets_of
-from vendorpack.formats._shared.python.pip_config import expand_userinfo, index_address
 from vendorpack.formats._shared.python.wheelhouse_room import Choices
 from vendorpack.formats._shared.text.toml_text import (
     Table,
@@ -48,7 +50,9 @@ from vendorpack.formats._shared.text.toml_text import (
     text,
     text_list,
 )
-from vendorpack.model import Artifact, Options, Project, Target, Warning
+from vendorpack.formats.pdm.manifest import Sources
+from vendorpack.model import Artifact, Graph, Options, Target, Warning
+from vendorpack.project import Project
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,46 +101,15 @@ def _with_files(package: Table, old_files: Table) -> Table:
     return package if listed is None or "files" in package else {**package, "files": listed}
 
 
-def indexes_of(project: Project) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...], list[str]]:
-    """The indexes of the project, their logins, and those that the user's own settings name.
-
-    pdm.lock names none; PDM takes them from `[[tool.pdm.source]]` of pyproject.toml, where one
-    called `pypi` takes the default's place, and from `PDM_PYPI_URL`.
-    """
-    environ = project.host.environ
-    mirror = environ.get("PDM_PYPI_URL")
-    main = mirror or DEFAULT_INDEX
-    written = [(main, "the environment (PDM_PYPI_URL)")]
-    data = project.read("pyproject.toml")
-    if data is not None:
-        path = str(project.lockfile.parent / "pyproject.toml")
-        for source, where in tables(load_toml(data, path), data, "tool.pdm.source", path):
-            if optional_text(source, "type", where) == "find_links":
-                continue
-            url = expand_userinfo(text(source, "url", where), environ, where)
-            if optional_text(source, "name", where) == "pypi":
-                written[0] = (url, where)
-            else:
-                written.append((url, where))
-    addresses: list[str] = []
-    logins: list[tuple[str, str]] = []
-    for url, where in written:
-        address, login = index_address(url, where)
-        addresses.append(address)
-        logins += login
-    own = [index_address(mirror, "PDM_PYPI_URL")[0]] if mirror else []
-    return tuple(dict.fromkeys(addresses)), tuple(logins), own
-
-
 def artifacts_of(
     lock: PdmLock,
-    indexes: tuple[str, ...],
+    sources: Sources,
     options: Options,
     choices: Choices,
     project: Project,
     local: Sequence[LocalProject],
-) -> tuple[tuple[Artifact, ...], tuple[Warning, ...]]:
-    """What the groups asked for have for the targets.
+) -> tuple[tuple[Artifact, ...], Graph, tuple[Warning, ...]]:
+    """What the groups asked for have for the targets, who asks for whom there, and warnings.
 
     Without `--no-dev` all groups that are locked; with it `default` and the ones named.
     Raises `LockfileError`, `UnsupportedError`.
@@ -159,6 +132,7 @@ def artifacts_of(
             )
         )
     found: list[Artifact] = []
+    releases: list[graph.Release] = []
     seen: set[tuple[str, str, Integrity]] = set()
     for package, where in lock.packages:
         groups = text_list(package, "groups", where)
@@ -173,13 +147,32 @@ def artifacts_of(
             location = text(package, "path", where)
             warnings += warn_of(name, location, local, where)
             continue
-        for artifact in _artifacts(name, package, where, marker, targets, indexes, choices):
+        made = _artifacts(name, package, where, marker, targets, sources, choices)
+        releases.append(_node(name, package, made, where))
+        for artifact in made:
             # A package and its extras are tables of their own, with the same files.
             key = (artifact.name, artifact.version, artifact.integrity)
             if key not in seen:
                 seen.add(key)
                 found.append(artifact)
-    return tuple(found), tuple(warnings)
+    return tuple(found), graph.graph_of(releases, choices.targets, None), tuple(warnings)
+
+
+def _node(name: str, package: Table, made: Sequence[Artifact], where: str) -> graph.Release:
+    version = optional_text(package, "version", where) or ""
+    purls = {artifact.purl for artifact in made}
+    if version:
+        purls.update(graph.purls_of(name, version))
+    requests: tuple[graph.Request, ...] | None = None
+    with contextlib.suppress(InvalidRequirement):
+        requests = tuple(map(_request, text_list(package, "dependencies", where)))
+    return graph.Release(name, version, tuple(sorted(purls)), requests)
+
+
+def _request(line: str) -> graph.Request:
+    parsed = Requirement(line)
+    marker = "" if parsed.marker is None else str(parsed.marker)
+    return graph.Request(canonicalize_name(parsed.name), marker, str(parsed.specifier))
 
 
 def _artifacts(
@@ -188,7 +181,7 @@ def _artifacts(
     where: str,
     marker: str,
     targets: tuple[Target, ...],
-    indexes: tuple[str, ...],
+    sources: Sources,
     choices: Choices,
 ) -> list[Artifact]:
     why = tuple(sorted({*text_list(package, "groups", where)} - {"default"}))
@@ -229,7 +222,7 @@ def _artifacts(
         integrity=Integrity.of(file.digest for file in files),
         where=where,
         why=why,
-        indexes=indexes,
+        indexes=sources.asked_for(name),
         targets=targets,
         binary=choices.binary(),
         filenames=tuple((file.filename, file.digest) for file in files),

@@ -11,14 +11,17 @@ from collections.abc import Iterable, Mapping
 
 from vendorpack.formats._shared.python.pip_config import PipConfig, index_address, load_pip_config
 from vendorpack.formats._shared.python.wheelhouse_room import WheelhouseFormat, sha256_of
+from vendorpack.formats._shared.text.addresses import is_http
 from vendorpack.formats.pip import artifacts, pylock
+from vendorpack.formats.pip.find_links import find_links
 from vendorpack.formats.pip.requirements import (
     Requirements,
     is_local,
     local_path,
     read_requirements,
 )
-from vendorpack.model import Json, Lockfile, Options, Project
+from vendorpack.model import Json, Lockfile, Options
+from vendorpack.project import Project
 
 
 class Pip(WheelhouseFormat):
@@ -26,7 +29,7 @@ class Pip(WheelhouseFormat):
 
     name = "pip"
     title = "pip"
-    layout_version = 5
+    layout_version = 6
     command = "pip install -r requirements.txt"
     python = re.compile(rb"(?m)^requires-python\s*=\s*[\"']([^\"'\n]*)")
 
@@ -42,7 +45,9 @@ class Pip(WheelhouseFormat):
         else:
             requirements = read_requirements(project)
             indexes, logins = _indexes(requirements, config)
-            found, warnings = artifacts.artifacts_of(requirements, indexes, choices, local)
+            places = find_links(project, requirements.find_links, config.find_links)
+            logins += places.logins
+            found, warnings = artifacts.artifacts_of(requirements, indexes, places, choices, local)
         return self.locked(
             project,
             options,
@@ -50,7 +55,7 @@ class Pip(WheelhouseFormat):
             indexes,
             local,
             found,
-            config.access(logins),
+            config.access(logins, (text for text, _ in config.find_links if is_http(text))),
             (*warnings, *config.warnings),
         )
 
@@ -70,7 +75,13 @@ class Pip(WheelhouseFormat):
             decides["groups"] = [*sorted(options.groups)]
         else:
             requirements = read_requirements(project)
-            indexes, _ = _indexes(requirements, load_pip_config(project.host))
+            config = load_pip_config(project.host)
+            indexes, _ = _indexes(requirements, config)
+            places = find_links(project, requirements.find_links, config.find_links)
+            if places.pages:
+                decides["find-links"] = [*places.pages]
+            if places.folders:
+                decides["own-files"] = {f: [*project.files(f)] for f in places.folders}
             files = requirements.files
             decides["files"] = {path: sha256_of(files[path]) for path in sorted(files)}
         return decides | self.fingerprint_of(project, choices, indexes)
@@ -86,8 +97,11 @@ def _indexes(
 ) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
     """The indexes in force, and the logins that the file itself has for its own.
 
-    As for pip, the file's main index takes the configured one's place, others are added.
+    As for pip, the file's main index takes the configured one's place, others are added; with
+    `--no-index` there is none.
     """
+    if requirements.no_index:
+        return (), ()
     main, extra = config.index, [*config.extra_indexes]
     logins: list[tuple[str, str]] = []
     if requirements.index_url is not None:

@@ -23,6 +23,7 @@ from vendorpack.formats._shared.python.local_projects import LocalProject, warn_
 from vendorpack.formats._shared.python.markers import targets_of
 from vendorpack.formats._shared.python.wheelhouse_room import Choices
 from vendorpack.formats._shared.python.wheels import SDIST_SUFFIXES, is_wheel
+from vendorpack.formats.pip.find_links import FindLinks
 from vendorpack.formats.pip.requirements import (
     Line,
     Requirements,
@@ -61,19 +62,18 @@ class _Parsed:
 def artifacts_of(
     requirements: Requirements,
     indexes: tuple[str, ...],
+    places: FindLinks,
     choices: Choices,
     local: Sequence[LocalProject],
 ) -> tuple[tuple[Artifact, ...], tuple[Warning, ...]]:
     """What the file asks for on the targets.
 
+    places: where files lie beside the indexes.
     local: the projects whose build requirements are packed.
     Raises `LockfileError` for a requirement that is not pinned, `UnsupportedError`.
     """
     binary = choices.binary(requirements.only_binary, requirements.no_binary)
-    warnings = [
-        Warning("find-links is not followed: files come from the index, by their hash", where)
-        for where in requirements.find_links
-    ]
+    warnings = [*places.warnings]
     wanted: list[_Parsed] = []
     constraints: dict[str, list[_Parsed]] = {}
     for line in requirements.lines:
@@ -100,20 +100,30 @@ def artifacts_of(
         version = applied.version
         if version is None:
             raise _unpinned(parsed)
-        found.append(
-            Release(
-                name=parsed.name,
-                version=normal_version(version),
-                purl=purl(parsed.name, version),
-                url=None,
-                integrity=Integrity.of(applied.digests),
-                where=parsed.line.where,
-                indexes=indexes,
-                targets=targets,
-                binary=binary,
-                marker=marker,
-            )
+        release = Release(
+            name=parsed.name,
+            version=normal_version(version),
+            purl=purl(parsed.name, version),
+            url=None,
+            integrity=Integrity.of(applied.digests),
+            where=parsed.line.where,
+            indexes=indexes,
+            find_links=places.pages,
+            targets=targets,
+            binary=binary,
+            marker=marker,
         )
+        own = places.own_files(release)
+        if own is None:
+            found.append(release)
+        elif not all(map(is_wheel, own)):
+            warnings.append(
+                Warning(
+                    f"{release} lies in the project and is built where it is installed: what it is "
+                    "built with is not packed",
+                    release.where,
+                )
+            )
     unused = sorted(constraints.keys() - {parsed.name for parsed in wanted})
     if unused:
         more = f" and {len(unused) - _SHOWN} more" if len(unused) > _SHOWN else ""

@@ -26,7 +26,8 @@ from vendorpack.formats._shared.python.local_projects import LocalProject, warn_
 from vendorpack.formats._shared.python.markers import environments
 from vendorpack.formats._shared.python.wheelhouse_room import Choices
 from vendorpack.formats._shared.text.toml_text import load_toml, table_lines
-from vendorpack.model import Artifact, Project, Target, Warning
+from vendorpack.model import Artifact, Target, Warning
+from vendorpack.project import Project
 
 
 def parse_pylock(project: Project) -> tuple[Pylock, dict[int, str]]:

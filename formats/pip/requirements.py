@@ -29,11 +29,13 @@ from typing import Final
 
 from vendorpack.errors import LockfileError, UnsupportedError
 from vendorpack.formats._shared.python.pip_config import expand_userinfo
-from vendorpack.model import Project
+from vendorpack.project import Project
 from vendorpack.redact import redact_text
 
 MAX_FILES: Final = 200
 """Requirements files that one may lead to."""
+MAX_LINE: Final = 256 << 10
+"""Characters of a line, joined: a few thousand hashes. To read longer ones takes their square."""
 
 _COMMENT: Final = re.compile(r"(?:^|\s)#.*$")
 """pip's begins with `\\s+`, which takes the square of a long run of spaces."""
@@ -70,6 +72,7 @@ _WITH_VALUE: Final = frozenset(
         "--use-feature",
     }
 )
+_WHERE_FROM: Final = frozenset({"--index-url", "--extra-index-url"})
 _FLAGS: Final = frozenset({"--no-index", "--pre", "--prefer-binary", "--require-hashes"})
 
 
@@ -94,6 +97,8 @@ class Requirements:
     """A requirements file and all that it names.
 
     index_url, extra_index_urls: as written, with variables put in; may hold passwords.
+    find_links: address or path, relative to the first file's folder, and where it stands.
+    no_index: whether no index is asked at all.
     files: relative path to bytes of every file but the first.
     """
 
@@ -102,7 +107,8 @@ class Requirements:
     extra_index_urls: list[tuple[str, str]] = field(default_factory=list, repr=False)
     only_binary: set[str] = field(default_factory=set)
     no_binary: set[str] = field(default_factory=set)
-    find_links: list[str] = field(default_factory=list)
+    find_links: list[tuple[str, str]] = field(default_factory=list, repr=False)
+    no_index: bool = False
     files: dict[str, bytes] = field(default_factory=dict)
 
 
@@ -130,6 +136,8 @@ class _Reader:
         shown = posixpath.normpath(str(self._project.lockfile.parent / name))
         for number, text in logical_lines(decode(data, shown)):
             where = f"{shown}:{number}"
+            if len(text) > MAX_LINE:
+                raise LockfileError(f"the line has more than {MAX_LINE:,} characters", where=where)
             requirement, options = split_options(text, where)
             self._take(requirement, options, name, where, constraint=constraint)
 
@@ -153,12 +161,18 @@ class _Reader:
             elif option == "--editable":
                 text = self._with_userinfo(value, where)
                 self._found.lines.append(Line(text, hashes, where, constraint, editable=True))
+            elif not self._project.trusted and (
+                option in _WHERE_FROM or (option == "--find-links" and "://" in value)
+            ):
+                continue
             elif option == "--index-url":
                 self._found.index_url = (self._with_userinfo(value, where), where)
             elif option == "--extra-index-url":
                 self._found.extra_index_urls.append((self._with_userinfo(value, where), where))
             elif option == "--find-links":
-                self._found.find_links.append(where)
+                self._found.find_links.append((self._place(value, name, where), where))
+            elif option == "--no-index":
+                self._found.no_index = True
             elif option == "--only-binary":
                 _choose(value, self._found.only_binary, self._found.no_binary)
             elif option == "--no-binary":
@@ -183,8 +197,16 @@ class _Reader:
             raise LockfileError(f"more than {MAX_FILES} files are named", where=where)
         self.read(path, data, constraint=constraint)
 
+    def _place(self, value: str, name: str, where: str) -> str:
+        """A page's address, or a path; as in pip one beside the file counts before others."""
+        text = self._with_userinfo(value, where)
+        if "://" in text:
+            return text
+        beside = posixpath.normpath(posixpath.join(posixpath.dirname(name), text))
+        return beside if self._project.files(beside) else posixpath.normpath(text)
+
     def _with_userinfo(self, text: str, where: str) -> str:
-        return expand_userinfo(text, self._project.host.environ, where)
+        return expand_userinfo(text, self._project.variables, where)
 
 
 def decode(data: bytes, shown: str) -> str:

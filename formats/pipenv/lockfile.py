@@ -26,7 +26,8 @@ from vendorpack.formats._shared.python.markers import parse_marker, targets_of, 
 from vendorpack.formats._shared.python.pip_config import expand_userinfo, index_address
 from vendorpack.formats._shared.python.wheelhouse_room import Choices
 from vendorpack.formats._shared.text.json_text import decode_utf8, key_lines, load_json
-from vendorpack.model import Artifact, Options, Project, Target, Warning
+from vendorpack.model import Artifact, Options, Target, Warning
+from vendorpack.project import Project
 
 SPEC: Final = 6
 _DEFAULT: Final = "default"
@@ -202,15 +203,14 @@ def _sources(entries: Any, project: Project) -> tuple[dict[str, str], tuple[tupl
     """Source name to address, and the logins that were in addresses."""
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise LockfileError("'sources' is not a list of tables", where=project.where())
-    environ = project.host.environ
-    mirror = environ.get("PIPENV_PYPI_MIRROR")
+    mirror = project.host.environ.get("PIPENV_PYPI_MIRROR")
     sources: dict[str, str] = {}
     logins: list[tuple[str, str]] = []
     for entry in entries:
         name, url = entry.get("name"), entry.get("url")
         if not isinstance(name, str) or not isinstance(url, str):
             raise LockfileError("a source has no name or no url", where=project.where())
-        expanded = expand_userinfo(url, environ, project.where())
+        expanded = expand_userinfo(url, project.variables, project.where())
         address, login = index_address(expanded, project.where())
         if mirror and address == DEFAULT_INDEX:
             address, login = index_address(mirror, "the environment (PIPENV_PYPI_MIRROR)")

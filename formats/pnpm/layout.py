@@ -16,6 +16,7 @@
       v11/                                    pnpm 11, 12
         files/<hh>/<rest>[-exec]
         index.db                              rows by "<integrity>\\t<id>"
+        links/…/node_modules/<name>/          a configuration dependency, unpacked, for pnpm 11
       git/                                    repositories that pnpm clones (`type: git`)
 
 `<id>` is `name@version` (or an address), escaped. Every version looks below its own folder
@@ -23,35 +24,40 @@ only, so a file that several versions need is there several times. The copies fo
 other, and compress to almost nothing; unpacked they take their space.
 
 An archive's first path component is cut, only files count (pnpm takes a hard link for one), and
-of two with one path the later counts.
+of two with one path the later counts. A git host's archive of a commit, for which the lockfile has
+no hash, is made up for by the commit itself.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from vendorpack.digest import Integrity
 from vendorpack.formats._shared.npm.git_dependencies import repositories
-from vendorpack.formats._shared.npm.package import package_files
+from vendorpack.formats._shared.npm.package import entry_mode
 from vendorpack.formats.pnpm.artifacts import PnpmArtifact, PnpmCommit
+from vendorpack.formats.pnpm.contents import (
+    read_manifest,
+    requires_build,
+    requires_prepare,
+    unpacked,
+    word,
+)
 from vendorpack.formats.pnpm.index import TABLE, TABLE_SQL, File, PackageIndex
 from vendorpack.formats.pnpm.sqlite_file import write_table
-from vendorpack.model import Entry, Packed, Workshop
+from vendorpack.formats.pnpm.stores import STORES
+from vendorpack.model import Entry, Packed, Slice
+from vendorpack.room import Workshop
 
 ROOT: Final = "pnpm/store"
-STORES: Final = ("v3", "v10", "v11")
-"""All store versions, oldest first."""
 INDEX_DB: Final = "index.db"
 GIT: Final = f"{ROOT}/git"
 
-_INSTALL_SCRIPTS: Final = ("preinstall", "install", "postinstall")
-_PUBLISH_SCRIPTS: Final = ("prepublish", "prepack", "publish")
 _SHARED_FOLDER: Final = 0o1777
 _LONGEST_FOLDER: Final = 120
 
@@ -60,7 +66,7 @@ _LONGEST_FOLDER: Final = 120
 class _Unpacked:
     artifact: PnpmArtifact
     index: PackageIndex
-    contents: Sequence[memoryview]
+    contents: Sequence[Slice | bytes]
     """Of `index.files`, in order."""
 
     @property
@@ -78,14 +84,14 @@ def layout(packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
         yield Entry(f"{ROOT}/v10/projects", None, _SHARED_FOLDER)
     yield from repositories(GIT, packed, workshop)
     packages = [one for one in packed if isinstance(one.artifact, PnpmArtifact)]
-    for unpacked in workshop.map(lambda one: _unpack(one, workshop), packages):
-        for entry in _package_entries(unpacked):
+    for package in workshop.map(lambda one: _unpack(one, workshop), packages):
+        for entry in _package_entries(package):
             if entry.path not in written:
                 written.add(entry.path)
                 yield entry
-        if "v11" in unpacked.artifact.stores:
-            value = unpacked.index.to_msgpack()
-            for key in _row_keys(unpacked):
+        if "v11" in package.artifact.stores:
+            value = package.index.to_msgpack()
+            for key in _row_keys(package):
                 rows.setdefault(key, value)
     if "v11" in stores:
         yield Entry(f"{ROOT}/v11/{INDEX_DB}", write_table(TABLE, TABLE_SQL, rows.items()))
@@ -108,41 +114,39 @@ def stores_of(packed: Iterable[Packed]) -> tuple[str, ...]:
 def _unpack(packed: Packed, workshop: Workshop) -> _Unpacked:
     artifact = packed.artifact
     assert isinstance(artifact, PnpmArtifact)
-    found = package_files(workshop.read(packed.blob), str(artifact))
-    files = [
-        File(path, hashlib.sha512(file.data).digest(), file.mode, len(file.data))
-        for path, file in sorted(found.items())
-    ]
-    manifest = _manifest(found["package.json"].data if "package.json" in found else b"{}")
+    found = unpacked(packed, workshop)
+    listed = sorted(found.items())
+    files = [File(path, file.sha512, file.mode, file.size) for path, file in listed]
+    manifest = read_manifest(found, workshop)
     index = PackageIndex(
-        name=_word(manifest, "name") or artifact.name,
-        version=_word(manifest, "version") or artifact.version,
-        requires_build=_has_script(manifest, _INSTALL_SCRIPTS)
-        or "binding.gyp" in found
-        or any(path.startswith(".hooks/") for path in found),
-        requires_prepare=_needs_build(manifest, found) if artifact.git_hosted else None,
+        name=word(manifest, "name") or artifact.name,
+        version=word(manifest, "version") or artifact.version,
+        requires_build=requires_build(manifest, found),
+        requires_prepare=requires_prepare(manifest, found) if artifact.git_hosted else None,
         files=files,
     )
-    return _Unpacked(artifact, index, [found[file.path].data for file in files])
+    return _Unpacked(artifact, index, [file.content for _, file in listed])
 
 
-def _package_entries(unpacked: _Unpacked) -> Iterator[Entry]:
-    artifact = unpacked.artifact
-    for file, data in zip(unpacked.index.files, unpacked.contents, strict=True):
+def _package_entries(package: _Unpacked) -> Iterator[Entry]:
+    artifact = package.artifact
+    for file, content in zip(package.index.files, package.contents, strict=True):
         digits = file.digest.hex()
         suffix = "-exec" if file.executable else ""
-        mode = 0o755 if file.executable else 0o644
-        content = bytes(data)
+        mode = entry_mode(file.mode)
         for store in artifact.stores:
             path = f"{ROOT}/{store}/files/{digits[:2]}/{digits[2:]}{suffix}"
             yield Entry(path, content, mode, artifact)
-    index = unpacked.index.to_json()
-    for path in _index_paths(unpacked):
+        if artifact.link and "v11" in artifact.stores:
+            folder = f"{ROOT}/v11/links/{artifact.link}/node_modules/{artifact.name}"
+            yield Entry(f"{folder}/{file.path}", content, mode, artifact)
+    index = package.index.to_json()
+    for path in _index_paths(package):
         yield Entry(f"{ROOT}/{path}", index, artifact=artifact)
 
 
-def _index_paths(unpacked: _Unpacked) -> Iterator[str]:
-    artifact = unpacked.artifact
+def _index_paths(package: _Unpacked) -> Iterator[str]:
+    artifact = package.artifact
     # The lockfile's own hash, whatever the registry added to it.
     digits = Integrity.parse_sri(artifact.sri).strongest[0].hex if artifact.sri else ""
     if "v3" in artifact.stores:
@@ -150,28 +154,28 @@ def _index_paths(unpacked: _Unpacked) -> Iterator[str]:
             yield f"v3/files/{digits[:2]}/{digits[2:]}-index.json"
         else:
             for folder in _folders_v3(artifact.id):
-                yield from (f"v3/{folder}/{name}" for name in _built_names(unpacked))
+                yield from (f"v3/{folder}/{name}" for name in _built_names(package))
     if "v10" in artifact.stores:
         if artifact.git_hosted:
             folder = _folder_v10(artifact.id)
-            yield from (f"v10/{folder}/{name}" for name in _built_names(unpacked))
+            yield from (f"v10/{folder}/{name}" for name in _built_names(package))
         if artifact.sri:
             yield f"v10/index/{digits[:2]}/{digits[2:64]}-{_escaped(artifact.id)}.json"
 
 
-def _built_names(unpacked: _Unpacked) -> tuple[str, ...]:
-    if unpacked.needs_build:
+def _built_names(package: _Unpacked) -> tuple[str, ...]:
+    if package.needs_build:
         return ("integrity-not-built.json",)
     return ("integrity.json", "integrity-not-built.json")
 
 
-def _row_keys(unpacked: _Unpacked) -> Iterator[str]:
-    artifact = unpacked.artifact
+def _row_keys(package: _Unpacked) -> Iterator[str]:
+    artifact = package.artifact
     if artifact.sri:
         yield f"{artifact.sri}\t{artifact.id}"
     if artifact.git_hosted:
         yield f"{artifact.id}\tnot-built"
-        if not unpacked.needs_build:
+        if not package.needs_build:
             yield f"{artifact.id}\tbuilt"
 
 
@@ -209,32 +213,3 @@ def _shortened(name: str, kept: int, digest: Callable[[str], str]) -> str:
 def _base32_md5(text: str) -> str:
     value = hashlib.md5(text.encode(), usedforsecurity=False).digest()
     return base64.b32encode(value).decode().rstrip("=").lower()
-
-
-# -- package.json --------------------------------------------------------------------------
-
-
-def _manifest(data: memoryview | bytes) -> dict[str, Any]:
-    """package.json; empty if it is not one (then pnpm fails at it, here or there)."""
-    try:
-        value = json.loads(bytes(data).decode("utf-8-sig"))
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _word(manifest: Mapping[str, Any], key: str) -> str:
-    value = manifest.get(key)
-    return value if isinstance(value, str) else ""
-
-
-def _has_script(manifest: Mapping[str, Any], names: Sequence[str]) -> bool:
-    scripts = manifest.get("scripts")
-    return isinstance(scripts, dict) and any(scripts.get(name) for name in names)
-
-
-def _needs_build(manifest: Mapping[str, Any], files: Mapping[str, object]) -> bool:
-    if _has_script(manifest, ("prepare",)):
-        return True
-    main = (_word(manifest, "main") or "index.js").removeprefix("./")
-    return _has_script(manifest, _PUBLISH_SCRIPTS) and main not in files

@@ -23,20 +23,31 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
 
 from vendorpack.errors import LockfileError, UnsupportedError
 from vendorpack.formats._shared.npm.registry import check_name, check_version
+from vendorpack.formats._shared.text.addresses import parts_of
 from vendorpack.formats._shared.text.yaml_text import Document, Yaml, load_documents
-from vendorpack.model import Project
+from vendorpack.formats.pnpm.fields import (
+    REWRITE,
+    as_mapping,
+    flag_of,
+    mapping_of,
+    text_of,
+    texts_of,
+)
+from vendorpack.formats.pnpm.runtimes import Variant, read_variants
+from vendorpack.project import Project
 
 _SUPPORTED: Final = re.compile(r"(5)\.[34]|(6)\.[01]|(9)\.0")
-_PRODUCTION: Final = ("dependencies", "optionalDependencies", "configDependencies")
+_PRODUCTION: Final = ("dependencies", "optionalDependencies")
 _DEVELOPMENT: Final = ("devDependencies",)
+_CONFIGURATION: Final = ("configDependencies",)
 _LOCAL: Final = "file:"
+_RUNTIME_SPEC: Final = "runtime:"
+_RUNTIME_TYPES: Final = ("binary", "variations")
 _GIT_HOSTS: Final = ("codeload.github.com", "bitbucket.org", "gitlab.com")
 """Whose archives pnpm 10 and newer tell by their address, whatever the lockfile calls them."""
-_REWRITE: Final = "Let pnpm write the lockfile anew (`pnpm install --lockfile-only`)."
 _NO_VERSION: Final = "0.0.0"
 
 
@@ -49,6 +60,8 @@ class Package:
     integrity: SRI, as the lockfile has it; empty if it has none.
     git_hosted: whether a git host made the tarball, so that pnpm keeps it by `id`.
     commit: repository and commit, for what pnpm clones itself (`type: git`).
+    folder: where in a repository or archive the package lies; empty for the root.
+    variants: the archives of a runtime, one for each platform; then `tarball` is not of interest.
     """
 
     name: str
@@ -62,6 +75,8 @@ class Package:
     libc: tuple[str, ...]
     where: str
     commit: tuple[str, str] | None = None
+    folder: str = ""
+    variants: tuple[Variant, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +95,12 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """All nodes of a document by key, and where to start."""
+    """All nodes of a document by key, and where to start: `config` before all else."""
 
     nodes: Mapping[str, Node]
     production: tuple[str, ...]
     development: tuple[str, ...]
+    config: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +134,7 @@ def parse_pnpm_lock(project: Project) -> PnpmLock:
         graphs.append(reader.graph())
         local_tarballs |= reader.local_tarballs
     if not graphs:
-        raise LockfileError("the lockfile is empty", where=shown, fix=_REWRITE)
+        raise LockfileError("the lockfile is empty", where=shown, fix=REWRITE)
     return PnpmLock(version, tuple(graphs), local_tarballs)
 
 
@@ -128,7 +144,7 @@ class _Reader:
     def __init__(self, document: Document, shown: str) -> None:
         self._shown = shown
         self._lines = document.lines
-        self._top = _as_mapping(document.value, shown)
+        self._top = as_mapping(document.value, shown)
         self.version = self._read_version()
         self.local_tarballs = False
         self._packages = self._section("packages")
@@ -139,17 +155,17 @@ class _Reader:
         nodes = {}
         for key, value in self._nodes.items():
             where = self._where("snapshots" if self.version == 9 else "packages", key)
-            entry = _as_mapping(value, where)
+            entry = as_mapping(value, where)
             base = _without_suffix(key) if self.version == 9 else key
             if base not in pinned:
                 raise LockfileError(
                     f"packages has no entry for the snapshot {key[:200]!r}",
                     where=where,
-                    fix=_REWRITE,
+                    fix=REWRITE,
                 )
             nodes[key] = Node(
                 pinned[base],
-                _flag(entry, "optional", where),
+                flag_of(entry, "optional", where),
                 tuple(self._targets(entry, _PRODUCTION, where)),
             )
         importers = self._section("importers") or {".": self._top}
@@ -157,21 +173,22 @@ class _Reader:
             nodes,
             tuple(self._roots(importers, _PRODUCTION)),
             tuple(self._roots(importers, _DEVELOPMENT)),
+            tuple(self._roots(importers, _CONFIGURATION)),
         )
 
     def _read_version(self) -> int:
-        text = _text(self._top, "lockfileVersion", self._shown)
+        text = text_of(self._top, "lockfileVersion", self._shown)
         match = _SUPPORTED.fullmatch(text.partition("-")[0])
         if match is None:
             raise LockfileError(
                 f"lockfileVersion {text[:40]!r} is not known" if text else "no lockfileVersion",
                 where=self._shown,
-                fix="pnpm 7 to 12 write versions 5.4, 6.0 and 9.0, which can be read. " + _REWRITE,
+                fix="pnpm 7 to 12 write versions 5.4, 6.0 and 9.0, which can be read. " + REWRITE,
             )
         return int(text[0])
 
     def _section(self, name: str) -> dict[str, Yaml]:
-        return _mapping(self._top, name, self._where(name))
+        return mapping_of(self._top, name, self._where(name))
 
     def _where(self, *path: str) -> str:
         line = self._lines.get(path)
@@ -182,19 +199,19 @@ class _Reader:
     def _roots(self, importers: Mapping[str, Yaml], sections: tuple[str, ...]) -> Iterator[str]:
         for folder, value in importers.items():
             where = self._where("importers", folder)
-            yield from self._targets(_as_mapping(value, where), sections, where)
+            yield from self._targets(as_mapping(value, where), sections, where)
 
     def _targets(
         self, entry: Mapping[str, Yaml], sections: tuple[str, ...], where: str
     ) -> Iterator[str]:
         """The nodes that an importer's or a node's dependencies lead to."""
         for section in sections:
-            for name, value in _mapping(entry, section, where).items():
+            for name, value in mapping_of(entry, section, where).items():
                 # Importers since 6.0: {specifier, version}.
                 reference = value.get("version") if isinstance(value, dict) else value
                 if not isinstance(reference, str):
                     raise LockfileError(
-                        f"{name[:100]!r} in {section} has no version", where=where, fix=_REWRITE
+                        f"{name[:100]!r} in {section} has no version", where=where, fix=REWRITE
                     )
                 if not reference.startswith("link:"):
                     yield self._node_key(name, reference, where)
@@ -207,7 +224,7 @@ class _Reader:
         raise LockfileError(
             f"the lockfile has no package for {name[:100]!r} {reference[:200]!r}",
             where=where,
-            fix=_REWRITE,
+            fix=REWRITE,
         )
 
     # -- packages --------------------------------------------------------------------------
@@ -215,48 +232,53 @@ class _Reader:
     def _pinned(self) -> Iterator[tuple[str, Package | None]]:
         for key, value in self._packages.items():
             where = self._where("packages", key)
-            entry = _as_mapping(value, where)
-            resolution = _mapping(entry, "resolution", where)
+            entry = as_mapping(value, where)
+            resolution = mapping_of(entry, "resolution", where)
             yield key, self._package(key, entry, resolution, where)
 
     def _package(
         self, key: str, entry: Mapping[str, Yaml], resolution: Mapping[str, Yaml], where: str
     ) -> Package | None:
-        kind = _text(resolution, "type", where)
-        tarball = _text(resolution, "tarball", where) or None
+        kind = text_of(resolution, "type", where)
+        tarball = text_of(resolution, "tarball", where) or None
         if (tarball or "").startswith(_LOCAL):
             self.local_tarballs = True
             return None
         if kind == "directory":
             return None
         is_commit = kind == "git"
-        if (kind and not is_commit) or "path" in resolution:
+        variants = read_variants(resolution, where) if kind in _RUNTIME_TYPES else ()
+        if kind and not is_commit and not variants:
             raise UnsupportedError(
-                f"{key[:200]} comes from {_KINDS.get(kind, 'somewhere')}, "
-                "from where pnpm cannot be served offline",
+                f"{key[:200]} comes from somewhere that is not known: {kind[:40]!r}",
                 where=where,
                 fix="Depend on a release in a registry, or on a tarball by its https address.",
             )
         name, version, package_id = self._identity(key, entry, tarball, where)
-        integrity = _text(resolution, "integrity", where)
-        if tarball is None and not integrity and not is_commit:
-            raise LockfileError(f"{key[:200]} has no integrity", where=where, fix=_REWRITE)
+        integrity = text_of(resolution, "integrity", where)
+        if tarball is None and not integrity and not is_commit and not variants:
+            raise LockfileError(f"{key[:200]} has no integrity", where=where, fix=REWRITE)
         return Package(
             name=check_name(name, where),
             version=check_version(version, where),
             id=package_id,
             tarball=tarball,
             integrity=integrity,
-            git_hosted=_flag(resolution, "gitHosted", where)
-            or not integrity
-            or _is_git_hosts(tarball or ""),
-            os=_texts(entry, "os", where),
-            cpu=_texts(entry, "cpu", where),
-            libc=_texts(entry, "libc", where),
+            git_hosted=not variants
+            and (
+                flag_of(resolution, "gitHosted", where)
+                or not integrity
+                or _is_git_hosts(tarball or "")
+            ),
+            os=texts_of(entry, "os", where),
+            cpu=texts_of(entry, "cpu", where),
+            libc=texts_of(entry, "libc", where),
             where=where,
-            commit=(_text(resolution, "repo", where), _text(resolution, "commit", where))
+            commit=(text_of(resolution, "repo", where), text_of(resolution, "commit", where))
             if is_commit
             else None,
+            folder=_folder(text_of(resolution, "path", where), where),
+            variants=variants,
         )
 
     def _identity(
@@ -266,7 +288,8 @@ class _Reader:
         bare = _without_suffix(key)
         if self.version == 9:
             name, _, rest = _split(bare, "@")
-            package_id = rest if ":" in bare else bare
+            rest = rest.removeprefix(_RUNTIME_SPEC)
+            package_id = rest if ":" in rest else bare
         elif bare.startswith("/"):
             name, _, rest = _split(bare[1:], "/" if self.version == 5 else "@")
             if self.version == 5 and bare == key:  # peers stand behind the version, after a `_`
@@ -274,26 +297,23 @@ class _Reader:
             package_id = f"{name}@{rest}"
         else:  # a registry's host, or an address without its scheme
             name, rest, package_id = "", "", bare
-        version = _text(entry, "version", where) or rest
+        version = text_of(entry, "version", where) or rest
         if ":" in version or (not version and tarball):
             version = _NO_VERSION
-        return _text(entry, "name", where) or name, version, package_id
+        return text_of(entry, "name", where) or name, version, package_id
 
 
-_KINDS: Final = {
-    "git": "a folder of a git repository",
-    "binary": "a runtime's download page",
-    "variations": "a runtime's download page",
-    "": "a folder of a git repository",
-}
+def _folder(path: str, where: str) -> str:
+    """A package's folder in its repository: `/packages/a` and the like, without slashes around."""
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    if ".." in parts or "\\" in path:
+        raise LockfileError(f"path is not a folder below: {path[:200]!r}", where=where, fix=REWRITE)
+    return "/".join(parts)
 
 
 def _is_git_hosts(tarball: str) -> bool:
     """Whether a git host makes this archive (pnpm 9 to 11, `isGitHostedTarballUrl`)."""
-    try:
-        parts = urlsplit(tarball)
-    except ValueError:
-        return False
+    parts = parts_of(tarball)
     return parts.scheme == "https" and parts.hostname in _GIT_HOSTS and "tar.gz" in tarball.lower()
 
 
@@ -318,43 +338,3 @@ def _split(text: str, separator: str) -> tuple[str, str, str]:
     start = text.find("/") + 1 if text.startswith("@") else 0
     name, found, rest = text[start:].partition(separator)
     return text[:start] + name, found, rest
-
-
-# -- typed access --------------------------------------------------------------------------
-
-
-def _as_mapping(value: Yaml, where: str) -> dict[str, Yaml]:
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise LockfileError("here should be a mapping", where=where, fix=_REWRITE)
-    return value
-
-
-def _mapping(owner: Mapping[str, Yaml], key: str, where: str) -> dict[str, Yaml]:
-    return _as_mapping(owner.get(key), where)
-
-
-def _text(owner: Mapping[str, Yaml], key: str, where: str) -> str:
-    value = owner.get(key)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise LockfileError(f"{key} should be a text", where=where, fix=_REWRITE)
-    return value
-
-
-def _texts(owner: Mapping[str, Yaml], key: str, where: str) -> tuple[str, ...]:
-    value = owner.get(key)
-    values = value if isinstance(value, list) else [] if value is None else [value]
-    texts = tuple(text for text in values if isinstance(text, str))
-    if len(texts) != len(values):
-        raise LockfileError(f"{key} should be a list of texts", where=where, fix=_REWRITE)
-    return texts
-
-
-def _flag(owner: Mapping[str, Yaml], key: str, where: str) -> bool:
-    value = owner.get(key, False)
-    if not isinstance(value, bool):
-        raise LockfileError(f"{key} should be true or false", where=where, fix=_REWRITE)
-    return value

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 
 from vendorpack.errors import LockfileError, UsageError
+from vendorpack.formats._shared.npm.package_manager import named
 from vendorpack.formats._shared.text.json_text import decode_utf8, load_json
-from vendorpack.formats.pnpm.layout import STORES
-from vendorpack.model import Options, Project
+from vendorpack.model import Options
+from vendorpack.project import Project
+
+STORES: Final = ("v3", "v10", "v11")
+"""All store versions, oldest first."""
 
 OPTION: Final = "pnpm-store"
 
@@ -56,21 +60,8 @@ def _major(project: Project) -> int | None:
     manifest = load_json(decode_utf8(data, where), where)
     if not isinstance(manifest, dict):
         raise LockfileError("package.json is not an object", where=where)
-    field = manifest.get("packageManager")
-    name, _, version = field.partition("@") if isinstance(field, str) else ("", "", "")
-    if not name:
-        name, version = _engine(manifest)
-    match = _VERSION.match(version) if name == "pnpm" else None
+    client = named(manifest)
+    if client is None or client.name != "pnpm" or " " in client.version:
+        return None
+    match = _VERSION.match(client.version)
     return int(match[1]) if match and len(match[1]) < 5 else None
-
-
-def _engine(manifest: dict[str, Any]) -> tuple[str, str]:
-    """`"devEngines": {"packageManager": {"name": …, "version": …}}`, if there is but one."""
-    engines = manifest.get("devEngines")
-    manager = engines.get("packageManager") if isinstance(engines, dict) else None
-    if not isinstance(manager, dict):
-        return "", ""
-    name, version = manager.get("name"), manager.get("version")
-    if not isinstance(name, str) or not isinstance(version, str) or " " in version:
-        return "", ""
-    return name, version

@@ -12,13 +12,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from vendorpack.demands import Client, Contents, Demand
 from vendorpack.formats._shared.git.repository import derive_commit
 from vendorpack.formats._shared.git.submodule_sources import ALLOWED_PROTOCOLS
+from vendorpack.formats._shared.python import license as licenses
+from vendorpack.formats._shared.python import playwright
 from vendorpack.formats._shared.python.builds.choices import (
     OPTIONS,
     build_choices,
 )
+from vendorpack.formats._shared.python.builds.resolver import one_by_one
 from vendorpack.formats._shared.python.builds.wheels import further, side_files
+from vendorpack.formats._shared.python.demands import python_demands
+from vendorpack.formats._shared.python.groups import warn_of_unknown
 from vendorpack.formats._shared.python.local_projects import folders_in
 from vendorpack.formats._shared.python.pythons import (
     AskedPython,
@@ -26,8 +32,9 @@ from vendorpack.formats._shared.python.pythons import (
     said_of_pythons,
     with_pythons,
 )
+from vendorpack.formats._shared.python.requests import explain_output, explain_request
 from vendorpack.formats.poetry import layout as cache_tree
-from vendorpack.formats.poetry.choose import PoetryCommit, choose
+from vendorpack.formats.poetry.choose import PoetryCommit, PoetryFile, choose, group_names
 from vendorpack.formats.poetry.lockfile import parse_poetry_lock
 from vendorpack.formats.poetry.settings import Settings, cache_root, load_settings
 from vendorpack.formats.poetry.sources import (
@@ -42,17 +49,17 @@ from vendorpack.model import (
     Brought,
     Entry,
     Environment,
-    Format,
-    Host,
-    Index,
     Json,
+    Lack,
+    LicenseReader,
     Lockfile,
+    Need,
     Options,
     Packed,
-    Project,
     Variable,
-    Workshop,
 )
+from vendorpack.project import Host, Project
+from vendorpack.room import Format, Index, Workshop
 
 _PYTHON: Final = re.compile(
     rb"(?m)^\[metadata\]\r?(?:\n(?!\[)[^\n]*)*?\npython-versions\s*=\s*[\"']([^\"'\n]*)"
@@ -65,7 +72,7 @@ class Poetry(Format):
 
     name = "poetry"
     title = "Poetry"
-    layout_version = 4
+    layout_version = 5
     command = "poetry install"
     options = OPTIONS
 
@@ -77,17 +84,24 @@ class Poetry(Format):
         given, options = options, with_pythons(options, asked)
         builds = build_choices(self.name, options, asked)
         local = builds.local(project, _folders(project, settings))
-        artifacts, warnings = choose(lock, options, settings, local)
+        artifacts, graph, warnings = choose(lock, options, settings, local)
+        unknown = warn_of_unknown(group_names(lock, settings), options, project.where())
         return PoetryLockfile(
             path=str(project.lockfile),
             format=self.name,
             artifacts=artifacts,
+            graph=graph,
             access=settings.access(),
-            warnings=(*warnings, *said_of_pythons(given, asked, project.where())),
+            warnings=(*unknown, *warnings, *said_of_pythons(given, asked, project.where())),
             repositories=settings.repositories,
             build=builds,
             local=local,
-            plan=builds.plan(project, tuple(r.base for r in settings.repositories)),
+            plan=builds.plan(
+                project,
+                one_by_one(r.base for r in settings.repositories),
+                stricter_than=self.title if settings.has_equals else "",
+                fallbacks=settings.fallbacks,
+            ),
         )
 
     def fingerprint(self, project: Project, options: Options) -> Mapping[str, Json]:
@@ -106,6 +120,7 @@ class Poetry(Format):
             "repositories": [[r.name, r.url] for r in settings.repositories],
             "no-binary": [*sorted(settings.binary.none)],
             "only-binary": [*sorted(settings.binary.only)],
+            **({"fallbacks": [*sorted(settings.fallbacks)]} if settings.fallbacks else {}),
             **builds.fingerprint(project, builds.local(project, _folders(project, settings))),
         }
 
@@ -134,6 +149,18 @@ class Poetry(Format):
         """Files to write beside the lockfile after a pack: the build lock, if asked for."""
         return side_files(project, lockfile, packed, workshop, material_of)
 
+    def needs(
+        self, project: Project, packed: Sequence[Packed], options: Options, workshop: Workshop
+    ) -> Sequence[Need]:
+        """Browsers of Playwright."""
+        return playwright.needs(packed, options, workshop)
+
+    def license(self, artifact: Artifact) -> LicenseReader | None:
+        """What a distribution's metadata declare."""
+        if isinstance(artifact, PoetryCommit):
+            return licenses.of_commit(artifact, artifact.subdirectory)
+        return licenses.of_file(artifact.filename) if isinstance(artifact, PoetryFile) else None
+
     def derive(self, artifact: Artifact, algorithm: str, path: Path) -> bytes:
         """The id of a git artifact's commit."""
         return derive_commit(artifact, path)
@@ -152,6 +179,25 @@ class Poetry(Format):
                 Variable("POETRY_SYSTEM_GIT_CLIENT", "true"),
             ]
         return Environment(tuple(sorted(variables)), cache_tree.git_sources(packed))
+
+    def explain_request(self, url: str) -> str | None:
+        """Name what was asked for, if this client asks for it."""
+        return explain_request(url, self.name)
+
+    def explain_output(self, text: str) -> Sequence[Lack]:
+        """Find what it lacks in the client's words."""
+        return explain_output(text, self.name)
+
+    def demands(self, contents: Contents) -> Sequence[Demand]:
+        """Poetry 2, Python, and what its packages need."""
+        client = Client(
+            ("poetry",),
+            (("2", ""),),
+            why="older ones have another cache",
+            seen="2.0, 2.5",
+            otherwise="Install Poetry 2.",
+        )
+        return (client, *python_demands(contents))
 
     def native_roots(self, host: Host) -> Mapping[str, Path]:
         """Poetry's own cache folder."""

@@ -13,15 +13,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Final
 from urllib.parse import quote, urlsplit
 
 from vendorpack.digest import Integrity
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared.git.repository import commit_address, commit_integrity
-from vendorpack.formats._shared.python import wheels
+from vendorpack.formats._shared.python import graph, wheels
 from vendorpack.formats._shared.python.distributions import Release
+from vendorpack.formats._shared.python.groups import is_asked_for
 from vendorpack.formats._shared.python.index import (
     check_filename,
     filename_of,
@@ -32,7 +32,7 @@ from vendorpack.formats._shared.python.local_projects import LocalProject, warn_
 from vendorpack.formats._shared.python.markers import holds, may_hold, parse_marker
 from vendorpack.formats.poetry.lockfile import MAIN, Package, PoetryLock, by_name
 from vendorpack.formats.poetry.settings import PYPI, Repository, Settings, repository
-from vendorpack.model import Artifact, Options, Target, Warning
+from vendorpack.model import Artifact, Graph, Options, Target, Warning
 from vendorpack.redact import redact_url
 
 _DEV: Final = "dev"
@@ -74,16 +74,18 @@ class PoetryCommit(Artifact):
 
 def choose(
     lock: PoetryLock, options: Options, settings: Settings, local: Sequence[LocalProject]
-) -> tuple[tuple[Artifact, ...], tuple[Warning, ...]]:
-    """The artifacts for the targets, in the lockfile's order; and warnings.
+) -> tuple[tuple[Artifact, ...], Graph, tuple[Warning, ...]]:
+    """The artifacts for the targets, in the lockfile's order; graph, and warnings.
 
     local: the projects whose build requirements are packed.
     Raises `LockfileError`, `UnsupportedError`, `UsageError`.
     """
-    extras = tuple(e for e in lock.extras if _asked_for(e, options))
+    extras = tuple(e for e in lock.extras if is_asked_for(e, options))
     kind = _Locked if lock.knows_markers else _Walked
     reasons = kind(lock, options, settings, extras)
     artifacts: list[Artifact] = []
+    releases: list[graph.Release] = []
+    own = [name for names in settings.roots.values() for name in names] if settings.roots else []
     warnings: list[Warning] = []
     for package in lock.packages:
         needed: list[Target] = []
@@ -97,24 +99,37 @@ def choose(
             continue
         if package.source.is_local:
             warnings += warn_of(package.name, package.source.url, local, package.where)
+            own += [request.name for request in package.dependencies]
             continue
         why = () if MAIN in labels else tuple(sorted(labels))
         artifact, said = _artifact(package, tuple(needed), options, settings.binary, why)
         warnings += said
         if artifact is not None:
             artifacts.append(artifact)
-    return tuple(artifacts), tuple(dict.fromkeys(warnings))
+            releases.append(_node(package, artifact))
+    asked = None if settings.roots is None else own
+    found_graph = graph.graph_of(releases, options.targets, asked)
+    return tuple(artifacts), found_graph, tuple(dict.fromkeys(warnings))
+
+
+def _node(package: Package, artifact: Artifact) -> graph.Release:
+    is_release = isinstance(artifact, PoetryRelease)
+    purls = graph.purls_of(package.name, package.version) if is_release else (artifact.purl,)
+    return graph.Release(package.name, package.version, purls, package.dependencies)
+
+
+def group_names(lock: PoetryLock, settings: Settings) -> Iterator[str]:
+    """The groups and extras that there are, some more than once."""
+    yield from (*lock.extras, *settings.optional_groups, *(settings.roots or ()))
+    for package in lock.packages:
+        yield from package.groups
 
 
 # -- which packages ------------------------------------------------------------------------
 
 
-def _asked_for(name: str, options: Options) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in options.groups)
-
-
 def _wants_group(group: str, options: Options, settings: Settings) -> bool:
-    if group == MAIN or _asked_for(group, options):
+    if group == MAIN or is_asked_for(group, options):
         return True
     return options.dev and group not in settings.optional_groups
 
@@ -203,7 +218,7 @@ class _Walked:
                 continue  # what is not in the lockfile was never needed anywhere
             seen.add(name)
             for package in self._names[name]:
-                for dependency, marker in package.dependencies:
+                for dependency, marker, _ in package.dependencies:
                     # What an extra asks for is in the lockfile only if somebody wants it.
                     if target is None or may_hold(marker, target, package.where):
                         queue.append(dependency)

@@ -49,7 +49,8 @@ from vendorpack.formats._shared.python.index import DEFAULT_INDEX, normalize, pa
 from vendorpack.formats._shared.python.wheels import is_wheel
 from vendorpack.formats.poetry.choose import PoetryCommit, PoetryFile
 from vendorpack.formats.poetry.settings import Repository
-from vendorpack.model import Entry, Packed, Workshop
+from vendorpack.model import Entry, Packed
+from vendorpack.room import Workshop
 
 CACHE: Final = "poetry"
 _SIMPLE_JSON: Final = "application/vnd.pypi.simple.v1+json"

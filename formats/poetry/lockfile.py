@@ -38,6 +38,7 @@ from typing import Any, Final
 
 from vendorpack.digest import SIZES, Digest, DigestError
 from vendorpack.errors import LockfileError
+from vendorpack.formats._shared.python.graph import Request
 from vendorpack.formats._shared.python.index import check_filename, check_name
 from vendorpack.formats._shared.text.toml_text import (
     Table,
@@ -48,7 +49,7 @@ from vendorpack.formats._shared.text.toml_text import (
     text,
     text_list,
 )
-from vendorpack.model import Project
+from vendorpack.project import Project
 
 _LOCK_VERSION: Final = re.compile(r"(\d{1,3})\.(\d{1,3})")
 _NEWEST: Final = 2
@@ -79,7 +80,7 @@ class Package:
     name: normalised. groups: empty if the lockfile does not say.
     markers: by group; the key "" stands for all others.
     files: names and hashes; of lockfiles before 2.0 those of all versions of the name.
-    dependencies: name and marker of each, with extras in the marker.
+    dependencies: with extras in the marker.
     """
 
     name: str
@@ -88,7 +89,7 @@ class Package:
     groups: tuple[str, ...]
     markers: Mapping[str, str]
     files: tuple[tuple[str, Digest], ...]
-    dependencies: tuple[tuple[str, str], ...]
+    dependencies: tuple[Request, ...]
     source: Source
     where: str
 
@@ -197,15 +198,18 @@ def _files(table: Table, where: str) -> Iterator[tuple[str, Digest]]:
             raise LockfileError(f"the hash of {filename}: {error}", where=where) from None
 
 
-def _dependencies(table: Table, where: str) -> Iterator[tuple[str, str]]:
+def _dependencies(table: Table, where: str) -> Iterator[Request]:
     for written in table:
         name = check_name(written, where)
         values: Any = table[written]
         for value in values if isinstance(values, list) else [values]:
             if isinstance(value, str):
-                yield name, ""
+                yield Request(name, "", value)
             elif isinstance(value, Mapping):
-                yield name, optional_text(value, "markers", where) or ""
+                marker, constraint = (
+                    optional_text(value, key, where) or "" for key in ("markers", "version")
+                )
+                yield Request(name, marker, constraint)
             else:
                 raise LockfileError(f"the dependency {name} is not understood", where=where)
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,7 +36,8 @@ from vendorpack.formats._shared.python.wheels import EITHER, Binary
 from vendorpack.formats._shared.text.addresses import is_http
 from vendorpack.formats._shared.text.toml_text import Table, load_toml
 from vendorpack.formats.poetry.lockfile import MAIN
-from vendorpack.model import Access, Credential, Host, Project
+from vendorpack.model import Access, Credential
+from vendorpack.project import Host, Project
 from vendorpack.redact import redact_url
 
 DEFAULT_REPOSITORY: Final = "PyPI"
@@ -84,6 +86,8 @@ class Settings:
     roots: group to the (normalised) names it asks for itself; None without a pyproject.toml.
     optional_groups: groups that are not installed unasked.
     repositories: indexes that build requirements are looked up on, in order.
+    fallbacks: addresses of those that are supplemental.
+    has_equals: whether several of them are primary, or several supplemental.
     sources: addresses of all indexes that the project names, explicit ones too.
     binary: whose wheels, or sdists, are not taken.
     has_build_script: whether the project itself has one; only then Poetry needs its build
@@ -93,6 +97,8 @@ class Settings:
     roots: Mapping[str, tuple[str, ...]] | None = None
     optional_groups: tuple[str, ...] = ()
     repositories: tuple[Repository, ...] = (PYPI,)
+    fallbacks: frozenset[str] = frozenset()
+    has_equals: bool = False
     sources: tuple[str, ...] = ()
     binary: Binary = EITHER
     has_build_script: bool = False
@@ -115,7 +121,7 @@ def load_settings(project: Project) -> Settings:
         return Settings(binary=binary)
     document = load_toml(data, path)
     poetry = _table(_table(document, "tool"), "poetry")
-    sources = list(_sources(poetry, path))
+    sources = list(_sources(poetry, path)) if project.trusted else []
     groups = _table(poetry, "group")
     return Settings(
         roots=_roots(document, poetry),
@@ -123,6 +129,9 @@ def load_settings(project: Project) -> Settings:
             sorted(name for name in groups if _table(groups, name).get("optional") is True)
         ),
         repositories=_searched(sources),
+        fallbacks=frozenset(s.repository.base for s in sources if s.priority in _SECOND),
+        has_equals=max(Counter(s.priority in _SECOND for s in _asked(sources)).values(), default=0)
+        > 1,
         sources=tuple(s.repository.url for s in sources),
         binary=binary,
         has_build_script=_has_build_script(poetry.get("build")),
@@ -219,12 +228,16 @@ def _searched(sources: Sequence[_Source]) -> tuple[Repository, ...]:
     The default index goes without saying unless there is another primary source. Of equal
     priority the first in the file comes first.
     """
-    asked = sorted((s for s in sources if s.priority in _PRIORITIES), key=_priority)
+    asked = _asked(sources)
     found = [s.repository for s in asked]
     primary = [s for s in asked if s.priority not in _SECOND]
     if PYPI not in [s.repository for s in sources] and not primary:
         found.insert(0, PYPI)
     return tuple(dict.fromkeys(found))
+
+
+def _asked(sources: Sequence[_Source]) -> list[_Source]:
+    return sorted((s for s in sources if s.priority in _PRIORITIES), key=_priority)
 
 
 def _priority(source: _Source) -> int:

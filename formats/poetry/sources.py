@@ -13,7 +13,8 @@ from vendorpack.formats._shared.python.distributions import choose_files
 from vendorpack.formats._shared.python.index import pages
 from vendorpack.formats.poetry.choose import PoetryCommit, PoetryFile, PoetryRelease, submodule
 from vendorpack.formats.poetry.settings import Repository
-from vendorpack.model import Artifact, Index, Lockfile, Packed, Warning, Workshop
+from vendorpack.model import Artifact, Lockfile, Packed, Warning
+from vendorpack.room import Index, Workshop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,7 @@ async def build_artifacts(
     assert isinstance(lockfile, PoetryLockfile)
     wheels = await build_wheels(lockfile, packed, workshop, index, material_of)
     origins = await _origins(wheels, lockfile.repositories, index)
-    return tuple(_file(wheel, origins[wheel.name]) for wheel in wheels)
+    return tuple(_file(wheel, origins[wheel.url]) for wheel in wheels)
 
 
 def submodules(packed: Sequence[Packed], workshop: Workshop) -> Iterator[PoetryCommit]:
@@ -96,13 +97,19 @@ def material_of(artifact: Artifact) -> Material:
 async def _origins(
     wheels: Sequence[BuildWheel], repositories: Sequence[Repository], index: Index
 ) -> dict[str, tuple[Repository, ...]]:
-    """For each project the index that has it, then all others."""
+    """For each wheel, by its address, the index that has it, then all others."""
     if len(repositories) == 1:
-        return {wheel.name: tuple(repositories) for wheel in wheels}
+        return {wheel.url: tuple(repositories) for wheel in wheels}
     found = await pages(index, ((r.base, wheel.name) for r in repositories for wheel in wheels))
+
+    def lacks(repository: Repository, wheel: BuildWheel) -> int:
+        files = found[repository.base, wheel.name]
+        if files is None:
+            return 2
+        return 0 if any(file.url == wheel.url for file in files) else 1
+
     return {
-        wheel.name: tuple(sorted(repositories, key=lambda r: found[r.base, wheel.name] is None))
-        for wheel in wheels
+        wheel.url: tuple(sorted(repositories, key=lambda r: lacks(r, wheel))) for wheel in wheels
     }
 
 

@@ -76,6 +76,13 @@ SDIST_BUCKETS: Final = (
     Bucket("sdists-v10", Encoding.ARRAY),  # uv 0.13.0
     Bucket("sdists-v11", Encoding.ARRAY),  # uv 0.13.9
 )
+READERS: Final = {
+    "wheels-v5": ("0.6", "0.10"),
+    "wheels-v6": ("0.10", "0.13"),
+    "wheels-v7": ("0.13", "0.13.9"),
+    "wheels-v8": ("0.13.9", ""),
+}
+"""Bucket to the versions of uv that read it, from and up to."""
 ARCHIVE_BUCKET: Final = "archive-v0"
 """Unpacked wheels; the same in all versions."""
 

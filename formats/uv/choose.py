@@ -12,15 +12,15 @@ distribution.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Final
 from urllib.parse import quote
 
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared.git.repository import commit_address, commit_integrity
 from vendorpack.formats._shared.python import wheels
+from vendorpack.formats._shared.python.groups import is_asked_for, warn_of_unknown
 from vendorpack.formats._shared.python.index import (
     DEFAULT_INDEX,
     check_filename,
@@ -33,7 +33,7 @@ from vendorpack.formats._shared.python.markers import may_hold
 from vendorpack.formats.uv.cache import canonical_url, digest
 from vendorpack.formats.uv.lockfile import Dependency, File, Package, Source, UvLock
 from vendorpack.formats.uv.settings import ALL, Settings
-from vendorpack.model import Artifact, Options, Target, Warning
+from vendorpack.model import Artifact, Graph, Options, Target, Warning
 from vendorpack.redact import redact_url
 
 _DEV: Final = "dev"
@@ -73,15 +73,17 @@ class UvArtifact(Artifact):
 
 def choose(
     lock: UvLock, options: Options, settings: Settings, where: str
-) -> tuple[tuple[UvArtifact, ...], tuple[Warning, ...]]:
-    """The artifacts for the targets, sorted, each once; and warnings.
+) -> tuple[tuple[UvArtifact, ...], Graph, tuple[Warning, ...]]:
+    """The artifacts for the targets, sorted, each once; who asks for whom there, and warnings.
 
     Raises `LockfileError`, `UnsupportedError`, `UsageError`.
     """
     roots = tuple(_roots(lock, options, settings))
-    warnings = [*_unknown_groups(lock, options, where)]
+    warnings = [*warn_of_unknown(_names(lock), options, where)]
     artifacts: dict[tuple[str, str, str], UvArtifact] = {}
-    for number, (labels, targets) in sorted(_reach(lock, roots, options.targets).items()):
+    names = _ByName(lock.packages)
+    purls: dict[int, set[str]] = {}
+    for number, (labels, targets) in sorted(_reach(names, roots, options.targets).items()):
         package = lock.packages[number]
         if package.source.is_local:
             warnings += warn_of_outside(package.name, package.source.location, package.where)
@@ -93,7 +95,9 @@ def choose(
         )
         for artifact in found:
             artifacts[artifact.name, artifact.version, artifact.url or ""] = artifact
-    return tuple(artifacts[key] for key in sorted(artifacts)), tuple(dict.fromkeys(warnings))
+            purls.setdefault(number, set()).add(artifact.purl)
+    chosen = tuple(artifacts[key] for key in sorted(artifacts))
+    return chosen, _graph(lock, names, purls, options.targets), tuple(dict.fromkeys(warnings))
 
 
 # -- the walk ------------------------------------------------------------------------------
@@ -119,34 +123,26 @@ def _roots(lock: UvLock, options: Options, settings: Settings) -> Iterator[_Root
     for package in own:
         yield _Root("", package.dependencies, package.where)
         for extra, dependencies in package.extras.items():
-            if _asked_for(extra, options):
+            if is_asked_for(extra, options):
                 yield _Root(f"extra {extra}", dependencies, package.where)
     for groups, where in [(lock.groups, ""), *((p.groups, p.where) for p in own)]:
         for group, dependencies in groups.items():
             by_default = options.dev and (
                 group in settings.default_groups or settings.default_groups == (ALL,)
             )
-            if by_default or _asked_for(group, options):
+            if by_default or is_asked_for(group, options):
                 label = _DEV if by_default else f"group {group}"
                 yield _Root(label, dependencies, where)
 
 
-def _asked_for(name: str, options: Options) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in options.groups)
-
-
-def _unknown_groups(lock: UvLock, options: Options, where: str) -> Iterator[Warning]:
-    known = {*lock.groups}
+def _names(lock: UvLock) -> Iterator[str]:
+    yield from lock.groups
     for package in lock.packages:
-        known |= {*package.groups, *package.extras}
-    for pattern in options.groups:
-        if not any(fnmatchcase(name, pattern) for name in known):
-            yield Warning(f"no group or extra is called {pattern}", where)
+        yield from (*package.groups, *package.extras)
 
 
-def _reach(lock: UvLock, roots: Sequence[_Root], targets: Sequence[Target]) -> Reached:
+def _reach(names: _ByName, roots: Sequence[_Root], targets: Sequence[Target]) -> Reached:
     """All packages that are reached. No targets: regardless of markers."""
-    names = _ByName(lock.packages)
     reached: Reached = {}
     for target in targets or (None,):
         for root in roots:
@@ -184,13 +180,16 @@ class _ByName:
         for number, package in enumerate(packages):
             self._numbers.setdefault(package.name, []).append(number)
 
-    def find(self, dependency: Dependency, where: str) -> Iterable[int]:
-        numbers = [
+    def known(self, dependency: Dependency) -> list[int]:
+        return [
             number
             for number in self._numbers.get(dependency.name, ())
             if dependency.version in (None, self.packages[number].version)
             and dependency.source in (None, self.packages[number].source)
         ]
+
+    def find(self, dependency: Dependency, where: str) -> Iterable[int]:
+        numbers = self.known(dependency)
         if not numbers:
             raise LockfileError(
                 f"{dependency.name[:100]!r} is needed but not in the lockfile",
@@ -198,6 +197,35 @@ class _ByName:
                 fix="Let uv write the lockfile anew: uv lock.",
             )
         return numbers
+
+
+def _graph(
+    lock: UvLock, names: _ByName, purls: Mapping[int, set[str]], targets: Sequence[Target]
+) -> Graph:
+    """Of extras, uv locks the dependencies only where somebody asks for them."""
+
+    def asked(lists: Iterable[Iterable[Dependency]], where: str) -> list[int]:
+        return [
+            number
+            for dependencies in lists
+            for one in dependencies
+            if not targets or any(may_hold(one.marker, target, where) for target in targets)
+            for number in names.known(one)
+        ]
+
+    edges = {
+        number: asked((package.dependencies, *package.extras.values()), package.where)
+        for number, package in enumerate(lock.packages)
+        if number in purls
+    }
+    own = [number for number, package in enumerate(lock.packages) if package.source.is_local]
+    for number in own:
+        package = lock.packages[number]
+        lists = (package.dependencies, *package.extras.values(), *package.groups.values())
+        edges[number] = asked(lists, package.where)
+    root = len(lock.packages)
+    edges[root] = asked((lock.requirements, *lock.groups.values()), "")
+    return Graph.of(edges, purls, (*own, root))
 
 
 # -- files ---------------------------------------------------------------------------------

@@ -29,14 +29,12 @@ folder of wheels by `uv pip sync --offline --no-index --find-links`.
 
 from __future__ import annotations
 
-import posixpath
-import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import BinaryIO, Final
+from typing import Final
 
 from vendorpack.errors import UnsupportedError
-from vendorpack.formats._shared.archives import tarball, zip_archive
 from vendorpack.formats._shared.git.repository import bare_repository, commit_of
+from vendorpack.formats.uv.archives import opening_of
 from vendorpack.formats.uv.builds import BuildRequirement
 from vendorpack.formats.uv.cache import (
     ARCHIVE_BUCKET,
@@ -49,18 +47,15 @@ from vendorpack.formats.uv.cache import (
     wheel_pointer,
 )
 from vendorpack.formats.uv.choose import UvArtifact
-from vendorpack.model import Blob, Entry, Packed, Workshop
+from vendorpack.model import Entry, Packed, Slice
+from vendorpack.room import Workshop
 
 CACHE: Final = "uv"
 BUILD_WHEELS: Final = "uv/build-wheels"
 
-_LARGE: Final = 8 * 1024 * 1024
-"""Bytes; a larger member goes through the store instead of memory."""
-_BATCH: Final = 1024 * 1024
-"""Bytes of small members that are unpacked in one go."""
 _ALGORITHMS: Final = {"sha256": "Sha256", "sha384": "Sha384", "sha512": "Sha512", "md5": "Md5"}
 """Our names for the hashes that a lockfile may pin by, and uv's."""
-Member = tuple[str, int, Blob | bytes]
+Member = tuple[str, int, Slice | bytes]
 """Path, mode and content."""
 
 
@@ -98,7 +93,7 @@ def git_sources(packed: Sequence[Packed]) -> tuple[tuple[str, str], ...]:
 
 def _wheel(one: Packed, artifact: UvArtifact, workshop: Workshop) -> Iterator[Entry]:
     archive = entry_id("archive", one.blob.sha256)
-    for path, mode, content in _zip_members(one.blob, workshop, str(artifact)):
+    for path, mode, content in _members(one, artifact, workshop):
         yield Entry(f"{CACHE}/{ARCHIVE_BUCKET}/{archive}/{path}", content, mode, artifact)
     for bucket in WHEEL_BUCKETS:
         folder = f"{CACHE}/{bucket.name}/{artifact.root}/{artifact.name}"
@@ -123,65 +118,17 @@ def _hashes(one: Packed) -> Mapping[str, str]:
     return {**pinned, "Sha256": one.blob.sha256}
 
 
-def _zip_members(blob: Blob, workshop: Workshop, label: str) -> Iterator[Member]:
-    """The files of a zip, by path; large ones through the store."""
-    with workshop.open(blob) as file:
-        found = sorted(
-            (m for m in zip_archive.members(file, label=label) if not m.is_directory),
-            key=lambda m: m.name,
+def _members(one: Packed, artifact: UvArtifact, workshop: Workshop) -> list[Member]:
+    """The files of a wheel or a source distribution, by path."""
+    opening = opening_of(artifact)
+    if opening is None:
+        raise UnsupportedError(
+            f"{artifact.filename} is a kind of archive that is not opened",
+            where=artifact.where,
+            fix="Pack for targets that have a wheel of it, or depend on a .tar.gz of it.",
         )
-        lock = threading.Lock()
-
-        def unpacked(batch: Sequence[zip_archive.Member]) -> list[Member]:
-            return [_unpacked(file, member, lock, label) for member in batch]
-
-        for batch in _runs(found):
-            if batch[0].size > _LARGE:
-                (member,) = batch
-                content = workshop.keep(zip_archive.chunks(file, member, label=label))
-                yield member.name, _mode(member.mode), content
-            else:
-                for members in workshop.map(unpacked, _batches(batch)):
-                    yield from members
-
-
-def _unpacked(
-    file: BinaryIO, member: zip_archive.Member, lock: threading.Lock, label: str
-) -> Member:
-    with lock:
-        file.seek(member.offset)
-        data = file.read(member.compressed_size)
-    content = zip_archive.unpack(data, member, label=label)
-    return member.name, _mode(member.mode), content
-
-
-def _runs(members: Iterable[zip_archive.Member]) -> Iterator[list[zip_archive.Member]]:
-    """Large members alone, small ones in runs as long as can be."""
-    run: list[zip_archive.Member] = []
-    for member in members:
-        if member.size <= _LARGE:
-            run.append(member)
-            continue
-        if run:
-            yield run
-        yield [member]
-        run = []
-    if run:
-        yield run
-
-
-def _batches(run: Iterable[zip_archive.Member]) -> Iterator[list[zip_archive.Member]]:
-    """Members of about `_BATCH` bytes together, so that handing them out costs little."""
-    batch: list[zip_archive.Member] = []
-    size = 0
-    for member in run:
-        batch.append(member)
-        size += member.size
-        if size >= _BATCH:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
+    opened = opening.open(one.blob, workshop, str(artifact))
+    return [(row.path, _mode(row.mode), opened.slice(row)) for row in opened.rows]
 
 
 def _mode(stored: int) -> int:
@@ -194,7 +141,7 @@ def _mode(stored: int) -> int:
 def _sdist(one: Packed, artifact: UvArtifact, workshop: Workshop) -> Iterator[Entry]:
     # Sorted before the pointer, which is to be the last.
     revision = f"0{entry_id('revision', one.blob.sha256)[1:]}"
-    members = list(_sources(one, artifact, workshop))
+    members = _members(one, artifact, workshop)
     for bucket in SDIST_BUCKETS:
         folder = f"{CACHE}/{bucket.name}/{artifact.root}"
         if not artifact.root.startswith("url/"):
@@ -210,51 +157,6 @@ def _sdist(one: Packed, artifact: UvArtifact, workshop: Workshop) -> Iterator[En
         files.append((f"{folder}/revision.http", 0o644, pointer))
         for path, mode, content in sorted(files, key=lambda f: f[0]):
             yield Entry(path, content, mode, artifact)
-
-
-def _sources(one: Packed, artifact: UvArtifact, workshop: Workshop) -> Iterator[Member]:
-    """The files of a source distribution below its top folder, by path."""
-    label = str(artifact)
-    if artifact.filename.endswith(".zip"):
-        members = list(_zip_members(one.blob, workshop, label))
-        tops = {path.partition("/")[0] for path, _, _ in members}
-        # As uv does: a single folder at the top is stepped into.
-        cut = len(tops) == 1 and all("/" in path for path, _, _ in members)
-        for path, mode, content in members:
-            yield (path.partition("/")[2] if cut else path), mode, content
-    elif artifact.filename.endswith((".tar.gz", ".tgz", ".tar")):
-        yield from _tar_members(workshop.read(one.blob), label)
-    else:
-        raise UnsupportedError(
-            f"{artifact.filename} is a kind of archive that is not opened",
-            where=artifact.where,
-            fix="Pack for targets that have a wheel of it, or depend on a .tar.gz of it.",
-        )
-
-
-def _tar_members(data: bytes, label: str) -> Iterator[Member]:
-    files: dict[str, Member] = {}
-    links: dict[str, str] = {}
-    for member in tarball.members(data, label=label):
-        path = tarball.package_path(member.name)
-        if path is None:
-            continue
-        if member.type == tarball.FILE:
-            content = bytes(member.data)
-            files[path] = (path, _mode(member.mode), content)
-        elif member.type == tarball.HARDLINK:
-            links[path] = tarball.package_path(member.link) or ""
-        elif member.type == tarball.SYMLINK:
-            links[path] = posixpath.normpath(posixpath.join(posixpath.dirname(path), member.link))
-    # A bundle has no links: a link to a file of the archive becomes a copy, others are dropped.
-    for path in sorted(links):
-        target, steps = links[path], 0
-        while target in links and steps < len(links):
-            target, steps = links[target], steps + 1
-        if target in files:
-            files.setdefault(path, (path, *files[target][1:]))
-    for path in sorted(files):
-        yield files[path]
 
 
 # -- git -----------------------------------------------------------------------------------

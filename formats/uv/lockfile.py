@@ -45,7 +45,7 @@ from vendorpack.formats._shared.text.toml_text import (
     text,
     text_list,
 )
-from vendorpack.model import Project
+from vendorpack.project import Project
 from vendorpack.redact import redact_url
 
 _VERSION: Final = 1

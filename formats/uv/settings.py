@@ -29,6 +29,7 @@ from typing import Any, Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from vendorpack.errors import LockfileError
+from vendorpack.formats._shared.python.builds.resolver import Tiers, one_by_one
 from vendorpack.formats._shared.python.index import (
     DEFAULT_FILES,
     DEFAULT_INDEX,
@@ -36,7 +37,8 @@ from vendorpack.formats._shared.python.index import (
     without_userinfo,
 )
 from vendorpack.formats._shared.text.toml_text import Table, load_toml, subtable
-from vendorpack.model import Access, Credential, Host, Project
+from vendorpack.model import Access, Credential
+from vendorpack.project import Host, Project
 from vendorpack.redact import redact_url
 
 ALL: Final = "all"
@@ -44,6 +46,10 @@ ALL: Final = "all"
 _DEFAULT_GROUPS: Final = ("dev",)
 _NOT_IN_VARIABLE: Final = re.compile(r"[^A-Z0-9]")
 _NEWEST_OF_ALL: Final = "unsafe-best-match"
+_WHERE_FROM: Final = frozenset(
+    {"index", "index-url", "extra-index-url", "index-strategy", "sources"}
+)
+"""Settings of `[tool.uv]` that say where requests go."""
 _INLINE: Final = re.compile(r"(?m)^# /// script$\n((?:^#(?:| .*)$\n)+?)^# ///$")
 _NAMED: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)=(?=[a-z+]+:)(.*)")
 
@@ -95,6 +101,11 @@ class Settings:
         asked = [*others, *([] if default.explicit else [default])]
         return tuple(dict.fromkeys(without_userinfo(i.url) for i in asked))
 
+    @property
+    def tiers(self) -> Tiers:
+        """These indexes, as one or one after the other."""
+        return (self.searched,) if self.newest_of_all else one_by_one(self.searched)
+
     def allows_wheels(self, name: str) -> bool:
         """Whether a wheel of package `name` (normalised) may be installed."""
         return not self.no_binary and name not in self.no_binary_packages
@@ -120,7 +131,9 @@ def load_settings(project: Project) -> Settings:
     if pyproject is None:
         pyproject = _table(project.read("pyproject.toml"), str(folder / "pyproject.toml"))
     tool = subtable(subtable(pyproject, "tool", "pyproject.toml"), "uv", "pyproject.toml")
-    own = project.read("uv.toml")
+    if not project.trusted:
+        tool = {name: value for name, value in tool.items() if name not in _WHERE_FROM}
+    own = project.settings("uv.toml")
     config = tool if own is None else _table(own, str(folder / "uv.toml"))
     user_path = _user_file(project.host)
     user = _table(project.host.config_bytes(user_path), str(user_path))

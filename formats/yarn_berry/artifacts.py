@@ -16,28 +16,28 @@ git, anything else     refused: Yarn packs the checkout with the package's own s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
 from vendorpack.digest import Digest, Integrity
 from vendorpack.errors import LockfileError, UnsupportedError
-from vendorpack.formats._shared.npm.registry import check_name, download_warnings, purl, tarball_url
+from vendorpack.formats._shared.npm.registry import check_name, purl, tarball_url
 from vendorpack.formats._shared.text.addresses import is_http
 from vendorpack.formats.yarn_berry.archive import CacheKey
 from vendorpack.formats.yarn_berry.conditions import needed
+from vendorpack.formats.yarn_berry.graph import LOCAL, graph_of
 from vendorpack.formats.yarn_berry.locator import Locator, Reference, plain_version
 from vendorpack.formats.yarn_berry.lockfile import Pin, YarnLock
 from vendorpack.formats.yarn_berry.yarnrc import Yarnrc, without_alias
-from vendorpack.model import Artifact, Options, Warning
+from vendorpack.model import Artifact, Graph, Options, Warning
 from vendorpack.redact import redact_url
 
 DIGEST_PREFIX: Final = "berry-zip-"
 """Begins the name of the derived digest, sha512 of the converted zip: `berry-zip-10c0`. A tarball
 that is no registry's may go by several names, so there the name follows: `berry-zip-10c0-as-a`."""
 
-_LOCAL: Final = ("workspace:", "link:", "portal:", "file:")
 _TARBALL: Final = re.compile(r"https?://[^?#]*\.(?:tar\.gz|tgz)(?:\?[^#]*)?")
 
 
@@ -64,30 +64,49 @@ class BerryArtifact(Artifact):
 
 def choose(
     lock: YarnLock, options: Options, yarnrc: Yarnrc
-) -> tuple[tuple[BerryArtifact, ...], tuple[Warning, ...]]:
-    """The artifacts that Yarn fetches on the targets, sorted; and warnings.
+) -> tuple[tuple[BerryArtifact, ...], Graph, tuple[Warning, ...]]:
+    """The artifacts that Yarn fetches on the targets, sorted; graph, and warnings.
 
     Raises `LockfileError`, `UnsupportedError`.
     """
-    bases = frozenset(_patch_bases(lock))
+    bases = _patch_bases(lock)
+    based_on = frozenset(bases.values())
     chosen: list[BerryArtifact] = []
+    purls: dict[Locator, str] = {}
     warnings: list[Warning] = []
     for pin in lock.pins:
         fits = not pin.conditions or needed(
             pin.conditions, options.targets, yarnrc.architectures, pin.where
         )
         # Yarn fetches the base of a patch even where its own conditions leave it out.
-        if not fits and pin.locator not in bases:
+        if not fits and pin.locator not in based_on:
             continue
         artifact = _artifact(pin, lock.key, yarnrc)
         if artifact is not None:
             chosen.append(artifact)
+            purls[pin.locator] = artifact.purl
         warnings += _warnings(pin)
     _check_names(chosen)
-    return tuple(sorted(chosen, key=lambda a: (a.name, a.version, a.slug))), tuple(warnings)
+    chosen.sort(key=lambda a: (a.name, a.version, a.slug))
+    for patched in bases:
+        base = _base_of_all(patched, bases)
+        if base in purls:
+            purls[patched] = purls[base]
+    return tuple(chosen), graph_of(lock, purls), tuple(warnings)
 
 
-def _patch_bases(lock: YarnLock) -> Iterator[Locator]:
+def _base_of_all(patched: Locator, bases: Mapping[Locator, Locator]) -> Locator:
+    """What a patch of a patch is one of in the end."""
+    seen = {patched}
+    while (base := bases.get(patched)) is not None and base not in seen:
+        seen.add(base)
+        patched = base
+    return patched
+
+
+def _patch_bases(lock: YarnLock) -> dict[Locator, Locator]:
+    """Each patched package to what it is made from."""
+    found: dict[Locator, Locator] = {}
     for pin in lock.pins:
         if not pin.locator.reference.startswith("patch:"):
             continue
@@ -96,14 +115,16 @@ def _patch_bases(lock: YarnLock) -> Iterator[Locator]:
             raise LockfileError(f"{pin.locator.name} is a patch of nothing", where=pin.where)
         if ":" not in base.reference:  # npm: goes without saying in Yarn 2
             base = Locator(base.scope, base.base_name, f"npm:{base.reference}")
-        yield base
+        found[pin.locator] = base
+    return found
 
 
 def _artifact(pin: Pin, name_key: CacheKey, yarnrc: Yarnrc) -> BerryArtifact | None:
     """None for what Yarn needs no download for."""
-    name, text = check_name(pin.locator.name, pin.where), pin.locator.reference
-    if text.startswith((*_LOCAL, "patch:", "exec:")):
-        return None
+    text = pin.locator.reference
+    if text.startswith((*LOCAL, "patch:")):
+        return None  # a name of the project's own may be no package name: `$utils@link:./utils`
+    name = check_name(pin.locator.name, pin.where)
     reference = Reference.parse(text)
     if reference.protocol == "npm:":
         version = plain_version(reference.selector)
@@ -193,5 +214,3 @@ def _warnings(pin: Pin) -> Iterator[Warning]:
             "it will fail offline",
             pin.where,
         )
-    if not pin.locator.reference.startswith("patch:"):
-        yield from download_warnings(name, pin.where, "YARN_ENABLE_SCRIPTS=false")

@@ -21,7 +21,8 @@ from typing import Final
 from vendorpack.errors import IntegrityError, UnsupportedError
 from vendorpack.formats.yarn_berry.archive import RULE_VERSION, CacheKey, zip_from_tarball
 from vendorpack.formats.yarn_berry.artifacts import DIGEST_PREFIX, BerryArtifact, path_name
-from vendorpack.model import Artifact, Blob, Entry, Keep, Packed, Workshop
+from vendorpack.model import Artifact, Blob, Entry, Packed
+from vendorpack.room import Keep, Workshop
 
 FOLDER: Final = "yarn-berry"
 

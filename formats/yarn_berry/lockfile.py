@@ -9,6 +9,8 @@ YAML, one mapping per package; its key lists the ranges that led there::
     "@scope/name@npm:^1.0.0, alias@npm:@scope/name@1":
       version: 1.2.3
       resolution: "@scope/name@npm:1.2.3"
+      dependencies:
+        other: "npm:^1.0.0"       Yarn 2 and 3 leave `npm:` out
       conditions: os=linux & cpu=x64
       checksum: 10c0/<128 hex digits>
       linkType: hard
@@ -29,7 +31,7 @@ from vendorpack.errors import LockfileError
 from vendorpack.formats._shared.text.yaml_text import Yaml, load_yaml
 from vendorpack.formats.yarn_berry.archive import NEWEST_CACHE_VERSION, STORED, CacheKey
 from vendorpack.formats.yarn_berry.locator import Locator
-from vendorpack.model import Project
+from vendorpack.project import Project
 
 _METADATA: Final = "__metadata"
 _OLDEST: Final = 4
@@ -48,13 +50,18 @@ class Checksum:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pin:
-    """One package, as it stands in the lockfile."""
+    """One package, as it stands in the lockfile.
+
+    descriptors: the requests (`name@range`) that led here. asks: names and ranges of its own.
+    """
 
     locator: Locator
     version: str
     conditions: str
     checksum: Checksum | None
     where: str
+    descriptors: tuple[str, ...]
+    asks: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +93,7 @@ def parse_yarn_lock(project: Project) -> YarnLock:
     pins: dict[Locator, Pin] = {}
     for name, raw in entries.items():
         entry_where = project.where(document.lines.get((name,)))
-        pin = _pin(_mapping(raw, entry_where), key, entry_where)
+        pin = _pin(name, _mapping(raw, entry_where), key, entry_where)
         if pin.locator in pins:
             raise LockfileError(
                 f"{pin.locator} has two entries",
@@ -132,7 +139,7 @@ def _cache_key(text: str, where: str) -> CacheKey:
     return key
 
 
-def _pin(entry: Mapping[str, Yaml], key: CacheKey, where: str) -> Pin:
+def _pin(name: str, entry: Mapping[str, Yaml], key: CacheKey, where: str) -> Pin:
     resolution = _text(entry, "resolution", where)
     locator = Locator.parse(resolution)
     if locator is None or not resolution.isprintable():
@@ -143,6 +150,12 @@ def _pin(entry: Mapping[str, Yaml], key: CacheKey, where: str) -> Pin:
         conditions=_text(entry, "conditions", where),
         checksum=_checksum(_text(entry, "checksum", where), key, where),
         where=where,
+        descriptors=tuple(part.strip() for part in name.split(",")),
+        asks=tuple(
+            (package, wanted)
+            for package, wanted in _mapping(entry.get("dependencies", {}), where).items()
+            if isinstance(wanted, str)
+        ),
     )
 
 

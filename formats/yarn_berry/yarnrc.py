@@ -27,16 +27,23 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared.npm.registry import ALIAS_REGISTRY, DEFAULT_REGISTRY
-from vendorpack.formats._shared.text.addresses import is_http
+from vendorpack.formats._shared.text.addresses import (
+    is_http,
+    refused_variable,
+    variable_in_path,
+)
 from vendorpack.formats._shared.text.yaml_text import Yaml, load_yaml
 from vendorpack.formats.yarn_berry.conditions import CURRENT, KINDS, Architectures
-from vendorpack.model import Access, Credential, Project, Warning
+from vendorpack.model import Access, Credential, Warning
+from vendorpack.project import Project
 from vendorpack.redact import redact_url
 
 NAME: Final = ".yarnrc.yml"
 
 
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z0-9_]+)(?:(:)?-([^}]*))?\}")
+_CONTENT: Final = ("compressionLevel", "supportedArchitectures")
+"""Settings that decide the content, and not where requests go."""
 _TOP_SCALARS: Final = (
     "npmRegistryServer",
     "npmAuthToken",
@@ -96,7 +103,7 @@ def load_yarnrc(project: Project) -> Yarnrc:
     Raises `LockfileError` for a file that cannot be read or a setting of the wrong kind.
     """
     environ = project.host.environ
-    own = _file(project.read(NAME), str(project.lockfile.parent / NAME))
+    own = _own(project)
     home = project.host.home / NAME
     layers = [_from_environment(environ), own]
     if home != project.folder / NAME:
@@ -115,7 +122,7 @@ def load_yarnrc(project: Project) -> Yarnrc:
 
 def load_pinned(project: Project) -> tuple[Registries, Architectures]:
     """What of the configuration decides a bundle's content; see `Yarnrc`. Raises likewise."""
-    own = _file(project.read(NAME), str(project.lockfile.parent / NAME))
+    own = _own(project)
     reader = _Reader([own], project.host.environ)
     return reader.registries(), reader.architectures()
 
@@ -125,6 +132,14 @@ def without_alias(url: str) -> str:
     if url.startswith(ALIAS_REGISTRY):
         return DEFAULT_REGISTRY + url.removeprefix(ALIAS_REGISTRY)
     return url
+
+
+def _own(project: Project) -> _Layer:
+    layer = _file(project.read(NAME), str(project.lockfile.parent / NAME))
+    if project.trusted:
+        return layer
+    settings = {name: layer.settings[name] for name in _CONTENT if name in layer.settings}
+    return _Layer(settings, layer.where)
 
 
 def _file(data: bytes | None, where: str) -> _Layer:
@@ -176,14 +191,19 @@ class _Reader:
 
     def _find(self, path: tuple[str, ...]) -> tuple[str | None, list[str], str]:
         """The strongest layer's value, the variables that it lacks, and the layer's name."""
+        value, where = self._written(path)
+        return (None, [], "") if value is None else (*_expand(value, self._environ), where)
+
+    def _written(self, path: tuple[str, ...]) -> tuple[str | None, str]:
+        """The strongest layer's value as it stands there, and the layer's name."""
         for layer in self._layers:
             value = _at(layer, path)
             if value is None:
                 continue
             if not isinstance(value, str):
                 raise _wrong_kind(path, "a text", layer.where)
-            return (*_expand(value, self._environ), layer.where)
-        return None, [], ""
+            return value, layer.where
+        return None, ""
 
     def keys(self, name: str) -> list[str]:
         """The keys of a map, in all layers, sorted."""
@@ -228,7 +248,15 @@ class _Reader:
             for scheme, setting in (("http", "httpProxy"), ("https", "httpsProxy"))
             if (proxy := self.text((setting,)))
         }
-        ca_file = self.text(("httpsCaFilePath",)) or self.text(("caFilePath",))
+        setting = next((s for s in ("httpsCaFilePath", "caFilePath") if self.text((s,))), "")
+        for name in ("httpProxy", "httpsProxy"):
+            value, (written, where) = self.text((name,)), self._written((name,))
+            if value and value != written and "://" not in value:
+                raise LockfileError(f"{name} is not an address: {written}", where=where)
+        ca_file = self.text((setting,)) if setting else None
+        written, where = self._written((setting,)) if setting else (None, "")
+        if ca_file and ca_file != written and not (folder / ca_file).exists():
+            raise LockfileError(f"there is no such {setting}: {written}", where=where)
         return Access(
             origins=frozenset(map(_origin, (DEFAULT_REGISTRY, ALIAS_REGISTRY, *places))),
             credentials=tuple(self._credentials(asked)),
@@ -261,10 +289,16 @@ class _Reader:
         value = self.text(path)
         if not value:
             return None
+        written, where = self._written(path)
+        variable = variable_in_path(
+            written or "", _VARIABLE, lambda text: _expand(text, self._environ)[0]
+        )
+        if variable is not None:
+            raise refused_variable(".".join(path), variable, where)
         if not is_http(value):
             raise LockfileError(
-                f"{'.'.join(path)} is not an http(s) address: {redact_url(value)}",
-                where=self._where(path),
+                f"{'.'.join(path)} is not an http(s) address: {redact_url(written or '')}",
+                where=where,
                 fix="Set it to an address such as https://registry.example/npm.",
             )
         parts = urlsplit(value)
@@ -317,9 +351,6 @@ class _Reader:
         if ident:
             return _basic(ident) if ":" in ident else f"Basic {ident}"
         return None
-
-    def _where(self, path: tuple[str, ...]) -> str:
-        return next(layer.where for layer in self._layers if _at(layer, path) is not None)
 
 
 def _at(layer: _Layer, path: tuple[str, ...]) -> Yaml:

@@ -27,12 +27,13 @@ from vendorpack.digest import Digest, DigestError, Integrity
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared.npm.registry import check_name
 from vendorpack.formats.yarn_classic.syntax import Section, Setting, parse
-from vendorpack.model import Project
+from vendorpack.project import Project
 
 _VERSION: Final = re.compile(rb"^# yarn lockfile v([0-9]+)\b", re.MULTILINE)
 _BERRY: Final = re.compile(rb"^__metadata:", re.MULTILINE)
 _PATTERN: Final = re.compile(r"(@?[^@]+)@(.*)", re.DOTALL)
 _ALIAS: Final = re.compile(r"npm:((?:@[^/@]+/)?[^@]+)(?:@.*)?", re.DOTALL)
+_DEPENDENCIES: Final = frozenset(("dependencies", "optionalDependencies"))
 _SHA1: Final = re.compile(r"[0-9a-f]{40}")
 
 
@@ -43,6 +44,7 @@ class Pin:
     name: the package's own, whatever it is called in the project.
     resolved: the address, without `#…`.
     fragment: what stands after `#`; a commit, or a sha1 that `integrity` has too.
+    patterns: the requests (`name@range`) that led here. asks: its own.
     """
 
     name: str
@@ -51,6 +53,8 @@ class Pin:
     fragment: str
     integrity: Integrity
     where: str
+    patterns: tuple[str, ...]
+    asks: tuple[str, ...]
 
 
 def parse_yarn_lock(project: Project) -> tuple[Pin, ...]:
@@ -104,6 +108,13 @@ def _pin(section: Section, where: str) -> Iterator[Pin]:
         fragment=fragment,
         integrity=_integrity(section.settings.get("integrity", ""), fragment, where),
         where=where,
+        patterns=section.names,
+        asks=tuple(
+            f"{name}@{wanted}"
+            for below in section.sections
+            if _DEPENDENCIES.issuperset(below.names)
+            for name, wanted in below.settings.items()
+        ),
     )
 
 

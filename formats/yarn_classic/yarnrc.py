@@ -17,7 +17,8 @@ from vendorpack.formats._shared.npm.npmrc import load_npmrc
 from vendorpack.formats._shared.npm.registry import ALIAS_REGISTRY, DEFAULT_REGISTRY
 from vendorpack.formats._shared.text.addresses import is_http
 from vendorpack.formats.yarn_classic.syntax import Setting, parse
-from vendorpack.model import Access, Project, Warning
+from vendorpack.model import Access, Warning
+from vendorpack.project import Project
 from vendorpack.redact import redact_url
 
 _NAME: Final = ".yarnrc"
@@ -81,7 +82,7 @@ def _settings(project: Project) -> Iterator[tuple[str, tuple[str, str]]]:
     home = project.host.home / _NAME
     files = [(project.host.config_bytes(home), str(home))]
     if home != project.folder / _NAME:
-        files.append((project.read(_NAME), str(project.lockfile.parent / _NAME)))
+        files.append((project.settings(_NAME), str(project.lockfile.parent / _NAME)))
     for data, where in files:
         for item in parse(data or b"", where):
             if isinstance(item, Setting):

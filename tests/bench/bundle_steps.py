@@ -12,7 +12,7 @@ from pathlib import Path
 from vendorpack.bundle.manifest import Head
 from vendorpack.bundle.plan import Section
 from vendorpack.bundle.reader import open_bundle
-from vendorpack.model import Blob, Entry, Environment
+from vendorpack.model import Blob, Entry, Environment, Slice
 
 
 def pack(tree: Path, index: Path, output: Path, long: bool, jobs: int) -> None:
@@ -27,7 +27,7 @@ def pack(tree: Path, index: Path, output: Path, long: bool, jobs: int) -> None:
             content = read_file(f"{tree}/{path}", size) if long else Blob(sha256, size)
             yield Entry(f"{tree.name}/{path}", content), None
 
-    def read(blob: Blob) -> Iterable[bytes]:
+    def read(blob: Blob | Slice) -> Iterable[bytes]:
         digest = hashlib.sha256()
         with open(paths[blob.sha256], "rb") as file:
             while chunk := file.read(1 << 20):

@@ -14,12 +14,13 @@ from typing import Any
 
 from vendorpack.bundle import frames, tar
 from vendorpack.bundle.frames import Compressor, Trailer
-from vendorpack.bundle.manifest import MANIFEST_PATH, Head, LockfileHash
+from vendorpack.bundle.manifest import Head, LockfileHash
 from vendorpack.bundle.plan import Limits, Section
+from vendorpack.bundle.table import MANIFEST_PATH
 from vendorpack.bundle.writer import Written, write_bundle
 from vendorpack.environment import env_file
 from vendorpack.errors import BlobLost
-from vendorpack.model import Blob, Entry, Environment, Variable
+from vendorpack.model import Blob, Entry, Environment, Slice, Variable
 
 SMALL = Limits(kept=4096, opened=8192)
 
@@ -50,7 +51,7 @@ class Blobs:
         self._data[blob.sha256] = data
         return blob
 
-    def read(self, blob: Blob) -> Iterator[bytes]:
+    def read(self, blob: Blob | Slice) -> Iterator[bytes]:
         if blob.sha256 not in self._data:
             raise BlobLost(blob.sha256, "it is gone")
         data = self._data[blob.sha256]

@@ -28,6 +28,8 @@ CANARY = "hunter2-canary"
     [
         ("https://Registry.Example/a/B", "https://registry.example/a/B"),
         ("HTTPS://registry.example:443", "https://registry.example/"),
+        ("http://registry.example:443/a", "http://registry.example:443/a"),
+        ("https://registry.example:80/a", "https://registry.example:80/a"),
         ("http://registry.example:8080/?q=1#f", "http://registry.example:8080/?q=1"),
         ("https://u:p@registry.example/a@b", "https://registry.example/a@b"),
         ("https://[2001:DB8::1]:8443/", "https://[2001:db8::1]:8443/"),
@@ -40,6 +42,13 @@ def test_an_address_has_one_form(text: str, url: str | None) -> None:
     address = parse_address(text)
     assert address.url == wanted
     assert parse_address(address.url).url == wanted
+
+
+@pytest.mark.parametrize("location", ["/a\r\nX: y", "//good\t.example/", "http://x.example/\0"])
+def test_where_no_redirect_leads(location: str) -> None:
+    """The standard library takes some of it out without a word."""
+    with pytest.raises(AddressError, match="control character"):
+        parse_address("https://registry.example/").join(location)
 
 
 @pytest.mark.parametrize(
@@ -152,6 +161,23 @@ def test_the_order_of_sources() -> None:
     assert header(elsewhere.url, without.url) == "netrc"
     assert header("https://other.example/", "https://u:p@registry.example/") is None
     assert header("http://registry.example/", "https://u:p@registry.example/") == "netrc"
+
+
+def test_an_origin_that_gets_nothing_of_netrc() -> None:
+    netrc = Netrc(Path("/n"), {"registry.example": "netrc", "open.example": "netrc"})
+    logins = Logins(CREDENTIALS, netrc, ["https://registry.example"])
+
+    def header(url: str) -> str | None:
+        address = parse_address(url)
+        login = logins.choose(address, address)
+        return None if login is None else login.header
+
+    assert header("https://registry.example/team/a") == "team"
+    assert header("https://u:p@registry.example/other") == basic("u", "p")
+    assert header("https://registry.example/other") is None
+    assert header("https://registry.example:444/other") == "netrc"
+    told = logins.explain_absence(parse_address("https://registry.example/other"))
+    assert "the netrc file is not to be read for it" in told
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,12 +25,15 @@ from tests.engine.bundle_samples import (
 )
 from vendorpack.bundle import tar
 from vendorpack.bundle.frames import Compressor, is_sparse, max_manifest
-from vendorpack.bundle.manifest import Head
+from vendorpack.bundle.manifest import Head, manifest_id
 from vendorpack.bundle.reader import open_bundle
 from vendorpack.bundle.writer import write_bundle
-from vendorpack.errors import BundleError, UnsupportedError
+from vendorpack.errors import BundleError, LockfileError, UnsupportedError
 from vendorpack.formats._shared.archives import tarball, zip_archive
-from vendorpack.formats.pip.requirements import logical_lines
+from vendorpack.formats._shared.text.json_text import load_json
+from vendorpack.formats._shared.text.toml_text import load_toml
+from vendorpack.formats._shared.text.yaml_text import load_yaml
+from vendorpack.formats.pip.requirements import MAX_LINE, logical_lines
 from vendorpack.model import Environment
 
 LIMIT = 300 << 20
@@ -74,7 +78,7 @@ def test_many_empty_objects_in_a_large_file(tmp_path: Path) -> None:
     )
     first = tar.header("vendorpack.json", len(text), 0o644, 0) + text + tar.padding(len(text))
     path = tmp_path / "bomb.tar"
-    path.write_bytes(first + tar.END)
+    path.write_bytes(tar.comment(manifest_id(text), 0) + first + tar.END)
     with pytest.raises(BundleError, match="too many parts"):
         open_bundle(path)
 
@@ -149,3 +153,43 @@ def test_a_requirements_line_of_spaces(line: str) -> None:
 )
 def test_comments_are_still_cut_as_pip_cuts_them(line: str, text: str) -> None:
     assert [found for _, found in logical_lines(line)] == ([text] if text else [])
+
+
+# -- the largest that was seen of honest lockfiles, and attacks ------------------------------
+
+LARGEST = {"json": 6, "toml": 8, "yaml": 6, "line": 11_133, "zip name": 109, "gzip members": 1}
+"""Of eleven public projects: depths of lockfiles, the longest requirement with its hashes, and of
+700 of their archives."""
+
+
+@pytest.mark.parametrize(
+    ("load", "opening", "closing", "seen"),
+    [
+        (lambda text: load_json(text, "x"), '{"a":', "}", LARGEST["json"]),
+        (lambda text: load_toml(f"a = {text}".encode(), "x"), "[", "]", LARGEST["toml"]),
+        (lambda text: load_yaml(f"a: {text}\n".encode(), "x"), "[", "]", LARGEST["yaml"]),
+        (lambda text: load_yaml(f"a: {text}\n".encode(), "x"), "{a: ", "}", LARGEST["yaml"]),
+    ],
+    ids=["json", "toml", "yaml", "yaml-mapping"],
+)
+def test_depth(load: Callable[[str], object], opening: str, closing: str, seen: int) -> None:
+    load(opening * (4 * seen) + "1" + closing * (4 * seen))
+    start = time.process_time()
+    for deep in (opening * 200_000, opening * 200_000 + "1" + closing * 200_000):
+        with pytest.raises(LockfileError):
+            load(deep)
+    assert time.process_time() - start < 5
+
+
+def test_the_longest_requirement() -> None:
+    one = f" \\\n    --hash=sha256:{'0' * 64}"
+    line = "a==1" + one * (4 * LARGEST["line"] // len(one))
+    ((_, found),) = logical_lines(line)
+    assert len(found) > 3 * LARGEST["line"]
+    assert len(found) < MAX_LINE // 5
+
+
+def test_ordinary_archives_are_far_from_the_caps() -> None:
+    name = "a" * (4 * LARGEST["zip name"])
+    assert [m.name for m in zip_archive.members(zip_with(name), label="a")] == [name]
+    assert 4 * LARGEST["gzip members"] <= tarball.MAX_GZIP_MEMBERS

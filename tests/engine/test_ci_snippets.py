@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +16,10 @@ import pytest
 import yaml
 
 from tests.cli import CHECKOUT, Cli
-from tests.world.npm import NpmRegistry, npm_registry
+from tests.world.npm import NpmRegistry
 
 SNIPPETS = CHECKOUT / "docs/ci"
 PACKAGES = {"a": "1.0.0", "b": "2.0.0", "c": "3.0.0"}
-
-
-@pytest.fixture
-def npm() -> Iterator[NpmRegistry]:
-    made = npm_registry()
-    with made.server:
-        yield made
 
 
 class Runner:
@@ -130,3 +125,73 @@ def test_the_gitlab_jobs(npm: NpmRegistry, tmp_path: Path) -> None:
         kept = (runner.workspace / "deps.tar").read_bytes()
         script = [line for line in jobs["install"]["script"] if line != "npm ci"]
         runner.run("sh", "\n".join([*script, 'test -d "$npm_config_cache"']), {})
+
+
+def test_the_gitlab_component(npm: NpmRegistry, tmp_path: Path) -> None:
+    """Each input is declared, and goes where it is meant; the jobs are those of gitlab.yml."""
+    text = (SNIPPETS / "gitlab-component/templates/vendorpack.yml").read_text()
+    declared = next(yaml.safe_load_all(text))["spec"]["inputs"]
+    body = text.partition("\n---\n")[2]
+    used = set(re.findall(r"\$\[\[ inputs\.([\w-]+) \]\]", body))
+    assert used == declared.keys()
+    inputs = {name: str(row.get("default", "")) for name, row in declared.items()}
+    inputs |= {
+        "package": "vendorpack.whl",
+        "job": "deps",
+        "options": "--no-dev",
+        "prefix": "un/der",
+    }
+    jobs = yaml.safe_load(re.sub(r"\$\[\[ inputs\.([\w-]+) \]\]", lambda m: inputs[m[1]], body))
+    assert jobs.keys() == {"deps-key", "deps-pack", "deps-latest", ".deps"}
+    key, pack, use = jobs["deps-key"], jobs["deps-pack"], jobs[".deps"]
+    assert {need for job in jobs.values() for need in job.get("needs", ())} <= jobs.keys()
+    assert pack["cache"]["key"] == "deps-$VENDORPACK_KEY"
+    assert pack["artifacts"]["paths"] == pack["cache"]["paths"] == ["deps.tar"]
+    runner = Runner(tmp_path)
+    npm.lock(runner.workspace, PACKAGES)
+    runner.run("sh", "\n".join(key["script"]), key["variables"])
+    said = _pairs(runner.workspace / key["artifacts"]["reports"]["dotenv"])
+    for _ in range(2):
+        runner.run("sh", "\n".join(pack["script"]), pack["variables"])
+    assert len(npm.server.requests) == len(PACKAGES)
+    check = 'test -d "$npm_config_cache"'
+    runner.run("sh", "\n".join([*use["before_script"], check]), {})
+    show = "vendorpack show deps.tar --json > shown.json"
+    runner.run("sh", show, {})
+    shown = json.loads((runner.workspace / "shown.json").read_text())
+    assert shown["key"] == said["VENDORPACK_KEY"]
+
+
+SCHEMAS = {
+    "action.yml": "vendor.github-actions",
+    "github-matrix.yml": "vendor.github-workflows",
+    "gitlab.yml": "vendor.gitlab-ci",
+    "gitlab-matrix.yml": "vendor.gitlab-ci",
+}
+
+
+@pytest.mark.parametrize("name", [*SCHEMAS, "gitlab-component"])
+def test_the_service_s_schema(name: str, tmp_path: Path) -> None:
+    """The schemas that editors have; the command has them with it."""
+    if importlib.util.find_spec("check_jsonschema") is None:
+        pytest.skip("check-jsonschema is not installed: pip install -e '.[test]'")
+    file, schema = SNIPPETS / name, SCHEMAS.get(name, "vendor.gitlab-ci")
+    if name == "gitlab-component":
+        text = (file / "templates/vendorpack.yml").read_text()
+        file = tmp_path / "jobs.yml"
+        file.write_text(text.partition("\n---\n")[2])
+
+    def check(path: Path) -> int:
+        command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, str(path)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert "error" not in done.stderr.lower(), done.stderr
+        return done.returncode
+
+    assert check(file) == 0
+    wrong = yaml.safe_load(file.read_text())
+    jobs = wrong.get("jobs", wrong)
+    for part in jobs["runs"]["steps"] if "runs" in wrong else jobs.values():
+        if isinstance(part, dict):
+            part["no-such-key"] = {"a": "b"}
+    (tmp_path / "wrong.yml").write_text(yaml.safe_dump(wrong))
+    assert check(tmp_path / "wrong.yml") != 0

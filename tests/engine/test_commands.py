@@ -7,8 +7,8 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,15 +16,8 @@ import pytest
 from tests.cli import Cli
 from tests.engine.bundle_samples import canonical, manifest_value, member, row, seal
 from tests.real.clients import tool
-from tests.world.npm import NpmRegistry, npm_registry
+from tests.world.npm import NpmRegistry
 from vendorpack.formats import load, rooms
-
-
-@pytest.fixture
-def npm() -> Iterator[NpmRegistry]:
-    made = npm_registry()
-    with made.server:
-        yield made
 
 
 @pytest.fixture
@@ -143,11 +136,34 @@ def test_not_a_bundle(tmp_path: Path, what: str) -> None:
 def test_show(bundle: Path, tmp_path: Path) -> None:
     cli = Cli(tmp_path)
     shown = cli.ok("show", bundle, "--files").out
-    assert "a  1.0.0" in shown and "npm/_cacache/content-v2/sha512/" in shown
+    assert "a        1.0.0    npm" in shown and "npm/_cacache/content-v2/sha512/" in shown
     value = cli.ok("show", bundle, "--json").json
     assert [a["purl"] for a in value["artifacts"]] == ["pkg:npm/a@1.0.0", "pkg:npm/b@2.0.0"]
     cli.ok("unpack", bundle, "--prefix", "deps")
     assert cli.ok("show", "deps", "--json").json == value
+
+
+def test_show_is_a_table_whatever_the_names_are(tmp_path: Path) -> None:
+    """A long name makes its own row longer, and a wide one is counted as the terminal shows it."""
+    names = ("a", "\u5927\u6587\u5b57", "n" * 200, "e\u0301", "\u202ex")
+    records = [
+        {"format": "npm", "name": name, "version": "1.0.0", "trust": trust, "size": 1}
+        for name, trust in zip(names, ("lockfile", "registry", *["lockfile"] * 3), strict=True)
+    ]
+    value = {**manifest_value([], []), "artifacts": records}
+    (tmp_path / "odd.tar.zst").write_bytes(seal(canonical(value), []))
+    done = Cli(tmp_path, environ={"LC_ALL": "C.UTF-8", "COLUMNS": "80"}).ok("show", "odd.tar.zst")
+    lines = done.out.splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("package"))
+    head, *table = lines[start : start + 6]
+    assert " ".join(head.split()) == "package version format size licence for hash from"
+    cells = "1.0.0    npm     1 B" + " " * 17  # and no licence
+    at = head.index("version")
+    assert table[0][at:] == table[4][at:] == f"{cells}lockfile"
+    assert table[1][at - 3 :] == f"{cells}registry"  # three that are wide
+    assert table[2] == f"{'n' * 200}  {cells}lockfile"
+    assert table[3][at + 1 :].startswith("1.0.0") and table[4].startswith("\\u202ex ")
+    assert max(len(line) for line in (head, *table[:2], *table[3:])) < 80
 
 
 def test_sums(bundle: Path, tmp_path: Path) -> None:
@@ -208,6 +224,23 @@ def test_env(bundle: Path, tmp_path: Path) -> None:
     assert native["npm_config_cache"] == str(tmp_path / "home/.npm")
     assert cli.ok("env", "deps").out.startswith("export ")
     assert cli("env", "deps", "--shell", "tcsh").code == 2
+    script = """
+        env | sort > before; . deps/vendorpack.env; env | sort > between
+        eval "$(%s -m vendorpack env deps --undo)"; env | sort > after
+    """
+    done = subprocess.run(
+        ["sh", "-ec", script % sys.executable],
+        cwd=tmp_path,
+        env=cli.env(),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    before, between, after = (
+        (tmp_path / name).read_text() for name in ("before", "between", "after")
+    )
+    assert after == before != between
+    assert cli("env", "deps", "--undo", "--shell", "env-file").code == 2
 
 
 @pytest.mark.parametrize("what", ["bundle", "folder"])
@@ -222,6 +255,9 @@ def test_env_for_another_place(bundle: Path, tmp_path: Path, what: str) -> None:
     assert 'ENV npm_config_cache="/opt/deps/npm"' in lines("dockerfile")
     assert "npm_config_cache=/opt/deps/npm" in lines("env-file")
     assert "setenv npm_config_cache '/opt/deps/npm'" in lines("csh")
+    assert '$env.npm_config_cache = "/opt/deps/npm"' in lines("nu")
+    on_windows = cli.ok("env", of, "--prefix", "C:\\deps", "--shell", "cmd").out.splitlines()
+    assert '@set "npm_config_cache=C:\\deps\\npm"' in on_windows
     for shell in ("sh", "json", "gitlab"):
         assert str(tmp_path) not in "".join(lines(shell))
     assert cli("env", of, "--prefix", "deps").code == 2
@@ -362,7 +398,7 @@ def test_formats(tmp_path: Path) -> None:
         "title": "npm",
         "lockfiles": ["npm-shrinkwrap.json", "package-lock.json"],
         "command": load("npm").command,
-        "options": {},
+        "options": {f"--npm-{own}": text for own, text in load("npm").options.items()},
     }
     unknown = cli("formats", "nmp")
     assert unknown.code == 2 and "Known formats: npm, pnpm" in unknown.err
@@ -445,13 +481,16 @@ def test_no_home_at_all(bundle: Path, tmp_path: Path) -> None:
         ("pack project -o deps.zip", 2, "Name it .tar.zst"),
         ("pack project -o project", 2, "project/deps.tar.zst"),
         ("pack project/package.json", 3, "Did you mean package-lock.json, beside it?"),
+        ("pack project/pom.xml", 3, 'summaryFile.basedir="$PWD/.mvn/checksums"\n  Did you'),
+        ("show https://a.example/deps.tar", 10, "download the file first"),
     ],
 )
 def test_slips_are_met_with_advice(
     npm: NpmRegistry, tmp_path: Path, command: str, code: int, says: str
 ) -> None:
     npm.lock(tmp_path / "project", {"a": "1.0.0"})
-    (tmp_path / "project/package.json").touch()
+    for name in ("package.json", "pom.xml"):
+        (tmp_path / "project" / name).touch()
     done = Cli(tmp_path)(*command.split())
     assert (done.code, says in done.err) == (code, True), done.err
     assert not npm.server.requests

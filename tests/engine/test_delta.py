@@ -16,9 +16,11 @@ import pytest
 from tests.cli import Cli
 from tests.real.clients import tool
 from tests.world.npm import NpmRegistry, npm_registry
-from vendorpack.bundle.manifest import Manifest
+from vendorpack.bundle import tar
+from vendorpack.bundle.manifest import Manifest, manifest_id
 from vendorpack.bundle.reader import open_bundle
-from vendorpack.commands.delta import Change, markdown_table
+from vendorpack.changes import Change
+from vendorpack.commands.delta import markdown_table
 from vendorpack.errors import BundleError
 
 COUNT = 200
@@ -152,12 +154,26 @@ def test_deltas_can_be_chained(upgrade: Upgrade, cli: Cli, tmp_path: Path) -> No
 
 
 def test_a_delta_is_held_against_its_lockfile(upgrade: Upgrade, cli: Cli, tmp_path: Path) -> None:
-    """As far as it has the artifacts: the others are named, and not taken for exchanged ones."""
-    lock = upgrade.npm.lock(tmp_path / "newest", {**NEW, "p002": "3.0.0"})
+    """Alone it does not tell what its base has; with that, all is compared."""
+    lock = ("--lockfile", upgrade.npm.lock(tmp_path / "newest", {**NEW, "p002": "3.0.0"}))
     cli.ok("pack", "newest", "--base", upgrade.delta, "-o", "2.tar.zst")
-    done = cli.ok("verify", "2.tar.zst", "--lockfile", lock)
+    done = cli("verify", "2.tar.zst", *lock)
+    assert done.code == 15 and "in the delta's base: " in done.err and not done.out
     assert "1 artifact as the lockfile pins them" in done.err
-    assert "in a delta's base, and could not be compared" in done.err
+    cli.ok("verify", "2.tar.zst", "--allow-unproven", *lock)
+    for bundle in (upgrade.old, upgrade.delta):
+        cli.ok("unpack", bundle, "--prefix", "p")
+    everything = f"{len(NEW)} artifacts as the lockfile pins them"
+    for target in (("--base", upgrade.new, "--prefix", "q"), ("--prefix", "p")):
+        assert everything in cli.ok("unpack", "2.tar.zst", *target, *lock).err
+    assert everything in cli.ok("unpack", "2.tar.zst", "--prefix", "p", *lock).err  # as it is
+    assert everything in cli.ok("unpack", "2.tar.zst", "--base", upgrade.new, *lock).err
+    for target in (("--base", upgrade.old, "--prefix", "r"), ("--prefix", "r")):
+        assert cli("unpack", "2.tar.zst", *target, *lock).code == 10
+    kept = next((tmp_path / "q/npm/_cacache/content-v2").rglob("*/*/*/*"))
+    cli.ok("unpack", upgrade.new, "--prefix", "s")
+    (tmp_path / "s" / kept.relative_to(tmp_path / "q")).write_bytes(b"other bytes")
+    assert cli("unpack", "2.tar.zst", "--prefix", "s", *lock).code == 12
 
 
 def test_a_delta_without_its_base_is_refused(upgrade: Upgrade, cli: Cli, tmp_path: Path) -> None:
@@ -280,13 +296,20 @@ def test_reuse_believes_nothing_but_the_lockfile(
         forged.ok("pack", "bad", "-o", "bad.tar", "--json")
         with open_bundle(tmp_path / "bad.tar") as bundle:
             pinned = bundle.manifest.head.artifacts[0]["digests"]
+            mtime, own = bundle.manifest.mtime, bundle.manifest_bytes
         with open_bundle(upgrade.old) as bundle:
             wanted = next(
                 a["digests"] for a in bundle.manifest.head.artifacts if a["name"] == "p002"
             )
     data = (tmp_path / "bad.tar").read_bytes()
+    claimed = own.replace(
+        f'"digests":["{pinned[0]}"]'.encode(),  # type: ignore[index]
+        f'"digests":["{wanted[0]}"]'.encode(),  # type: ignore[index]
+    )
+    assert len(claimed) == len(own) and claimed != own
+    forged_start = tar.comment(manifest_id(claimed), mtime)
     (tmp_path / "bad.tar").write_bytes(
-        data.replace(f'"digests":["{pinned[0]}"]'.encode(), f'"digests":["{wanted[0]}"]'.encode())  # type: ignore[index]
+        forged_start + data[tar.COMMENT_SIZE :].replace(own, claimed)
     )
     done = cli.ok("pack", upgrade.folder / "old", "--reuse", "bad.tar", "-o", "o.tar.zst", "--json")
     assert "it is not p002 1.0.0 as it is pinned; not used" in done.err
@@ -330,10 +353,10 @@ def test_diff(upgrade: Upgrade, cli: Cli) -> None:
     assert lines[0].split()[:6] == ["~", "npm", "p000", "1.0.0", "->", "1.1.0"]
     table = cli.ok("diff", upgrade.old, upgrade.new, "--markdown").out.splitlines()
     assert table[:2] == [
-        "| | format | package | version | size | growth |",
-        "|---|---|---|---|---|---:|",
+        "| | format | package | version | licence | hash from | size | growth |",
+        "|---|---|---|---|---|---|---|---:|",
     ]
-    assert table[2].startswith("| ~ | `npm` | `p000` | `1.0.0 -> 1.1.0` | ")
+    assert table[2].startswith("| ~ | `npm` | `p000` | `1.0.0 -> 1.1.0` |  | `lockfile` | ")
     assert len(table) == 2 + 12 + 1 + 1 and table[-2:] == ["", lines[-1]]
     assert cli("diff", upgrade.old, upgrade.new, "--markdown", "--json").code == 2
     same = cli.ok("diff", upgrade.new, upgrade.delta).out
@@ -342,9 +365,12 @@ def test_diff(upgrade: Upgrade, cli: Cli) -> None:
 
 def test_a_comment_is_a_table_whatever_the_names_are() -> None:
     hostile = "a|b`c``d @team <img> #1 [x](y)"
-    lines = markdown_table([Change("npm", hostile, None, ("1.0", "0" * 64, 3))])
+    lines = markdown_table(
+        [Change("npm", hostile, None, ("1.0", "0" * 64, 3), new_trust="registry")]
+    )
     assert lines[2] == (
-        "| + | `npm` | ``` a\\|b`c``d @team <img> #1 [x](y) ``` | `1.0` | 3 B | +3 B |"
+        "| + | `npm` | ``` a\\|b`c``d @team <img> #1 [x](y) ``` | `1.0` |  | `registry` "
+        "| 3 B | +3 B |"
     )
     many = [Change("npm", f"p{number}", None, ("1.0", "0" * 64, 3)) for number in range(5000)]
     long = "\n".join(markdown_table(many))

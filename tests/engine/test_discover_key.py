@@ -6,16 +6,19 @@ import json
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
 
+from tests.formats.samples import SAMPLES
 from vendorpack.discover import discover
 from vendorpack.errors import DiscoveryError, UsageError
-from vendorpack.formats import BUILTIN, UNLOCKED
+from vendorpack.formats import BUILTIN, UNLOCKED, Room
 from vendorpack.key import Keyed, compute_key
-from vendorpack.model import Host, Options, Target
+from vendorpack.model import Options, Target
+from vendorpack.project import Host
 from vendorpack.target import this_machine
 
 HOST = Host({}, Path("/nonexistent"), "linux")
@@ -37,7 +40,7 @@ def names(*paths: Path, recursive: bool = False, format_name: str | None = None)
 
 def key(*paths: Path, recursive: bool = False, targets: tuple[Target, ...] = (LINUX,)) -> Keyed:
     found = discover(paths, recursive=recursive, host=HOST)
-    return compute_key(found, Options(targets=targets))
+    return compute_key([replace(one, options=Options(targets=targets)) for one in found])
 
 
 def test_a_folder_and_a_file_mean_the_same(tmp_path: Path) -> None:
@@ -355,26 +358,38 @@ def test_what_is_in_the_key(tmp_path: Path) -> None:
     assert key(tmp_path).key != first.key
 
 
-def test_the_start_path_is_light(tmp_path: Path) -> None:
-    """`key` runs in every CI job: no HTTP client, no zstandard, no progress bar."""
-    lock(tmp_path)
+JAVASCRIPT = [room for room in BUILTIN if room.family == "javascript"]
+
+
+@pytest.mark.parametrize("room", JAVASCRIPT, ids=lambda room: room.name)
+def test_the_start_path_is_light(room: Room, tmp_path: Path) -> None:
+    """`key` runs in every CI job: no HTTP client, no event loop, no zstandard, no progress bar.
+
+    Of the room only what its fingerprint takes: nothing that lays out, opens archives or knows git.
+    """
+    sample = SAMPLES[room.name]
+    for name, content in sample.files.items():
+        (tmp_path / name).write_bytes(content)
+    lockfile = tmp_path / sample.lockfile
     code = (
         "import sys; from vendorpack.cli import app\n"
-        f"try: app(['key', {str(tmp_path)!r}])\n"
+        f"try: app(['key', {str(lockfile)!r}])\n"
         "except SystemExit as e: assert not e.code, e.code\n"
-        "heavy = {'aiohttp', 'zstandard', 'tqdm', 'yaml', 'tomlkit', 'packaging', 'rich'}\n"
-        "print(sorted(heavy & set(sys.modules)))\n"
-        "print(sorted(m for m in sys.modules if m.startswith('vendorpack.formats.')))\n"
+        "print(*sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    printed, heavy, rooms = done.stdout.splitlines()
-    assert (
-        printed
-        == compute_key(
-            discover([tmp_path], recursive=False, host=HOST), Options(targets=(this_machine(),))
-        ).key
-    )
-    assert heavy == "[]"
-    assert "vendorpack.formats.npm" in rooms
-    assert not any(name in rooms for name in ("yarn", "pnpm", "uv", "cargo"))
+    printed, loaded = done.stdout.splitlines()
+    assert printed == key(lockfile, targets=(this_machine(),)).key
+    modules = set(loaded.split())
+    assert not modules & {"aiohttp", "asyncio", "zstandard", "tqdm", "tomlkit", "packaging"}
+    assert not modules & {"gzip", "tarfile", "zipfile", "zlib_ng", "sqlite3"}
+    assert "yaml" not in modules or room.name == "yarn-berry"  # its configuration is YAML
+    commands = "app completion groups guard key options project_file selection surroundings"
+    assert {m for m in modules if m.startswith("vendorpack.cli.")} == {
+        f"vendorpack.cli.{name}" for name in commands.split()
+    }
+    ours = {m.removeprefix("vendorpack.formats.") for m in modules if ".formats." in m}
+    own = room.module.rpartition(".")[2]
+    assert {m.partition(".")[0] for m in ours} == {own, "_shared"}
+    assert not {part for m in ours for part in m.split(".")} & {"layout", "archives", "git"}

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
-from pathlib import Path
+from collections.abc import Mapping
+from pathlib import Path, PureWindowsPath
 
 import pytest
 
 from tests.real.clients import tool
-from vendorpack.environment import env_file, join, render, resolve
+from vendorpack.environment import env_file, join, resolve
 from vendorpack.errors import UnsupportedError, UsageError
 from vendorpack.model import Arguments, Base, Environment, Variable, Word
+from vendorpack.shells import render, render_undo
 
 AWKWARD = """it's "$HOME" `x` \\ and $(y)"""
 ENVIRONMENT = Environment(
@@ -90,8 +93,64 @@ def test_other_shells() -> None:
     assert render(one, "pwsh") == "$env:A = 'it''s $5'"
     assert render(one, "dockerfile") == 'ENV A="it\'s \\$5"'
     assert render(one, "github") == "A=it's $5"
+    assert render([("A", '50 "%" \\')], "cmd") == '@set "A=50 "%%" \\"'
     with pytest.raises(UsageError, match="tcsh"):
         render(one, "tcsh")
+
+
+OTHERS = {
+    "sh": ["sh", "-c"],
+    "csh": ["tcsh", "-fc"],
+    "fish": ["fish", "--no-config", "-c"],
+    "nu": ["nu", "--no-config-file", "-c"],
+    "pwsh": ["pwsh", "-NoProfile", "-Command"],
+}
+"""How each shell that `render` knows is given a script."""
+
+
+@pytest.mark.parametrize("shell", OTHERS)
+def test_real_shells_take_what_is_written(shell: str, tmp_path: Path) -> None:
+    command = OTHERS[shell]
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not installed")
+    ours = [("AWKWARD", AWKWARD + " !x %A% \u2019"), ("ARGS", "-o"), ("GONE", "1")]
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}
+
+    def names(script: str, more: Mapping[str, str]) -> dict[str, str]:
+        printed = f"{script}\n/usr/bin/env"
+        done = subprocess.run(
+            [*command, printed], env={**environ, **more}, capture_output=True, text=True
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        return dict(line.split("=", 1) for line in done.stdout.splitlines())
+
+    there = names(render(ours, shell), {})
+    assert {**there, **dict(ours)} == there
+    # The user's own word behind ours stays, and so does what has another value by now.
+    sourced = {**dict(ours), "ARGS": "-o -q", "GONE": "2"}
+    there = names(render_undo(ours, sourced, shell), sourced)
+    assert ("AWKWARD" in there, there["ARGS"], there["GONE"]) == (False, "-q", "2")
+
+
+def test_what_cannot_be_taken_back() -> None:
+    with pytest.raises(UsageError, match="dockerfile"):
+        render_undo([("A", "1")], {"A": "1"}, "dockerfile")
+    assert render_undo([("A", "1"), ("B", "1")], {"A": "1"}, "cmd") == '@set "A="'
+
+
+def test_a_folder_on_windows() -> None:
+    environment = Environment(
+        (
+            Variable("CACHE", "npm/x", is_path=True),
+            Variable("P", "go", is_path=True, scheme="file://"),
+        ),
+        (("https://example.com/a.git", "git/a"),),
+    )
+    prefix = PureWindowsPath("C:\\deps")
+    pairs = dict(resolve(environment, lambda path: str(prefix / path), {}, Path("/home/me")))
+    assert pairs["CACHE"] == "C:\\deps\\npm\\x"
+    assert pairs["P"] == "file:///C:/deps/go"
+    assert pairs["GIT_CONFIG_KEY_0"] == "url.file:///C:/deps/git/a.insteadOf"
 
 
 def test_a_path_as_an_address(prefix: Path) -> None:

@@ -26,8 +26,9 @@ from vendorpack.errors import FetchError, PolicyError, StoreError, UsageError
 from vendorpack.fetch.address import basic
 from vendorpack.fetch.faults import seconds_to_wait
 from vendorpack.fetch.http import Client, Download, Limits
-from vendorpack.model import Access, Answer, Credential, Index
+from vendorpack.model import Access, Credential
 from vendorpack.policy import Policy as RealPolicy
+from vendorpack.room import Answer
 
 QUICK = Limits(
     connect_timeout=2,
@@ -115,8 +116,7 @@ class Bench:
     def get(self, url: str, *, max_size: int = 1 << 20, accept: str = "*/*") -> Answer:
         async def run() -> Answer:
             async with self.client() as client:
-                index: Index = client
-                return await index.get(url, max_size=max_size, accept=accept)
+                return await client.get(url, max_size=max_size, accept=accept)
 
         return asyncio.run(run())
 
@@ -681,6 +681,14 @@ def test_a_name_that_changes_its_mind(tmp_path: Path, monkeypatch: pytest.Monkey
     assert names.asked == ["registry.example", "rebinding.example"]
 
 
+def test_headers_without_end(bench: Bench) -> None:
+    """Registries send about thirty."""
+    few, many = ({f"X-{n}": "a" for n in range(count)} for count in (100, 20_000))
+    with Server({"/few": Reply(SMALL, 200, few), "/many": Reply(SMALL, 200, many)}) as server:
+        bench.download(f"{server.url}/few")
+        assert "not well-formed HTTP" in bench.fails(f"{server.url}/many").what
+
+
 def test_a_redirect_loop_ends(bench: Bench) -> None:
     with Server({"/f": redirect("/f")}) as server:
         error = bench.fails(f"{server.url}/f")
@@ -974,3 +982,11 @@ def test_get_hands_on_the_status(bench: Bench) -> None:
         bench.get(f"{server.url}/f")
     assert caught.value.status == 404
     assert caught.value.what == "the server answers 404 Not Found"
+
+
+@pytest.mark.parametrize("status", [201, 203, 206])
+def test_only_200_is_the_document(bench: Bench, status: int) -> None:
+    """A part of it is none, nor what a proxy made of it."""
+    with Server({"/f": Reply(BODY, status)}) as server, pytest.raises(FetchError) as caught:
+        bench.get(f"{server.url}/f")
+    assert f"the server answers {status}" in caught.value.what

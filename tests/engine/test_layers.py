@@ -14,7 +14,7 @@ from vendorpack.formats import BUILTIN
 
 ENGINE = Path(vendorpack.__file__).parent
 ROOMS = (ENGINE / "formats").resolve()
-OPEN_TO_ROOMS = {"model", "digest", "errors", "redact", "target"}
+OPEN_TO_ROOMS = {"demands", "digest", "errors", "model", "project", "redact", "room", "target"}
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -56,7 +56,7 @@ def test_a_room_knows_only_the_model_and_what_is_shared(room: str) -> None:
 
 
 def test_a_shared_topic_knows_no_ecosystem_but_its_own() -> None:
-    neutral = {"text", "archives", "git"}
+    neutral = {"text", "archives", "git", "browsers"}
     topics = {p.name for p in (ROOMS / "_shared").iterdir() if (p / "__init__.py").exists()}
     assert topics > neutral
     for path in (ROOMS / "_shared").rglob("*.py"):

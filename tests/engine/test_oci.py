@@ -100,9 +100,15 @@ def test_it_is_the_same_everywhere(npm: NpmRegistry, tmp_path: Path) -> None:
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         taken = {member.name: _read(tar, member) for member in tar if member.isfile()}
     (archive,) = json.loads(taken.pop("manifest.json"))
-    assert archive["RepoTags"] == ["deps:" + cli.ok("key", "project").out.strip()]
+    name = "deps:" + cli.ok("key", "project").out.strip()
+    assert archive["RepoTags"] == [name]
     assert {archive["Config"], *archive["Layers"]} <= taken.keys()
-    assert taken == files(tmp_path / "image")
+    layout = files(tmp_path / "image")
+    of_tar, of_folder = (json.loads(taken_from.pop("index.json")) for taken_from in (taken, layout))
+    annotations = of_tar["manifests"][0]["annotations"]
+    assert annotations.pop("io.containerd.image.name") == f"docker.io/library/{name}"
+    assert of_tar == of_folder
+    assert taken == layout
 
 
 def _read(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import stat
 import subprocess
+import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli import Cli
 from tests.real.clients import tool
-from tests.world.npm import NpmRegistry, npm_registry, sri, tarball
+from tests.world import Reply
+from tests.world.npm import NpmRegistry, sri, tarball
 
 PACKAGES = {"a": "1.0.0", "b": "2.0.0", "@s/c": "3.0.0", "d": "4.0.0"}
-
-
-@pytest.fixture
-def npm() -> Iterator[NpmRegistry]:
-    made = npm_registry()
-    with made.server:
-        yield made
 
 
 @pytest.fixture
@@ -154,6 +149,24 @@ def test_a_damaged_output_is_written_anew(project: Path, tmp_path: Path) -> None
     output.write_bytes(whole[:1000] + b"x" + whole[1001:])
     cli.ok("pack", project)
     assert output.read_bytes() == whole
+
+
+def test_nothing_to_do_takes_no_event_loop(project: Path, tmp_path: Path) -> None:
+    cli = Cli(tmp_path)
+    cli.ok("pack", project)
+    code = (
+        "import sys; from vendorpack.cli import app\n"
+        f"try: app(['pack', {str(project)!r}])\n"
+        "except SystemExit as e: assert not e.code, e.code\n"
+        "print(*sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=cli.env(), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    modules = set(done.stdout.splitlines()[-1].split())
+    assert "vendorpack.pack" in modules
+    assert not modules & {"aiohttp", "asyncio", "concurrent.futures", "vendorpack.demands"}
 
 
 @pytest.mark.parametrize(
@@ -383,6 +396,36 @@ def test_errors_in_json(npm: NpmRegistry, project: Path, tmp_path: Path) -> None
         and "404" in error["error"]
         and "package-lock.json:" in error["where"]
     )
+
+
+def test_two_runs_download_an_artifact_once(npm: NpmRegistry, tmp_path: Path) -> None:
+    """Whoever comes later waits for what the other is about to have; also if that is killed."""
+    cli = Cli(tmp_path)
+    paths = [npm.path(name, "1.0.0") for name in "ab"]
+    npm.lock(tmp_path / "one", {"a": "1.0.0", "b": "1.0.0", "c": "1.0.0"})
+    npm.lock(tmp_path / "two", {"a": "1.0.0", "b": "1.0.0", "d": "1.0.0"})
+    slow = {path: Reply(npm.packages[path], delay=1.5) for path in paths}
+    npm.server.next = {path: [reply] for path, reply in slow.items()}
+    runs = [cli.start("pack", name, "-o", f"{name}.tar.zst", "-q") for name in ("one", "two")]
+    assert [run.communicate()[1] for run in runs] == ["", ""]
+    assert sorted(npm.server.paths) == sorted([*paths, *(npm.path(n, "1.0.0") for n in "cd")])
+    for name in ("one.tar.zst", "two.tar.zst"):
+        (tmp_path / name).unlink()
+    shutil.rmtree(tmp_path / "store")
+    npm.server.requests.clear()
+    npm.server.next = {paths[0]: [Reply(silent=True)]}
+    stuck = cli.start("pack", "one", "-o", "one.tar.zst")
+    while paths[0] not in npm.server.paths and stuck.poll() is None:
+        time.sleep(0.01)
+    waiting = cli.start("pack", "two", "-o", "two.tar.zst")
+    while npm.path("d", "1.0.0") not in npm.server.paths and waiting.poll() is None:
+        time.sleep(0.01)
+    assert npm.server.paths.count(paths[0]) == 1
+    stuck.kill()
+    stuck.communicate()
+    waiting.communicate()
+    assert waiting.returncode == 0
+    assert npm.server.paths.count(paths[0]) == 2
 
 
 def test_an_artifact_that_is_not_asked_for_twice(npm: NpmRegistry, tmp_path: Path) -> None:

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 import typer
+from typer.core import TyperGroup
 
 from tests.cli import CHECKOUT
 from tests.real import (
     test_bun,
     test_bundler,
+    test_corepack,
     test_deno,
     test_maven,
     test_npm,
@@ -33,7 +35,7 @@ from vendorpack.formats import rooms as all_rooms
 # -- commands ------------------------------------------------------------------------------
 
 
-NO_COMMANDS = {"", "text", "json"}
+NO_COMMANDS = {"", "text", "json", "toml"}
 """Languages of blocks that have no commands in them."""
 ELSEWHERE = {"ci": ".ci/run", "recipe": "tests/real/test_containers.py", "file": "its page"}
 """How a block is marked that others take from the page, and who does."""
@@ -41,6 +43,8 @@ RUN = {(*where, "sh") for where in SCENES} | {
     ("README.md", "vendorpack", "console"),
     ("README.md", "Use it", "dockerfile"),
 }
+EXAMPLES = ("docs/python-api.md", "python")
+"""The page whose blocks tests/engine/test_api.py runs."""
 
 
 def not_run(page: Page) -> Iterator[str]:
@@ -48,6 +52,8 @@ def not_run(page: Page) -> Iterator[str]:
     for block in page.blocks:
         kind, _, reason = block.mark.partition(":")
         if block.language in NO_COMMANDS or kind in ELSEWHERE:
+            continue
+        if (block.page, block.language) == EXAMPLES:
             continue
         if kind == "not run" and reason.strip():
             continue
@@ -109,11 +115,18 @@ def test_the_dockerfile_of_the_readme_is_a_recipe() -> None:
 
 FOREIGN = {
     "--backend": "bun",
+    "--build-arg": "docker build",
     "--chown": "COPY in a Dockerfile",
+    "--filter-platform": "cargo",
+    "--find-links": "pip",
     "--frozen": "cargo, deno",
+    "--ignore-scripts": "npm, pnpm, yarn",
+    "--index-url": "pip",
+    "--extra-index-url": "pip",
     "--write-verification-metadata": "gradle",
     "--local": "bundle",
     "--network": "docker build",
+    "--no-index": "pip",
     "--offline": "cargo, gradle, yarn",
     "--prod": "pnpm",
     "--production": "bun",
@@ -132,8 +145,10 @@ def options() -> dict[str, set[str]]:
         own = {text for param in command.params for text in (*param.opts, *param.secondary_opts)}
         takes_rooms = command.context_settings == ROOM_OPTIONS
         found[name] = own | {"-h", "--help"} | (rooms_own if takes_rooms else set())
-        for sub in getattr(command, "commands", {}).values():
-            walk(sub, f"{name} {sub.name}")
+        if isinstance(command, TyperGroup):
+            context = command.make_context(name, [], resilient_parsing=True)
+            for sub in command.list_commands(context):
+                walk(command.get_command(context, sub), f"{name} {sub}")
 
     walk(typer.main.get_command(app), "vendorpack")
     return found
@@ -184,6 +199,7 @@ TESTED = {
     "npm": [f"npm-{version}" for version in test_npm.VERSIONS],
     "pnpm": [f"pnpm-{version}" for version in test_pnpm.VERSIONS],
     "Yarn": [*test_yarn.SCRIPTS],
+    "corepack": [f"corepack-{version}" for version in test_corepack.VERSIONS],
     "Bun": [f"bun-{version}" for version in test_bun.VERSIONS],
     "Deno": [f"deno-{version}" for version in test_deno.VERSIONS],
     "pip": [f"pip-{version}" for version in test_pip.VERSIONS],

@@ -87,6 +87,20 @@ def test_paths_beside_each_other() -> None:
     assert len(tree) == 5
 
 
+def test_many_paths_that_are_kept_elsewhere() -> None:
+    paths = [f"{'ab'[number % 2]}/File{number}" for number in range(3000)]
+    tree = Tree(paths.__getitem__)
+    for path in paths:
+        tree.add(path)
+    assert len(tree) == 3000
+    assert [tree.number(path) for path in paths] == list(range(3000))
+    assert tree.number("a/file0") is None  # only some systems take it for the same
+    assert tree.number("b/File0") is None
+    for path, why in ((paths[7], "there twice"), (paths[7].upper(), "'b/File7' is the same")):
+        with pytest.raises(PathError, match=why):
+            tree.add(path)
+
+
 def test_fold_is_stable() -> None:
     for text in ("ΑΣ", "\u017ft", "İ", "ǰ", "ᾳ"):
         assert fold(fold(text)) == fold(text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from vendorpack.digest import Digest, Integrity
@@ -48,6 +50,8 @@ POLICY = Policy(
         ("https://odd.example/", False),
         ("git+https://registry.example/r.git#abc", True),
         ("git+ssh://cdn.example/r.git", True),
+        ("git+http://plain.example/r.git", True),
+        ("git+http://cdn.example/r.git", False),
         ("file:///etc/passwd", False),
         ("ftp://registry.example/a", False),
         ("ext::sh -c true", False),
@@ -111,6 +115,13 @@ def test_every_refused_host_is_named_at_once() -> None:
     assert error.value.where is not None and "lock.json:7: @s/a 1.0" in error.value.where
 
 
+def test_every_address_of_an_artifact_counts() -> None:
+    good, foreign = "https://registry.example/a", "https://a.example/"
+    mirrored = replace(artifact(good), fetch_from=(good, foreign))
+    with pytest.raises(PolicyError, match=r"a\.example"):
+        POLICY.check_hosts([mirrored])
+
+
 @pytest.mark.parametrize("pattern", ["@s/a", "@s/a@1.0", "@s/*", "*"])
 def test_hashes(pattern: str) -> None:
     missing, weak = artifact(integrity=Integrity()), artifact(integrity=SHA1)
@@ -153,6 +164,8 @@ def test_private() -> None:
         ("ff02::1", True),
         ("::ffff:169.254.169.254", True),
         ("::ffff:8.8.8.8", False),
+        ("239.1.1.1", True),
+        ("::ffff:239.1.1.1", True),
         ("64:ff9b::7f00:1", True),
         ("2002:7f00:1::1", True),
         ("2606:4700::1111", False),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,8 +13,9 @@ from typing import cast
 import pytest
 
 from tests.cli import Cli
+from tests.engine.carried import allow, make_key
 from tests.formats.samples import SAMPLES
-from tests.world.npm import NpmRegistry, npm_registry
+from tests.world.npm import NpmRegistry, npm_registry, sri
 from vendorpack.bundle.manifest import Head, LockfileHash
 from vendorpack.bundle.pieces import in_bundle
 from vendorpack.bundle.plan import Section
@@ -33,6 +35,8 @@ ROOMS = {room.name: room for room in BUILTIN}
 Pairs = list[tuple[Entry, int | None]]
 OPENED = {"pnpm", "bun", "deno", "uv"}
 """Those whose archives are not in the bundle: the store is asked for them."""
+MIXED = {"extras"}
+"""Those that open some archives and keep others."""
 
 
 @dataclass
@@ -88,14 +92,17 @@ def test_as_packed(made: Made) -> None:
     """With the store that it was packed from, nothing remains open but what is not pinned."""
     found = made.prove(made.entries(), made.records(), "store")
     assert found.proven + len(found.unpinned) == len(made.records())
-    assert found.proven and not found.unseen
+    assert found.proven and not found.opened and not found.absent
     assert {trust for _, trust in found.unpinned} <= {"registry", "lockfile"}
 
 
 def test_as_packed_without_a_store(made: Made) -> None:
     found = made.prove(made.entries(), made.records(), None)
     opened = made.case.room.name in OPENED
-    assert bool(found.unseen) is opened
+    if made.case.room.name in MIXED:
+        assert found.opened and found.proven
+        return
+    assert bool(found.opened) is opened
     assert bool(found.proven) is not opened
 
 
@@ -122,6 +129,14 @@ def is_content(made: Made, entry: Entry) -> bool:
     return not name.endswith((".http", ".idx", "revision.http")) and not text.startswith(b"cc=4")
 
 
+def is_kept_whole(made: Made, entry: Entry, record: Mapping[str, Json]) -> bool:
+    """Whether the bundle alone tells what the artifact was."""
+    if made.case.room.name in MIXED:
+        content = made.case.bytes_of(entry) or b""
+        return bool(hashlib.sha256(content).hexdigest() == record["sha256"])
+    return made.case.room.name not in OPENED
+
+
 def test_an_exchanged_artifact_is_refused(made: Made) -> None:
     """The case that started it: other bytes, and all hashes of the bundle made anew."""
     pinned = made.prove(made.entries(), made.records(), "store")
@@ -138,7 +153,7 @@ def test_an_exchanged_artifact_is_refused(made: Made) -> None:
             made.prove(entries, records, "store")
         new = entries[place][0]
         assert isinstance(new.content, bytes)
-        if made.case.room.name not in OPENED:
+        if is_kept_whole(made, entry, record):
             with refused():
                 made.prove(entries, records, None)
             # The record is made to fit the new bytes.
@@ -168,6 +183,72 @@ def test_an_artifact_that_the_lockfile_pins_otherwise(made: Made) -> None:
         assert str(record["name"]) in caught.value.what
 
 
+BY_PATH = {"bundler", "cargo", "gradle", "maven"}
+"""Those whose clients take what lies at a path, and do not compare it with the lockfile again."""
+
+
+def test_an_artifact_under_anothers_name(made: Made) -> None:
+    """A file is said to come from a package that the lockfile does not know, or from a good one."""
+    if made.case.room.name not in BY_PATH:
+        return
+    pinned = made.prove(made.entries(), made.records(), "store")
+    free = {name for name, _ in pinned.unpinned}
+    entries, records = made.entries(), made.records()
+    tried = 0
+    for place, (entry, number) in enumerate(entries):
+        if number is None or entry.content is None:
+            continue
+        record, text = records[number], b"other bytes"
+        if (
+            f"{record['name']} {record['version']}" in free
+            or record["sha256"] != hashlib.sha256(made.case.bytes_of(entry) or b"").hexdigest()
+        ):
+            continue
+        tried += 1
+        forged = replace(entry, content=text)
+        stranger: dict[str, Json] = {
+            **record,
+            "name": "stranger",
+            "trust": "registry",
+            "sha256": hashlib.sha256(text).hexdigest(),
+        }
+        listed = [*records[:number], stranger, *records[number + 1 :]]
+        with refused():
+            made.prove([*entries[:place], (forged, number), *entries[place + 1 :]], listed, None)
+        for other, good in enumerate(records):
+            if other != number and good["format"] == record["format"]:
+                lent = [*entries[:place], (forged, other), *entries[place + 1 :]]
+                with refused():
+                    made.prove(lent, records, None)
+    assert tried
+
+
+BESIDE: Mapping[str, Callable[[str], str]] = {
+    "bundler": lambda path: path.replace(".gem", "-java.gem"),
+    "gradle": lambda path: f"{path.rpartition('/')[0]}/other-1.0.jar",
+    "maven": lambda path: f"{path.rpartition('/')[0]}/other-1.0.jar",
+}
+"""Where else in its package's own place a client would take a file from."""
+
+
+def test_another_file_beside_a_good_one(made: Made) -> None:
+    """It is said to come from the artifact that is there, and lies where that package's may."""
+    beside = BESIDE.get(made.case.room.name)
+    if beside is None:
+        return
+    entries, records = made.entries(), made.records()
+    whole = [
+        (entry, number)
+        for entry, number in entries
+        if number is not None and is_kept_whole(made, entry, records[number])
+    ]
+    assert whole
+    for entry, number in whole:
+        other = replace(entry, path=beside(entry.path), content=b"other bytes")
+        with refused():
+            made.prove([*entries, (other, number)], records, None)
+
+
 # -- by the command line ---------------------------------------------------------------------
 
 
@@ -186,9 +267,11 @@ def forge(bundle: Path, change: Callable[[Entry], Entry]) -> None:
         reader = opened.reader()
         for frame in opened.frames:
             for file, content, _ in reader.files(frame):
-                entry = Entry(file.path, bytes(content), file.mode)
+                data = None if file.sha256 is None else bytes(content)
+                entry = Entry(file.path.removesuffix("/"), data, file.mode)
                 entries.append((change(entry), file.artifact))
-    section = Section("npm", False, entries)
+    (room,) = head.layouts
+    section = Section(room, False, entries)
     write_bundle(bundle, head, [section], read_blob=lambda blob: [], jobs=1)
 
 
@@ -218,3 +301,57 @@ def test_the_commands_refuse_an_exchanged_tarball(npm: NpmRegistry, tmp_path: Pa
         assert done.code == 8 and "a 1.0.0 in the bundle has other bytes" in done.err, done
     assert not (tmp_path / "p").exists() and not (tmp_path / "home/.npm").exists()
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="no ssh-keygen")
+def test_what_cannot_be_compared_is_not_let_through(npm: NpmRegistry, tmp_path: Path) -> None:
+    """pnpm's store has no archives. Where they are not at hand, somebody else must vouch."""
+    project = tmp_path / "project"
+    project.mkdir()
+    integrity = sri(npm.publish("a", "1.0.0", {"index.js": b"honest"}))
+    (project / ".npmrc").write_text(f"registry={npm.url}/\n")
+    (project / "pnpm-lock.yaml").write_text(
+        "lockfileVersion: '9.0'\n"
+        "importers: {.: {dependencies: {a: {specifier: 1.0.0, version: 1.0.0}}}}\n"
+        f"packages: {{a@1.0.0: {{resolution: {{integrity: {integrity}}}}}}}\n"
+        "snapshots: {a@1.0.0: {}}\n"
+    )
+    lock = ("--lockfile", "project/pnpm-lock.yaml")
+    allow(tmp_path / "signers", "ci", make_key(tmp_path, "key"))
+    packer, stranger = Cli(tmp_path), Cli(tmp_path, store="another")
+    packer.ok("pack", "project", "--sign", tmp_path / "key")
+    packer.ok("verify", "deps.tar.zst", *lock)
+    shutil.copy(tmp_path / "deps.tar.zst", tmp_path / "forged.tar.zst")
+
+    def change(entry: Entry) -> Entry:
+        return replace(entry, content=b"evil") if entry.content == b"honest" else entry
+
+    forge(tmp_path / "forged.tar.zst", change)
+    packer.ok("verify", "forged.tar.zst")  # it is whole
+    assert packer("verify", "forged.tar.zst", *lock).code == 8
+    for bundle in ("deps.tar.zst", "forged.tar.zst"):
+        for command in (
+            ("verify", bundle, *lock),
+            ("unpack", bundle, "--prefix", "p", *lock),
+            ("unpack", bundle, *lock),
+            ("run", *lock, bundle, "--", "touch", "ran"),
+        ):
+            done = stranger(*command)
+            assert done.code == 15 and not done.out, done
+            assert "1 artifact could not be compared with the lockfile" in done.err
+            assert "local store as they came: a 1.0.0" in done.err and "all as" not in done.err
+        assert not (tmp_path / "p").exists() and not (tmp_path / "ran").exists()
+        assert stranger("verify", bundle, "--json", *lock).json["exit_code"] == 15
+    allowed = stranger.ok("verify", "deps.tar.zst", *lock, "--allow-unproven", "--json")
+    assert allowed.json["lockfile"] == {
+        "proven": 0,
+        "not_compared": ["a 1.0.0"],
+        "not_pinned": {},
+    }
+    signers = ("--signers", "signers", "--signature", "deps.tar.zst.sig")
+    done = stranger.ok("verify", "deps.tar.zst", *lock, *signers)
+    assert "whoever signed vouches for: a 1.0.0" in done.err
+    assert stranger("verify", "forged.tar.zst", *lock, *signers).code == 13
+    stranger.ok("unpack", "deps.tar.zst", "--prefix", "p", "--allow-unproven", *lock)
+    assert stranger("verify", "p", *lock).code == 15
+    packer.ok("verify", "p", *lock)

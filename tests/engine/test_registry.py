@@ -22,11 +22,12 @@ from tests.world import Authority, Registry, Reply, Server
 from tests.world.containers import BASIC, IDENTITY, USER, refusal
 from tests.world.npm import NpmRegistry, npm_registry, sri, tarball
 from vendorpack.commands import pulling, pushing
+from vendorpack.commands.signed import Trusted
 from vendorpack.console import Console
 from vendorpack.errors import VendorpackError
-from vendorpack.model import Host
 from vendorpack.oci.logins import find_login
 from vendorpack.oci.reference import parse_reference
+from vendorpack.project import Host
 
 AUTH = base64.b64encode(USER.encode()).decode()
 
@@ -58,7 +59,7 @@ class Bench:
     ) -> Done:
         def work(console: Console) -> None:
             target = f"{registry.host}/team/deps{name}"
-            pushing.push(self.folder / "deps.tar.zst", target, replace, console, self._host())
+            pushing.push(self.folder / "deps.tar.zst", target, replace, None, console, self._host())
 
         return self._run(work, as_json)
 
@@ -76,6 +77,7 @@ class Bench:
                 source,
                 self.folder / output,
                 lambda: self.key,
+                Trusted(),
                 self.folder / "store",
                 console,
                 self._host(),

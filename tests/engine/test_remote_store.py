@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from tests.cli import Cli
-from tests.world.npm import NpmRegistry, npm_registry
+from tests.world.npm import NpmRegistry
 from vendorpack.digest import Digest, Integrity
 from vendorpack.errors import FetchError, UsageError
 from vendorpack.fetch.artifacts import Fetcher
-from vendorpack.model import Artifact, Format, Keep, Packed
+from vendorpack.model import Artifact, Packed
+from vendorpack.room import Format, Keep
 from vendorpack.store.cloud import CloudObjects
 from vendorpack.store.folder import FolderObjects
 from vendorpack.store.local import Store
@@ -98,13 +99,6 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     address = f"{environ['AWS_ENDPOINT_URL']}/{bucket}"
     urllib.request.urlopen(urllib.request.Request(address, method="PUT")).close()
     return Place(f"s3://{bucket}/some/prefix", environ)
-
-
-@pytest.fixture
-def npm() -> Iterator[NpmRegistry]:
-    made = npm_registry()
-    with made.server:
-        yield made
 
 
 @pytest.fixture
@@ -268,6 +262,10 @@ def test_digests_that_only_a_room_can_compute(tmp_path: Path) -> None:
 
     class Room:
         prepares = False
+        exports = False
+
+        def license(self, artifact: Artifact) -> None:
+            return None
 
         def prepare(
             self, artifact: Artifact, algorithms: Sequence[str], path: Path, keep: Keep
@@ -279,6 +277,9 @@ def test_digests_that_only_a_room_can_compute(tmp_path: Path) -> None:
         raise FetchError("no network")
 
     async def no_git(url: str, part: Path, algorithms: Sequence[str]) -> Download:
+        raise FetchError("no git")
+
+    async def no_export(url: str, out: Path) -> None:
         raise FetchError("no git")
 
     warnings: list[str] = []
@@ -297,7 +298,12 @@ def test_digests_that_only_a_room_can_compute(tmp_path: Path) -> None:
     blob = here.keep([b"0123456789"])
     team.give(integrity, blob, here)
     fetcher = Fetcher(
-        there, no_client, no_git, nearby=(team,), warn=lambda *what: warnings.extend(what)
+        there,
+        no_client,
+        no_git,
+        no_export,
+        nearby=(team,),
+        warn=lambda *what: warnings.extend(what),
     )
     assert asyncio.run(fetcher.fetch([artifact], room)) == [Packed(artifact, blob)]
     assert fetcher.tally.nearby == {team.name: 1} and warnings == []

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -128,13 +129,72 @@ def test_cyclonedx(manifest: Manifest) -> None:
 
     refs = [component["bom-ref"] for component in document["components"]]
     assert len(set(refs)) == len(refs)
-    assert document["compositions"] == [
-        {
-            "aggregate": "incomplete",
-            "dependencies": [document["metadata"]["component"]["bom-ref"]],
-        }
-    ]
+    # Nothing is said of who asks for whom, and so nothing is complete.
+    root = document["metadata"]["component"]["bom-ref"]
+    assert document["dependencies"] == [{"ref": root, "dependsOn": []}]
+    assert document["compositions"] == [{"aggregate": "incomplete", "dependencies": [root, *refs]}]
     assert "timestamp" not in document["metadata"]
+
+
+def graph(*parts: dict[str, Any]) -> Manifest:
+    """A manifest of `a`, `b`, `c` … in the order of what is said of them."""
+    records = [
+        artifact(f"pkg:npm/{name}@1.0", name, **part)
+        for name, part in zip("abcdef", parts, strict=False)
+    ]
+    return Manifest(Head("1" * 64, (), {}, {}, tuple(records), Environment()), 315619200, (), ())
+
+
+def test_the_graph() -> None:
+    """`d` is in two lockfiles, of which one says nothing; `c` has two files."""
+    said = graph(
+        {"requires": [1, 2], "direct": True},
+        {"requires": [0], "direct": False},
+        {"requires": [], "direct": False},
+        {"direct": True},
+    )
+    again = [
+        artifact("pkg:npm/c@1.0", "c", content="other", requires=[1], direct=False),
+        artifact("pkg:npm/d@1.0", "d", format="pnpm", requires=[2], direct=False),
+    ]
+    said = replace(said, head=replace(said.head, artifacts=(*said.head.artifacts, *again)))
+    document = cyclonedx(said, "2" * 64)
+    root = document["metadata"]["component"]["bom-ref"]
+    a, b, c, d = (f"pkg:npm/{name}@1.0" for name in "abcd")
+    assert document["dependencies"] == [
+        {"ref": root, "dependsOn": [a, d]},
+        {"ref": a, "dependsOn": [b, c]},
+        {"ref": b, "dependsOn": [a]},
+        {"ref": c, "dependsOn": [b]},
+        {"ref": d, "dependsOn": [c]},
+    ]
+    assert document["compositions"] == [
+        {"aggregate": "complete", "dependencies": [root, a, b, c]},
+        {"aggregate": "incomplete", "dependencies": [d]},
+    ]
+
+    document = spdx(said, "2" * 64)
+    names = {p["SPDXID"]: p["name"] for p in document["packages"]}
+    asked = [
+        (names[r["spdxElementId"]], names.get(r["relatedSpdxElement"], r["relatedSpdxElement"]))
+        for r in document["relationships"]
+        if r["relationshipType"] == "DEPENDS_ON"
+    ]
+    assert sorted(asked) == [
+        ("a", "b"),
+        *[("a", "c")] * 2,
+        ("b", "a"),
+        *[("bundle", "a"), ("bundle", "d")],
+        *[("c", "b")] * 2,
+        ("d", "NOASSERTION"),
+        *[("d", "c")] * 2,
+    ]
+
+
+@pytest.mark.parametrize("odd", [None, 3, "1", [None, "1", -1, 99, True], [[0]], {"0": 1}])
+def test_a_graph_that_is_none_is_no_traceback(odd: Any) -> None:
+    for write in (cyclonedx, spdx, provenance):
+        assert json.dumps(write(graph({"requires": odd, "direct": odd}), "2" * 64))
 
 
 def test_spdx(manifest: Manifest) -> None:

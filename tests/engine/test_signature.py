@@ -11,21 +11,10 @@ import pytest
 
 from tests.cli import Cli, Done
 from tests.engine.bundle_samples import write_sample
+from tests.engine.carried import allow, make_key
 from vendorpack.bundle.reader import open_bundle
 
 pytestmark = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="no ssh-keygen")
-
-
-def make_key(folder: Path, name: str) -> Path:
-    key = folder / name
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
-    return key
-
-
-def allow(signers: Path, name: str, key: Path, options: str = 'namespaces="vendorpack"') -> None:
-    public = key.with_name(f"{key.name}.pub").read_text().strip()
-    with signers.open("a") as file:
-        file.write(f"{name} {options} {public}\n")
 
 
 @pytest.fixture

@@ -142,12 +142,12 @@ def test_plain_prints_nothing_that_moves(text: str) -> None:
 def test_an_error_is_told_in_lines() -> None:
     out, err = io.StringIO(), io.StringIO()
     error = FetchError(
-        "no \x1b[2J answer", where="https://me:hunter2@h.example/a?k=hunter2", fix="wait\nthen"
+        "no \x1b[2J answer\nb", where="https://me:hunter2@h.example/a?k=hunter2", fix="wait\nthen"
     )
     Console(out=out, err=err, as_json=True).fail(error)
     text = err.getvalue()
     assert text.splitlines() == [
-        "error: no \\x1b[2J answer",
+        "error: no \\x1b[2J answer\\nb",
         "  https://h.example/a?k=***",
         "  wait",
         "  then",
@@ -163,7 +163,7 @@ def test_every_class_has_its_own_exit_code() -> None:
         if isinstance(c, type) and issubclass(c, VendorpackError) and c is not errors.BlobLost
     ]
     codes = [c.exit_code for c in classes]
-    assert len(set(codes)) == len(codes) == 13
+    assert len(set(codes)) == len(codes) == 18
     assert errors.__doc__ is not None
     for one in classes[1:]:
         assert f"{one.__name__:<18} {one.exit_code:>2}" in errors.__doc__ or (
@@ -192,22 +192,48 @@ def test_a_log_hears_that_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
         progress.add_bytes(1_000_000)
         progress.done()
     progress.finish()
-    progress.start("packing", None, "file")
+    progress.start("packing", 9, "artifact", told=False)
     clock.now += 25
     progress.add_bytes(5)
+    progress.done()
     clock.now += 5
     progress.add_bytes(5)
+    progress.start("unpacking", 2_000_000, "byte")
+    progress.add_bytes(500_000)
+    clock.now += 19
+    progress.tick()
+    clock.now += 2
+    progress.tick()
+    progress.finish()
+    progress.tick()
     assert err.getvalue().splitlines() == [
         "npm: fetching: 1 of 4 artifacts, 2.0 MB, 30 s so far",
         "npm: fetching: 3 artifacts, 3.0 MB in 45.0 s",
-        "packing: 5 B, 25 s so far",
+        "packing: 0 of 9 artifacts, 5 B, 25 s so far",
+        "unpacking: 500.0 kB of 2.0 MB, 21 s so far",
     ]
     err = io.StringIO()
     quiet = Progress(Console(err=err, quiet=True))
-    quiet.start("packing", None, "file")
+    quiet.start("packing", 1, "artifact")
     clock.now += 100
     quiet.add_bytes(1)
     assert err.getvalue() == ""
+
+
+def test_a_bar_has_totals() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    err = Terminal()
+    progress = Progress(Console(err=err, environ={"TERM": "xterm"}))
+    progress.start("packing", 40, "artifact", told=False)
+    progress.done(10)
+    progress.start("unpacking", 4_000_000, "byte")
+    progress.add_bytes(1_000_000)
+    progress.finish()
+    assert "packing:   0%|" in err.getvalue() and "0/40" in err.getvalue()
+    assert "unpacking:   0%|" in err.getvalue() and "0.00/4.00M" in err.getvalue()
 
 
 def test_a_line_takes_the_place_of_a_progress_bar() -> None:

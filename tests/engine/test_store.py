@@ -7,12 +7,15 @@ import multiprocessing
 import os
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from vendorpack.digest import Digest, Hashers, Integrity
 from vendorpack.errors import BlobLost, StoreError
-from vendorpack.model import Blob, Host
+from vendorpack.model import Blob, Slice
+from vendorpack.project import Host
+from vendorpack.room import Keep
 from vendorpack.store.local import Store, default_folder
 
 
@@ -73,6 +76,21 @@ def test_damage_is_found_at_every_read(tmp_path: Path, size: int) -> None:
             store.read(blob)
 
 
+def test_a_blob_must_be_what_its_name_says_whatever_is_pinned(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    blob = put(store, b"good")
+    file_of(store, blob).write_bytes(b"evil")
+    assert not store.check(blob, integrity_of(b"evil"))
+    assert not file_of(store, blob).exists()
+
+
+def test_a_blob_of_another_size_is_not_given(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    blob = put(store, b"good")
+    with pytest.raises(BlobLost):
+        store.read(Blob(blob.sha256, blob.size + 1))
+
+
 def test_open_is_seekable_and_whole(tmp_path: Path) -> None:
     store = Store(tmp_path)
     for data in (b"small", bytes(9 << 20)):
@@ -130,6 +148,19 @@ def test_two_processes_never_write_one_part(tmp_path: Path) -> None:
     assert not second.exists()
 
 
+def test_what_another_process_is_busy_with(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with store.part("a") as first:
+        assert store.busy(first) is None
+        with Store(tmp_path).part("a") as second:
+            assert store.busy(second) == 0
+            first.write_bytes(b"half")
+            assert store.busy(second) == 4
+    assert store.busy(second) == 4  # it was just now: who asks looks again
+    with Store(tmp_path).part("a") as part:
+        assert part == first and store.busy(part) is None
+
+
 def _hammer(folder: Path, start: float) -> None:
     store = Store(folder)
     while time.time() < start:
@@ -172,6 +203,66 @@ def test_derived_is_made_once(tmp_path: Path) -> None:
     file_of(store, first).unlink()
     assert store.read(store.derived("upper-1", blob, make)) == b"DATA"
     assert len(calls) == 3
+
+
+def test_a_slice_is_verified_by_its_own_hash(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    blob = put(store, b"one" + b"two" * 1_000_000)
+    part = Slice(blob, 3, 3, hashlib.sha256(b"two").hexdigest())
+    assert store.read(part) == b"two"
+    large = b"two" * 999_999
+    assert store.read(Slice(blob, 6, len(large), hashlib.sha256(large).hexdigest())) == large
+    # Damage elsewhere in the blob is none of this part's business; its own is found.
+    path = file_of(store, blob)
+    path.write_bytes(b"ONE" + path.read_bytes()[3:])
+    assert store.read(part) == b"two"
+    path.write_bytes(b"onetWo" + path.read_bytes()[6:])
+    with pytest.raises(BlobLost):
+        store.read(part)
+    assert not path.exists()
+
+
+def test_a_slice_beyond_the_end_is_lost(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    blob = put(store, b"onetwo")
+    with pytest.raises(BlobLost):
+        store.read(Slice(blob, 3, 4, hashlib.sha256(b"two").hexdigest()))
+
+
+def test_forms_are_made_together_and_again_if_one_is_lost(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    source = put(store, b"data")
+    made = []
+
+    def make(file: BinaryIO, keep: Keep) -> None:
+        data = file.read()
+        made.append(data)
+        keep("upper", (data.upper(),))
+        keep("twice", (data, memoryview(data)))
+
+    forms = store.forms(("upper", "twice"), source, make)
+    assert [store.read(form) for form in forms] == [b"DATA", b"datadata"]
+    assert store.forms(("twice",), source, make) == forms[1:]
+    assert made == [b"data"]
+    file_of(store, forms[0]).write_bytes(b"dAtA")
+    with pytest.raises(BlobLost):
+        store.read(forms[0])
+    assert store.forms(("upper", "twice"), source, make) == forms
+    assert made == [b"data", b"data"]
+
+
+def test_a_form_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    source = put(store, b"data")
+
+    def make(file: BinaryIO, keep: Keep) -> None:
+        keep("upper", (file.read().upper(),))
+        raise ValueError("damaged")
+
+    before = sorted(path for path in tmp_path.rglob("*") if path.is_file())
+    with pytest.raises(ValueError, match="damaged"):
+        store.forms(("upper",), source, make)
+    assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == before
 
 
 def test_prune(tmp_path: Path) -> None:

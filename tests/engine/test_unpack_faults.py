@@ -19,9 +19,9 @@ from pathlib import Path
 import pytest
 
 from tests.engine.bundle_samples import BARE, SMALL, Blobs, noise, write_sample
-from vendorpack.bundle.manifest import MANIFEST_PATH
 from vendorpack.bundle.plan import Section
 from vendorpack.bundle.reader import open_bundle
+from vendorpack.bundle.table import MANIFEST_PATH
 from vendorpack.bundle.writer import write_bundle
 from vendorpack.errors import StoreError, TargetError
 from vendorpack.model import Entry

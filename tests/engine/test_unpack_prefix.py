@@ -20,9 +20,9 @@ from tests.engine.bundle_samples import (
     write_sample,
     write_tiny,
 )
-from vendorpack.bundle.manifest import MANIFEST_PATH
 from vendorpack.bundle.plan import Section
 from vendorpack.bundle.reader import open_bundle
+from vendorpack.bundle.table import MANIFEST_PATH
 from vendorpack.bundle.writer import write_bundle
 from vendorpack.errors import BlobLost, StoreError, TargetError
 from vendorpack.files import temporary

@@ -18,8 +18,9 @@ from vendorpack.fetch.artifacts import Fetcher
 from vendorpack.fetch.http import Client
 from vendorpack.fetch.part import Download
 from vendorpack.formats.gomod import FORMAT as GO
-from vendorpack.model import Artifact, Keep
+from vendorpack.model import Artifact
 from vendorpack.parallel import Workers
+from vendorpack.room import Keep
 from vendorpack.store.local import Store
 
 CALLS = """
@@ -73,6 +74,7 @@ class Upper(type(GO)):  # type: ignore[misc]
     """A room whose digest is the content in capitals, which is also the form it wants."""
 
     prepares = True
+    exports = False
 
     def prepare(
         self, artifact: Artifact, algorithms: Sequence[str], path: Path, keep: Keep
@@ -80,6 +82,10 @@ class Upper(type(GO)):  # type: ignore[misc]
         value = path.read_bytes().upper()
         keep("upper-1", (value,))
         return dict.fromkeys(algorithms, value)
+
+
+async def no_export(url: str, out: Path) -> None:
+    raise AssertionError("it is no file made of a commit")
 
 
 async def no_client() -> Client:
@@ -105,7 +111,7 @@ def test_a_form_is_kept_if_the_artifact_is_verified_only(tmp_path: Path, value: 
         where="lock:1",
     )
     store = Store(tmp_path)
-    fetcher = Fetcher(store, no_client, commit)
+    fetcher = Fetcher(store, no_client, commit, no_export)
     work = fetcher.fetch([artifact], Upper())
     if value == b"BYTES":
         (packed,) = asyncio.run(work)
@@ -114,3 +120,26 @@ def test_a_form_is_kept_if_the_artifact_is_verified_only(tmp_path: Path, value: 
         with pytest.raises(IntegrityError):
             asyncio.run(work)
         assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_what_has_a_wrong_hash_is_never_opened(tmp_path: Path) -> None:
+    async def commit(url: str, part: Path, algorithms: Sequence[str]) -> Download:
+        await asyncio.to_thread(part.write_bytes, b"bytes")
+        values = {"sha256": hashlib.sha256(b"bytes").digest()}
+        return Download(url=url, values=values, size=5, fetched=5, head=b"", mirror=0)
+
+    class Opener(Upper):
+        def prepare(self, *_: object) -> Mapping[str, bytes]:
+            raise AssertionError("opened")
+
+    artifact = Artifact(
+        name="m",
+        version="1",
+        purl="pkg:generic/m@1",
+        url="git+https://example.com/m#0",
+        integrity=Integrity.of([Digest("sha256", bytes(32)), Digest("upper", b"BYTES")]),
+        where="lock:1",
+    )
+    fetcher = Fetcher(Store(tmp_path), no_client, commit, no_export)
+    with pytest.raises(IntegrityError):
+        asyncio.run(fetcher.fetch([artifact], Opener()))

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from tests.formats.extras.files import FILES as EXTRAS
 from tests.formats.yarn_berry import locks as berry
 from tests.world import crates, gems
 from tests.world.distributions import installable_wheel, sha256
+from tests.world.files import artifacts_lock
 from tests.world.modules import h1, module_zip
 from tests.world.npm import sri, tarball
 from vendorpack.contract import Document, Sample
 from vendorpack.formats._shared.maven.repositories import CENTRAL
-from vendorpack.formats._shared.npm.registry import DEFAULT_REGISTRY
+from vendorpack.formats._shared.npm.registry import DEFAULT_REGISTRY, packument_url
+from vendorpack.formats._shared.npm.registry import tarball_url as registry_url
 from vendorpack.formats._shared.python.index import DEFAULT_FILES, DEFAULT_INDEX
 from vendorpack.formats.bundler.artifacts import DEFAULT_SOURCE
 from vendorpack.formats.cargo.artifacts import download_url
@@ -128,6 +132,42 @@ def yarn_berry() -> Sample:
         algorithm = artifact.integrity.digests[0].algorithm
         value = BERRY.derive(artifact, algorithm, path).hex()
     return Sample("yarn.lock", {"yarn.lock": lock(f"10c0/{value}")}, tarballs())
+
+
+MANAGERS = {
+    "npm": "npm@10.9.9",
+    "pnpm": "pnpm@12.21.0",
+    "yarn-classic": "yarn@1.22.22",
+    "yarn-berry": "yarn@4.18.1",
+}
+PROGRAM = "@pnpm/exe.linux-x64"
+
+
+def manager_package(name: str, version: str) -> tuple[bytes, dict[str, object]]:
+    """A package manager's tarball, and what the registry says of it."""
+    scripts = ("npm-cli.js", "npx-cli.js", "pnpm.cjs", "pnpm.mjs", "pnpx.mjs", "yarn.js")
+    data = tarball(name, version, {f"bin/{script}": script.encode() for script in scripts})
+    programs = [PROGRAM, "@pnpm/exe.linux-x64-musl", "@pnpm/exe.win32-x64"]
+    return data, {
+        "name": name,
+        "version": version,
+        "optionalDependencies": dict.fromkeys(programs, version),
+        "dist": {"tarball": registry_url(DEFAULT_REGISTRY, name, version), "integrity": sri(data)},
+    }
+
+
+def with_package_manager(sample: Sample, field: str) -> Sample:
+    """The same project, which pins its package manager without a hash."""
+    client, _, version = field.partition("@")
+    name = "@yarnpkg/cli-dist" if field.startswith("yarn@4") else client
+    answers = dict(sample.answers)
+    for one in (name, PROGRAM):
+        data, manifest = manager_package(one, version)
+        document = f"{packument_url(DEFAULT_REGISTRY, one)}/{version}"
+        answers[document] = Document(json.dumps(manifest).encode(), "application/json")
+        answers[registry_url(DEFAULT_REGISTRY, one, version)] = Document(data)
+    manifest_file = json.dumps({"packageManager": field}, indent=2).encode()
+    return replace(sample, files={**sample.files, "package.json": manifest_file}, answers=answers)
 
 
 # -- Python: a wheel for all, one for Windows, one for development ----------------------------
@@ -312,6 +352,13 @@ def gradle() -> Sample:
     return Sample(lock, {lock: text.encode()}, answers)
 
 
+def extras() -> Sample:
+    """One file of every recipe, and a plain one."""
+    text = artifacts_lock({url: sha256(data) for url, data in EXTRAS.items()})
+    answers = {url: Document(data) for url, data in EXTRAS.items()}
+    return Sample("artifacts.lock.yaml", {"artifacts.lock.yaml": text.encode()}, answers)
+
+
 SAMPLES = {
     "npm": npm(),
     "pnpm": pnpm(),
@@ -329,5 +376,6 @@ SAMPLES = {
     "bundler": bundler(),
     "maven": maven(),
     "gradle": gradle(),
+    "extras": extras(),
 }
 """Format to a project of it."""

@@ -6,10 +6,11 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
-from tests.formats.samples import SAMPLES
+from tests.formats.samples import MANAGERS, SAMPLES, with_package_manager
 from vendorpack import contract
 from vendorpack.contract import Case, Check
 from vendorpack.digest import Integrity
@@ -17,19 +18,19 @@ from vendorpack.formats import BUILTIN, Room
 from vendorpack.formats.npm import Npm
 from vendorpack.model import (
     Access,
+    Artifact,
     Credential,
     Entry,
     Environment,
-    Host,
-    Index,
     Json,
+    LicenseReader,
     Lockfile,
     Options,
     Packed,
-    Project,
     Variable,
-    Workshop,
 )
+from vendorpack.project import Host, Project
+from vendorpack.room import Index, Workshop
 
 
 @pytest.mark.parametrize("check", contract.CHECKS, ids=contract.title)
@@ -37,6 +38,13 @@ from vendorpack.model import (
 def test_contract(row: Room, check: Check, tmp_path: Path) -> None:
     assert row.name in SAMPLES, "a new room has a sample in tests/formats/samples.py"
     check(Case(row, SAMPLES[row.name], tmp_path))
+
+
+@pytest.mark.parametrize("check", contract.CHECKS, ids=contract.title)
+@pytest.mark.parametrize("name", MANAGERS)
+def test_contract_with_a_package_manager(name: str, check: Check, tmp_path: Path) -> None:
+    row = next(row for row in BUILTIN if row.name == name)
+    check(Case(row, with_package_manager(SAMPLES[name], MANAGERS[name]), tmp_path))
 
 
 # -- rooms that break it, each in one way --------------------------------------------------------
@@ -141,6 +149,20 @@ class Telling(Npm):
         yield Entry("npm/_cacache/index-v5/a", b"token: canary")
 
 
+def guessed(file: BinaryIO) -> str:
+    return file.read()[:1000].hex() + str(next(COUNT))
+
+
+class Guessing(Npm):
+    def license(self, artifact: Artifact) -> LicenseReader:
+        return LicenseReader("guess-1", guessed)
+
+
+class Misnamed(Npm):
+    def license(self, artifact: Artifact) -> LicenseReader:
+        return LicenseReader("../guess", str)
+
+
 BROKEN: Sequence[tuple[type[Npm], Check]] = (
     (Unnamed, contract.the_row_and_the_room_agree),
     (Beside, contract.companions_are_names_of_other_files),
@@ -152,6 +174,8 @@ BROKEN: Sequence[tuple[type[Npm], Check]] = (
     (OneKey, contract.another_choice_has_another_key),
     (Unpinned, contract.located_artifacts_can_be_fetched),
     (Forgetful, contract.located_artifacts_can_be_fetched),
+    (Guessing, contract.licenses_are_functions_of_the_bytes),
+    (Misnamed, contract.licenses_are_functions_of_the_bytes),
     (Elsewhere, contract.entries_are_within_the_boundary),
     (Counting, contract.the_same_artifacts_give_the_same_tree),
     (Rootless, contract.native_folders_are_known_for_every_path),

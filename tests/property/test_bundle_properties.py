@@ -15,6 +15,7 @@ from vendorpack.bundle import tar
 from vendorpack.bundle.manifest import Manifest
 from vendorpack.bundle.plan import Limits, Section, cut, locate, members
 from vendorpack.bundle.reader import open_bundle
+from vendorpack.bundle.table import Files
 from vendorpack.bundle.writer import write_bundle
 from vendorpack.errors import BundleError, UnsupportedError
 from vendorpack.files.paths import PathError, Tree, check_path, fold
@@ -79,7 +80,7 @@ def test_a_bundle_is_refused_or_whole(candidates: list[Entry]) -> None:
     """Nothing is left out silently but exact repetitions."""
     section = Section("npm", False, [(entry, None) for entry in candidates])
     try:
-        found = [member.file.path for member in members([section])]
+        found = [member.file.path for member in members([section], Files())]
     except UnsupportedError:
         assert len(accepted(candidates)) < len(candidates)
     else:
@@ -135,7 +136,7 @@ def test_readers_find_what_writers_cut(lengths: list[int], limit: int) -> None:
     listed = [(Entry(f"{number}", bytes(size)), None) for number, size in enumerate(lengths)]
     half = len(listed) // 2
     parts_of = [Section("a", False, listed[:half]), Section("b", True, listed[half:])]
-    batches = list(cut(members(parts_of), Limits(limit, limit * 2)))
+    batches = list(cut(members(parts_of, Files()), Limits(limit, limit * 2)))
     frames = tuple(size for batch in batches for size in batch.sizes)
     files = tuple(member.file for batch in batches for member in batch.members)
     spans = locate(Manifest(BARE, 0, frames, files))

@@ -20,7 +20,8 @@ from vendorpack.formats._shared.python.index import DEFAULT_INDEX
 from vendorpack.formats._shared.python.pip_config import expand_userinfo, load_pip_config
 from vendorpack.formats._shared.python.wheelhouse_room import WheelhouseFormat
 from vendorpack.formats._shared.python.wheels import best_wheels, choose, release_of
-from vendorpack.model import Host, Lockfile, Options, Project
+from vendorpack.model import Lockfile, Options
+from vendorpack.project import Host, Project
 from vendorpack.target import parse_target
 
 TARGETS = (parse_target("linux-x86_64-gnu-py3.12"), parse_target("windows-x86_64-py3.11"))

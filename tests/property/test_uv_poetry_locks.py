@@ -20,7 +20,7 @@ from vendorpack.errors import VendorpackError
 from vendorpack.formats.poetry import FORMAT as POETRY
 from vendorpack.formats.uv import FORMAT as UV
 from vendorpack.formats.uv.cache import Encoding, digest, wheel_pointer
-from vendorpack.model import Format
+from vendorpack.room import Format
 
 UV_LOCKS = [tomllib.loads(text) for text in (uv_room.SIMPLE, uv_room.SOURCES)]
 POETRY_LOCKS = [tomllib.loads(text) for text in (poetry_room.LOCK, poetry_room.OLD)]

@@ -13,9 +13,9 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
 
 import pytest
 
@@ -23,6 +23,9 @@ from tests.cli import Cli, Done
 
 PROJECTS = Path(__file__).parent / "projects"
 _REQUIRED = "VENDORPACK_REQUIRE_CLIENTS" in os.environ
+
+
+NO_NAMESPACES: Final = "no network can be cut off here: be root, or allow user namespaces to users"
 
 
 def miss(what: str) -> NoReturn:
@@ -52,7 +55,7 @@ def tool(name: str) -> str:
 
 
 @functools.cache
-def _cut_off() -> tuple[str, ...] | None:
+def cut_off() -> tuple[str, ...] | None:
     """What to put before a command so that it has no network; None if nothing does here."""
     for options in (("-n",), ("-n", "--map-current-user")):
         prefix = ("unshare", *options)
@@ -104,11 +107,11 @@ class Machine:
         env: Mapping[str, str] | None = None,
     ) -> Done:
         """As `offline`, but it may fail. Standard error is part of `out`."""
-        cut_off = _cut_off()
-        if cut_off is None:
-            miss("no network can be cut off here: be root, or allow user namespaces to users")
+        alone = cut_off()
+        if alone is None:
+            miss(NO_NAMESPACES)
         source = f'. "{prefix}/vendorpack.env" && ' if prefix is not None else ""
-        argv = [*cut_off, "sh", "-c", f'{source}exec "$@"', "sh", *map(str, command)]
+        argv = [*alone, "sh", "-c", f'{source}exec "$@"', "sh", *map(str, command)]
         done = subprocess.run(
             argv,
             cwd=cwd,
@@ -155,6 +158,19 @@ def another_user(*own: Path) -> tuple[str, ...]:
         for path in (folder, *folder.rglob("*")):
             shutil.chown(path, 65534, 65534)
     return ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+
+
+def users(cli: Cli) -> list[Cli]:
+    """Who is here and, if that is root, the same without being root and without privileges.
+
+    That is in a user namespace: from outside of it their files are their own still.
+    """
+    if os.getuid() != 0:
+        return [cli]
+    ordinary = ("unshare", "--user", "--map-user=65534", "--map-group=65534")
+    if subprocess.run([*ordinary, "true"], capture_output=True).returncode != 0:
+        miss("no user namespaces are allowed here")
+    return [cli, replace(cli, before=ordinary)]
 
 
 def copy_project(source: Path, into: Path) -> Path:

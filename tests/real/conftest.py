@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli import Cli
-
-
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in its own
-def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """With pytest-xdist, a module's tests run in one process: what they share is dear."""
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.parent == here:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+from tests.world import World
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +25,16 @@ def real_cli(tmp_path_factory: pytest.TempPathFactory) -> Cli:
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty folder for bundles."""
     return tmp_path_factory.mktemp("bundles")
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """Registries and git servers on the loopback."""
+    with World(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Path:
+    """The folder of the repositories that a git server has."""
+    return tmp_path / "served"

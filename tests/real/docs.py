@@ -121,16 +121,18 @@ _VENDORPACK = """\
 #!/bin/sh
 export PYTHONPATH='{checkout}' PYTHONDONTWRITEBYTECODE=1
 case $1 in
-    pack | download | push | pull | store) exec {online} '{python}' -m vendorpack "$@" ;;
+    pack | fleet | download | extras | push | pull | store)
+        exec {online} '{python}' -m vendorpack "$@" ;;
 esac
 exec '{python}' -m vendorpack "$@"
 """
 _OPT = """\
 mount -t tmpfs none "$1" && mkdir "$1/upper" "$1/work" &&
-    mount -t overlay none -o "lowerdir=/opt,upperdir=$1/upper,workdir=$1/work" /opt || exit 125
+    mount -t overlay none -o "lowerdir=/opt,upperdir=$1/upper,workdir=$1/work" /opt &&
+    mount -t tmpfs none /mnt || exit 125
 exec sh -e "$2"
 """
-"""What is written below /opt is seen in this terminal only, and gone with it."""
+"""What is written below /opt and /mnt is seen in this terminal only, and gone with it."""
 
 
 @dataclass(frozen=True)

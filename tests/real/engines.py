@@ -80,6 +80,8 @@ class Docker:
     socket: Path
     version: tuple[int, ...]
     buildkit: bool = True
+    limits = ("--ulimit", "nofile=1024")
+    """Of a container: not everywhere may it have more than these tests have themselves."""
 
     def __call__(self, *args: str | Path, stdin: Path | None = None) -> Built:
         """Run docker's client."""
@@ -108,8 +110,7 @@ class Docker:
 
     def start(self, image: str, *command: str) -> str:
         """What the command prints in a container; the image's own by default."""
-        limits = ("--network", "none", "--ulimit", "nofile=1024")
-        done = self("run", "--rm", *limits, image, *command)
+        done = self("run", "--rm", *self.limits, "--network=none", image, *command)
         assert done.code == 0, done.out
         return done.out
 
@@ -178,8 +179,8 @@ class Buildah:
 
     def start(self, image: str) -> str:
         """What the image's command prints."""
-        config = json.loads(self("inspect", "--type=image", image).out)
-        command = config["OCIv1"]["config"]["Cmd"]
+        config = json.loads(self("inspect", "--type=image", image).out)["OCIv1"]["config"]
+        command = [*config.get("Entrypoint", ()), *config["Cmd"]]
         made = self("from", *self._trust(), "--pull=never", image)
         assert made.code == 0, made.out
         name = made.out.split()[-1]
@@ -192,22 +193,83 @@ class Buildah:
         return "--signature-policy", self.folder / "policy.json"
 
 
+@dataclass(frozen=True)
+class Podman:
+    """podman with storage of its own."""
+
+    folder: Path
+    limits = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024")
+
+    def __call__(self, *args: str | Path) -> Built:
+        """Run podman."""
+        roots = ("--root", self.folder / "root", "--runroot", self.folder / "run")
+        own = ("--tmpdir", self.folder / "tmp", "--storage-driver", "overlay")
+        quiet = ("--cgroup-manager", "cgroupfs", "--events-backend", "none", "--runtime", "runc")
+        env = {
+            "HOME": str(self.folder),
+            "CONTAINERS_REGISTRIES_CONF": str(self.folder / "none.conf"),
+        }
+        return run(_program("podman"), *roots, *own, *quiet, *args, env=env)
+
+    def has(self, image: str) -> bool:
+        """Whether the image is there."""
+        return self("image", "exists", image).code == 0
+
+    def add_base(self, image: str, root: Path) -> None:
+        """An image whose only layer is the tar `root`."""
+        done = self("import", root, image)
+        assert done.code == 0, done.out
+
+    def build(self, context: Path, args: Sequence[str] = ()) -> Built:
+        """Build `context`, whose steps have no network."""
+        options = ("--network=none", "--no-cache", "--tls-verify=false", "--pull=missing")
+        return self("build", *options, "--isolation=oci", "-t", context.name, *args, context)
+
+    def start(self, image: str) -> str:
+        """What the image's command prints."""
+        done = self("run", "--rm", *self.limits, "--network=none", "--pull=never", image)
+        assert done.code == 0, done.out
+        return done.out
+
+
+@contextmanager
+def podman() -> Iterator[Podman]:
+    """podman, which has no daemon."""
+    with _storage("podman", ".config/containers/policy.json") as folder:
+        engine = Podman(folder)
+        try:
+            yield engine
+        finally:
+            engine("rm", "--all", "--force")
+
+
 _ISOLATION = ("--isolation", "oci", "--runtime", "runc")
 
 
 @contextmanager
 def buildah() -> Iterator[Buildah]:
     """buildah, which has no daemon."""
-    _program("buildah")
+    with _storage("buildah", "policy.json") as folder:
+        engine = Buildah(folder)
+        try:
+            yield engine
+        finally:
+            engine("rm", "--all")
+
+
+@contextmanager
+def _storage(program: str, policy: str) -> Iterator[Path]:
+    """A folder for an engine without a daemon, that takes images of anybody by its policy."""
+    _program(program)
     _program("runc")
-    _need_root("buildah")
-    folder = Path(tempfile.mkdtemp(prefix="vp-buildah-"))
+    _need_root(program)
+    folder = Path(tempfile.mkdtemp(prefix=f"vp-{program}-"))
     (folder / "none.conf").touch()
-    (folder / "policy.json").write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
+    (folder / policy).parent.mkdir(parents=True, exist_ok=True)
+    (folder / policy).write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
     try:
-        yield Buildah(folder)
+        yield folder
     finally:
-        Buildah(folder)("rm", "--all")
         shutil.rmtree(folder, ignore_errors=True)
 
 

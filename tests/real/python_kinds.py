@@ -1,7 +1,8 @@
 """One small project with five kinds of dependencies, in the lockfile of every Python client.
 
 `projects/five-kinds` has what the clients themselves locked, `projects/five-kinds-submodules`
-the same of a commit with a submodule; but for one thing: their repositories lie at
+the same of a commit with a submodule, `projects/five-kinds-address` of a direct URL for the client
+that installs none; but for one thing: their repositories lie at
 `http://git.example`, in whose place comes the loopback's address. Commits' ids are always the
 same. `table` says what came of it, for the README.
 """
@@ -40,28 +41,38 @@ KINDS = {
     "direct URL": "idna-3.10-py3-none-any.whl",
 }
 """Kind to what its package is packed from."""
-PROOF = """
+ORIGIN = """
 import json
 from importlib.metadata import distribution
 
-import crcmod._crcfunext, crcmod.predefined, docopt, greeting, idna, zipp
-
 def origin(name):
     return json.loads(distribution(name).read_text("direct_url.json"))
-
-print("docopt", docopt.__version__)
-print("zipp", distribution("zipp").version, zipp.Path.__name__)
-print("crcmod", crcmod._crcfunext.__file__[-3:], hex(crcmod.predefined.mkCrcFun("crc-32")(b"crc")))
-print("greeting", greeting.VERSION, origin("greeting")["vcs_info"]["commit_id"])
-print("idna", idna.__version__, origin("idna")["url"].rpartition("/")[2])
 """
-PROVEN = f"""\
-docopt 0.6.2
-zipp 3.21.0 Path
-crcmod .so 0x7c6287fd
-greeting 1.2.3 {COMMIT}
-idna 3.10 idna-3.10-py3-none-any.whl
-"""
+PROOFS = {
+    "sdist only": (
+        "import docopt; print('docopt', docopt.__version__)",
+        "docopt 0.6.2",
+    ),
+    "setuptools-scm": (
+        "import zipp; print('zipp', distribution('zipp').version, zipp.Path.__name__)",
+        "zipp 3.21.0 Path",
+    ),
+    "C code": (
+        "import crcmod._crcfunext, crcmod.predefined as crc\n"
+        "print('crcmod', crcmod._crcfunext.__file__[-3:], hex(crc.mkCrcFun('crc-32')(b'crc')))",
+        "crcmod .so 0x7c6287fd",
+    ),
+    "git commit": (
+        "import greeting\n"
+        "print('greeting', greeting.VERSION, origin('greeting')['vcs_info']['commit_id'])",
+        f"greeting 1.2.3 {COMMIT}",
+    ),
+    "direct URL": (
+        "import idna; print('idna', idna.__version__, origin('idna')['url'].rpartition('/')[2])",
+        "idna 3.10 idna-3.10-py3-none-any.whl",
+    ),
+}
+"""Kind to a program that imports its package, and what that says."""
 
 SUBMODULES = "commit with submodules"
 SUBMODULES_COMMIT = "ae1ef6af218e622d03e0f0373ddd034e97607bb1"
@@ -123,6 +134,7 @@ class Template:
 
 
 FIVE_KINDS = Template("five-kinds", COMMIT, lambda folder, _: greeting(folder))
+ADDRESS = Template("five-kinds-address", "", lambda _, __: "")
 RELATIVE = Template(
     "five-kinds-submodules", SUBMODULES_COMMIT, lambda folder, _: phrase(folder, "../words.git")
 )
@@ -149,7 +161,7 @@ class Locked:
 
 
 CLIENT, LOCKFILE = "client", "lockfile"
-SPACES, NO_PYLOCK, OLD_CACHE, APART, ABOVE = range(1, 6)
+SPACES, NO_PYLOCK, OLD_CACHE, APART, ABOVE, ITSELF = range(1, 7)
 NOTES = {
     SPACES: "pip splits `PIP_FIND_LINKS` at spaces: unpack to a folder without any.",
     NO_PYLOCK: "pip 23 takes `pylock.toml` for a requirements file, and refuses it.",
@@ -158,6 +170,8 @@ NOTES = {
     "(`requirements-git.txt`, `pylock.git.toml`), for a second `pip install -r`.",
     ABOVE: "uv before 0.12 looks for submodules whose addresses are relative (`../words.git`) "
     "beside its own cache. Full addresses work.",
+    ITSELF: "PDM asks for a file by its address itself, offline too. Packing says so, and has "
+    "requirements for pip in the bundle: `pip install -r deps/pip/requirements-pdm.txt`.",
 }
 
 
@@ -168,6 +182,7 @@ class Client:
     name: the folder it is installed in. title: what the table calls it.
     arguments: of the ordinary command; pip's names a file in the end, and is run for each.
     refuses: what it says if it cannot read the lockfile at all.
+    refused: kinds that it does not install, to what it says of one.
     refuses_relative: what it says of submodules whose addresses are relative, if it cannot.
     notes: column of the table to a number of `NOTES`.
     """
@@ -178,6 +193,7 @@ class Client:
     arguments: tuple[str, ...]
     refuses: str = ""
     refuses_relative: str = ""
+    refused: Mapping[str, str] = field(default_factory=dict)
     notes: Mapping[str, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -186,6 +202,17 @@ class Client:
     def program(self) -> Path:
         """The client's program; skips the test if it is not installed."""
         return client(self.name) / "bin" / self.name.partition("-")[0]
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds that it installs, and so its project has."""
+        return [kind for kind in KINDS if kind not in self.refused]
+
+    @property
+    def proof(self) -> tuple[str, str]:
+        """A program that imports all of its project's packages, and what that prints."""
+        programs, said = zip(*(PROOFS[kind] for kind in self.kinds), strict=True)
+        return "\n".join((ORIGIN, *programs)), "".join(f"{line}\n" for line in said)
 
     @property
     def wants_environment(self) -> bool:
@@ -205,6 +232,7 @@ class Client:
         found = dict.fromkeys((*KINDS, SUBMODULES), "no" if self.refuses else "✓")
         if self.refuses_relative:
             found[SUBMODULES] = "no"
+        found |= dict.fromkeys(self.refused, "no")
         said = {CLIENT: self.title, LOCKFILE: f"`{self.locked.lockfiles[0]}`", **found}
         return tuple(
             f"{text} ({self.notes[column]})" if column in self.notes else text
@@ -219,11 +247,14 @@ PYLOCK = Locked("pylock", ("pylock.toml", "pylock.git.toml"))
 UV = Locked("uv", ("uv.lock",))
 POETRY = Locked("poetry", ("poetry.lock",))
 PIPENV = Locked("pipenv", ("Pipfile.lock",))
+PDM = Locked("pdm", ("pdm.lock",), ("--pdm-no-binary", "zipp"))
 
 _PIP = ("--python", ".venv/bin/python", "install", "-r")
 _SYNC = ("sync", "--frozen")
 _COMMITS = {LOCKFILE: SPACES, "git commit": APART}
 _ABOVE = {SUBMODULES: ABOVE}
+_PDM = ("install", "--frozen-lockfile")
+_ADDRESS = {"direct URL": "ConnectError"}
 _NO_SUCH_FOLDER = "git-v0/db/words.git' does not exist"
 
 CLIENTS = (
@@ -243,6 +274,8 @@ CLIENTS = (
     Client("poetry-2.0", "Poetry 2.0", POETRY, ("install", "--no-interaction")),
     Client("poetry-2.5", "Poetry 2.5", POETRY, ("install", "--no-interaction")),
     Client("pipenv", "Pipenv 2026.10", PIPENV, ("sync",), notes={LOCKFILE: SPACES}),
+    Client("pdm-2.22", "PDM 2.22", PDM, _PDM, refused=_ADDRESS, notes={"direct URL": ITSELF}),
+    Client("pdm-2.29", "PDM 2.29", PDM, _PDM, refused=_ADDRESS, notes={"direct URL": ITSELF}),
 )
 
 

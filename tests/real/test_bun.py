@@ -25,6 +25,7 @@ from tests.world.npm import NpmRegistry, sri
 pytestmark = pytest.mark.real
 
 HELLO = PROJECTS / "hello-bun"
+VITE = PROJECTS / "hello-vite"
 INSTALL = ("install", "--frozen-lockfile")
 VERSIONS = ("1.1", "1.2", "1.3", "1.4")
 
@@ -33,9 +34,9 @@ def bun(version: str) -> Path:
     return client(f"bun-{version}") / "node_modules/bun/bin/bun.exe"
 
 
-def hello(version: str, into: Path) -> Path:
+def hello(version: str, into: Path, source: Path = HELLO) -> Path:
     """The project as this Bun would have locked it: Bun 1.1 reads bun.lockb only."""
-    project = copy_project(HELLO, into)
+    project = copy_project(source, into)
     (project / ("bun.lock" if version == "1.1" else "bun.lockb")).unlink()
     return project
 
@@ -58,6 +59,20 @@ def test_one_bundle_serves_all(version: str, real_cli: Cli, bundles: Path, tmp_p
     target.offline(bun(version), *INSTALL, cwd=project, prefix=prefix)
     assert {p: p.read_bytes() for p in before} == before  # nothing of the user's is edited
     works(target, version, project)
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("version", VERSIONS)
+def test_vite_builds(version: str, real_cli: Cli, bundles: Path, tmp_path: Path) -> None:
+    """One bundle for all, as above: a bundler with programs for this platform."""
+    pack(real_cli, VITE / "bun.lock", "-o", bundles / "deps.tar.zst")
+    prefix = extract(bundles / "deps.tar.zst", tmp_path / "deps")
+    project = hello(version, tmp_path / "project", VITE)
+    target = Machine(tmp_path, [client("node") / "bin"])
+    target.offline(bun(version), *INSTALL, cwd=project, prefix=prefix)
+    target.offline(bun(version), "run", "build", cwd=project, prefix=prefix)
+    (built,) = (project / "dist/assets").iterdir()
+    assert "...installed offline" in built.read_text()
 
 
 @pytest.mark.network
@@ -102,7 +117,7 @@ def test_the_binary_lockfile_is_converted_as_the_error_says(real_cli: Cli, tmp_p
     project = hello("1.1", tmp_path / "project")
     done = real_cli("pack", project / "bun.lockb", "-o", tmp_path / "deps.tar.zst")
     assert done.code == 5, done.err
-    command = done.err.partition("without network: ")[2].splitlines()[0].split()
+    command = done.err.partition("for that: ")[2].splitlines()[0].split()
     Machine(tmp_path).offline(bun("1.4"), *command[1:], cwd=project)
     pinned = json.loads(real_cli("pack", project / "bun.lock", "--dry-run", "--json").out)
     assert len(pinned["artifacts"]) == 10

@@ -19,7 +19,7 @@ import pytest
 from tests.cli import Cli
 from tests.corpus import corpus
 from tests.real.clients import Machine, another_user, client, extract, tool
-from tests.world.gems import GemWorld, Release, gem_file, gem_world, sha256
+from tests.world.gems import GemSource, GemWorld, Release, gem_file, gem_world, sha256
 from tests.world.git import Repository
 
 pytestmark = pytest.mark.real
@@ -341,19 +341,54 @@ def test_a_lockfile_of_a_bundler_that_is_not_there(
 def test_a_read_only_bundle_of_another_user(
     version: str, world: GemWorld, project: Path, tmp_path: Path
 ) -> None:
-    """As in an image: root unpacked it, somebody else installs. Git wants to be told."""
+    """As in an image: root unpacked it, somebody else installs. Git wants to be told of each."""
     cli = Cli(tmp_path, environ=credentials())
     cli.ok("pack", project, "-o", tmp_path / "deps.tar.zst")
     prefix = extract(tmp_path / "deps.tar.zst", tmp_path / "deps")
     at = target(version, project, tmp_path)
     at.machine.home.mkdir()
-    (at.machine.home / ".gitconfig").write_text("[safe]\n\tdirectory = *\n")
+    folders = sorted((prefix / "bundler/user/git").iterdir())
+    told = "".join(f"\tdirectory = {folder}\n" for folder in folders)
+    (at.machine.home / ".gitconfig").write_text(f"[safe]\n{told}")
     at.install(prefix, *another_user(at.machine.home, at.project))
     assert at.run(prefix, "Bundler.require; puts Gitty::VERSION, Native.answer") == [
         "from git",
         "42",
     ]
     cli.ok("verify", prefix)
+
+
+OWN = """
+    Gem::Specification.new do |s|
+      s.name, s.version, s.summary, s.authors = "bundler", "VERSION", "a test", ["x"]
+      s.bindir, s.executables, s.files = "exe", ["bundle"], Dir["{lib,exe}/**/*"]
+    end
+"""
+
+
+def test_the_bundler_that_wrote_the_lockfile(
+    world: GemWorld, project: Path, tmp_path: Path
+) -> None:
+    """It is a gem among the others; once installed, the system's `bundle` starts it."""
+    version = running("2.6").split()[-1]
+    built = Built(tmp_path / "built")
+    shutil.copytree(client("bundler-2.6"), built.folder / "own")
+    built.build(built.add("own", {"own.gemspec": OWN.replace("VERSION", version)}))
+    at = target("system", project, tmp_path)
+    lock = at.project / "Gemfile.lock"
+    lock.write_text(re.sub(r"(?<=BUNDLED WITH\n   ).*", version, lock.read_text()))
+    with gem_world(tmp_path / "repositories", ("public",)).server as server:
+        public = server.mount("rubygems", GemSource())
+        public.releases.append(built.release("bundler", version))
+        mirror = {"BUNDLE_MIRROR__HTTPS://RUBYGEMS__ORG/": f"{public.url}/"}
+        cli = Cli(tmp_path, environ=credentials() | mirror)
+        cli.ok("pack", at.project, "--bundler-bundled-with", "yes", "-o", tmp_path / "deps.tar.zst")
+    prefix = extract(tmp_path / "deps.tar.zst", tmp_path / "deps")
+    gem = prefix / f"bundler/cache/bundler-{version}.gem"
+    install = [tool("gem"), "install", "--local", "--no-document", "--user-install", str(gem)]
+    at.machine.offline(*install, cwd=at.project)
+    assert f"with bundler {version}" in at.install(prefix)
+    assert at.run(prefix, "puts Bundler::VERSION") == [version]
 
 
 def test_unpacked_into_the_users_own_cache(packed: Path, project: Path, tmp_path: Path) -> None:

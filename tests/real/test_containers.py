@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import platform
 import re
+import shlex
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,20 +15,26 @@ from pathlib import Path
 import pytest
 
 from tests.cli import Cli
+from tests.engine.carried import Travel
 from tests.real.clients import PROJECTS, copy_project, pack
-from tests.real.docs import dockerfile
+from tests.real.docs import Page, dockerfile
 from tests.real.engines import (
     Buildah,
     Built,
     DebianRegistry,
     Docker,
+    Podman,
     buildah,
     docker_registry,
     dockerd,
+    podman,
 )
 from tests.real.roots import ROOTS, write_root
 
 pytestmark = [pytest.mark.real, pytest.mark.network]
+
+
+Engine = Docker | Buildah | Podman
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,7 @@ class Project:
     prints: str
 
 
+PAGE = Page.read("docs/containers.md")
 NPM = Project("hello-npm", "package-lock.json", "...installed offline\n")
 CLIENTS = {
     "npm": NPM,
@@ -55,6 +64,9 @@ BUILDS = [
         for engine, ways in ENGINES.items()
         for way in ways
     ),
+    # It builds by buildah's code.
+    ("npm", "real_podman", "add"),
+    ("npm", "real_podman", "image-mount"),
     # It compiles for long: every engine and every way once.
     ("cargo", "docker", "mount"),
     ("cargo", "docker", "image-mount"),
@@ -110,7 +122,13 @@ def podman_like() -> Iterator[Buildah]:
         yield ready
 
 
-def give_bases(engine: Docker | Buildah, text: str) -> None:
+@pytest.fixture(scope="module")
+def real_podman() -> Iterator[Podman]:
+    with podman() as ready:
+        yield ready
+
+
+def give_bases(engine: Engine, text: str) -> None:
     """See to it that the engine has the base images of a Dockerfile."""
     for image in re.findall(r"^FROM (\S+)", text, re.MULTILINE):
         if image in ROOTS and not engine.has(image):
@@ -128,12 +146,12 @@ class Plain:
     registry: str
     cli: Cli
 
-    def file(self, client: str) -> Path:
+    def file(self, client: str, *options: str) -> Path:
         """The bundle."""
-        project, file = CLIENTS[client], self.folder / client / "deps.tar"
+        project, file = CLIENTS[client], self.folder / "".join([client, *options]) / "deps.tar"
         if not file.exists():
             file.parent.mkdir()
-            pack(self.cli, PROJECTS / project.name / project.lockfile, "-o", file)
+            pack(self.cli, PROJECTS / project.name / project.lockfile, "-o", file, *options)
         return file
 
     def image(self, client: str) -> str:
@@ -188,7 +206,7 @@ def tag(pushed: str) -> str:
 
 
 def attempt(
-    engine: Docker | Buildah,
+    engine: Engine,
     text: str,
     into: Path,
     deps: Path | str,
@@ -205,7 +223,7 @@ def attempt(
 
 
 def build(
-    engine: Docker | Buildah,
+    engine: Engine,
     text: str,
     into: Path,
     deps: Path | str,
@@ -229,7 +247,7 @@ def test_every_client_by_every_way(
     tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> None:
-    builder: Docker | Buildah = request.getfixturevalue(engine)
+    builder: Engine = request.getfixturevalue(engine)
     deps = plain.image(client) if way.startswith("image") else plain.file(client)
     into = tmp_path / f"{client}-{way}"
     build(builder, recipe(way, client), into, deps, CLIENTS[client])
@@ -239,7 +257,7 @@ def test_every_client_by_every_way(
 def test_a_later_build_sees_nothing_of_what_was_written_to_a_mounted_image(
     plain: Plain, tmp_path: Path, engine: str, request: pytest.FixtureRequest
 ) -> None:
-    builder: Docker | Buildah = request.getfixturevalue(engine)
+    builder: Engine = request.getfixturevalue(engine)
     head, mount, _ = dockerfile("image-mount").partition("RUN --mount=")
     assert mount
     mount += "type=bind,from=deps,target=/opt/deps"
@@ -250,6 +268,112 @@ def test_a_later_build_sees_nothing_of_what_was_written_to_a_mounted_image(
     for name, step in steps.items():
         done = attempt(builder, f"{head}{step}\n", tmp_path / name, plain.image("npm"))
         assert done.code == 0, done.out
+
+
+RECIPES = {
+    "user": ("npm", "image"),
+    "user-copy": ("go", "image"),
+    "optional": ("npm", "image"),
+    "distroless": ("npm", "file"),
+    "alpine": ("npm", "file"),
+}
+"""A recipe that stands by itself on the page, and what it takes."""
+
+
+@pytest.mark.parametrize(
+    ("name", "engine"),
+    [
+        ("user", "docker"),
+        ("user", "real_podman"),
+        ("user-copy", "podman_like"),  # it compiles for long
+        ("optional", "docker"),
+        ("optional", "podman_like"),
+        ("optional", "real_podman"),
+        ("distroless", "docker"),
+        ("alpine", "real_podman"),
+    ],
+)
+def test_a_recipe(
+    name: str, engine: str, plain: Plain, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    builder: Engine = request.getfixturevalue(engine)
+    client, what = RECIPES[name]
+    options = ("--target", f"linux-{platform.machine()}-musl") if name == "alpine" else ()
+    deps = plain.image(client) if what == "image" else plain.file(client, *options)
+    build(builder, dockerfile(name), tmp_path / name, deps, CLIENTS[client])
+
+
+def test_the_lines_of_a_recipe_are_those_that_are_printed(plain: Plain) -> None:
+    printed = plain.cli.ok(
+        "env", plain.file("npm"), "--prefix", "/opt/deps", "--shell", "dockerfile"
+    ).out
+    assert printed in dockerfile("distroless")
+
+
+@pytest.mark.parametrize("engine", ["docker", "podman_like", "real_podman"])
+def test_a_recipe_without_its_bundle(
+    engine: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """npm is left to its own settings then."""
+    builder: Engine = request.getfixturevalue(engine)
+    text, command, _ = dockerfile("optional").partition("npm ci\n")
+    assert command
+    text += 'test "$(npm config get offline)" = false\n'
+    copy_project(PROJECTS / NPM.name, tmp_path / "without")
+    (tmp_path / "without/Dockerfile").write_text(text)
+    give_bases(builder, text)
+    done = builder.build(tmp_path / "without")
+    assert done.code == 0, done.out
+
+
+@pytest.mark.parametrize("engine", ["docker", "podman_like", "real_podman"])
+def test_a_folder_as_a_named_context(
+    engine: str, plain: Plain, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    builder: Engine = request.getfixturevalue(engine)
+    if isinstance(builder, Docker) and builder.version < (23,):
+        pytest.skip("this Docker knows no named contexts: see the page")
+    plain.cli.ok("unpack", plain.file("npm"), "--prefix", tmp_path / "deps")
+    text = dockerfile("optional")
+    copy_project(PROJECTS / NPM.name, tmp_path / "named")
+    (tmp_path / "named/Dockerfile").write_text(text)
+    give_bases(builder, text)
+    done = builder.build(tmp_path / "named", ("--build-context", f"deps={tmp_path}/deps"))
+    assert done.code == 0, done.out
+    assert builder.start("named") == NPM.prints
+
+
+@pytest.mark.parametrize("engine", ["docker", "real_podman"])
+def test_an_install_with_a_read_only_root(
+    engine: str, plain: Plain, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """As the page types it."""
+    builder: Docker | Podman = request.getfixturevalue(engine)
+    (block,) = (b for b in PAGE.blocks if b.section == "Run with a read-only root")
+    (words,) = re.findall(r"^docker (run .+)", block.text.replace("\\\n", ""), re.MULTILINE)
+    project = copy_project(PROJECTS / NPM.name, tmp_path / "project")
+    plain.cli.ok("unpack", plain.file("npm"), "--prefix", project / "deps")
+    variables = plain.cli.ok(
+        "env", project / "deps", "--prefix", "/opt/deps", "--shell", "env-file"
+    ).out
+    (project / "deps.env").write_text(variables)
+    give_bases(builder, "FROM node:22-slim\n")
+    words = words.replace("$PWD", str(project)).replace("deps.env", f"{project}/deps.env")
+    done = builder("run", *builder.limits, *shlex.split(words)[1:])
+    assert done.code == 0, done.out
+    assert (project / "node_modules/kleur/package.json").is_file()
+
+
+def test_a_tar_in_the_context_is_copied_with_it(
+    plain: Plain, docker: Docker, tmp_path: Path
+) -> None:
+    """Why the recipes name what they copy."""
+    head = "FROM node:22-slim\nADD deps.tar /opt/deps/\nWORKDIR /app\nCOPY . .\n"
+    text = f"{head}RUN test -f deps.tar -a -f /opt/deps/vendorpack.env\n"
+    done = attempt(docker, text, tmp_path / "twice", plain.file("npm"))
+    assert done.code == 0, done.out
+    (tmp_path / "twice/.dockerignore").write_text("deps.tar\n")
+    assert docker.build(tmp_path / "twice").code != 0
 
 
 # -- Docker --------------------------------------------------------------------------------
@@ -322,6 +446,14 @@ def test_buildah_takes_a_compressed_image(
     build(podman_like, dockerfile(way), tmp_path / way, deps)
 
 
+def test_podman_loads_the_tar_of_an_image(
+    bundles: Bundles, real_podman: Podman, tmp_path: Path
+) -> None:
+    done = real_podman("load", "-i", bundles.folder / "plain-image.tar")
+    assert done.code == 0 and f"deps:{bundles.key}" in done.out
+    build(real_podman, dockerfile("image-mount"), tmp_path / "loaded", f"deps:{bundles.key}")
+
+
 # -- a real registry -----------------------------------------------------------------------
 
 
@@ -354,3 +486,23 @@ def test_a_real_registry(
         assert done.code == 8 and not got.exists(), done.err
     finally:
         victim.write_bytes(data)
+
+
+def test_a_signature_goes_through_a_real_registry(registry: DebianRegistry, tmp_path: Path) -> None:
+    """One that knows no referrers: the list of signatures is under a tag."""
+
+    def store(sha256: str, data: bytes) -> None:
+        registry.blob(sha256).write_bytes(data)
+
+    for name, way in (("carried", Travel.tampered), ("foreign", Travel.foreign)):
+        folder = tmp_path / name
+        folder.mkdir()
+        travel = Travel(
+            folder,
+            f"{registry.host}/team/{name}",
+            blob=lambda sha256: registry.blob(sha256).read_bytes(),
+            store=store,
+        )
+        cli = travel.begin()
+        travel.there_and_back(cli)
+        way(travel, cli)

@@ -26,7 +26,12 @@ from tests.real.docs import Block, Kit, Page, Terminal, dockerfile
 from tests.real.engines import buildah, docker_registry, dockerd
 from tests.real.python_kinds import settings
 from tests.real.roots import write_root
+from tests.real.test_downloads import Internet
+from tests.real.test_downloads import archives as downloads
+from tests.real.test_extras import headers, node_version
 from tests.real.test_pip import environment, target_of
+from tests.world import World
+from tests.world.files import zip_of
 from tests.world.gems import gem_world
 from vendorpack.target import this_machine
 
@@ -55,6 +60,7 @@ PYTHON_TARGET = "linux-x86_64-gnu-py3.12"
 SUBSTITUTED = {
     "registry.example/": "the address of a registry on the loopback",
     "sha256:…": "the digest of the image that was just pushed",
+    "24.19.0": "the version of the Node that is here",
     PYTHON_TARGET: "this machine, and the Python that the client has here",
 }
 """All that is typed otherwise than it is written, and what is typed for it."""
@@ -78,6 +84,20 @@ SCENES: Mapping[tuple[str, str], Scene] = {
         ("npm", "registry"),
         before=f"{OLD}vendorpack pack -o deps.tar\n",
         after=f"{INSTALLED} && test -d ~/.npm/_cacache",
+    ),
+    ("docs/rehearse.md", "Rehearsing the gap"): Scene(
+        "hello-npm", ("npm",), after="test ! -e node_modules"
+    ),
+    ("docs/project-file.md", "A project's own options"): Scene(
+        "hello-npm", (), after="grep -q '^target = ' vendorpack.toml && vendorpack key"
+    ),
+    ("docs/extras.md", "An app with bcrypt and Playwright"): Scene(
+        "hello-extras",
+        ("npm", "node_and_browsers"),
+        after="test -x node_modules/bcrypt/lib/binding/napi-v3/bcrypt_lib.node",
+    ),
+    ("docs/fleet.md", "Many repositories"): Scene(
+        "hello-npm", (), after="test -s fleet.json && ls /mnt/deps/bundles/v1/*.tar.zst"
     ),
     ("docs/npm.md", "npm"): Scene("hello-npm", ("npm",), after=INSTALLED),
     ("docs/pnpm.md", "pnpm"): Scene("hello-pnpm", ("pnpm",), after=INSTALLED),
@@ -106,8 +126,8 @@ SCENES: Mapping[tuple[str, str], Scene] = {
     ("docs/pip.md", "pylock.toml"): Scene(
         "hello-pip", ("pip",), after="python -c 'import docopt, idna, six'"
     ),
-    ("docs/pip.md", "PDM"): Scene(
-        "hello-pdm", ("pip",), after="python -c 'import docopt, idna, iniconfig, requests'"
+    ("docs/pdm.md", "PDM"): Scene(
+        "hello-pdm", ("pdm",), after=".venv/bin/python -c 'import docopt, iniconfig, requests'"
     ),
     ("docs/uv.md", "uv"): Scene(
         "hello-uv", ("uv",), after=".venv/bin/python -c 'import click, docopt, hello, pytest'"
@@ -123,9 +143,12 @@ SCENES: Mapping[tuple[str, str], Scene] = {
     ),
     ("docs/air-gap.md", "What a reviewer asks for"): Scene(
         "hello-npm",
-        ("npm",),
-        before=DEPS_1,
+        ("npm", "ssh"),
+        before=SIGNER + DEPS_1,
         after="grep -q pkg:npm/kleur@ deps-1.cdx.json && grep -q pkg:npm/kleur@ deps-1.spdx.json",
+    ),
+    ("docs/air-gap.md", "Licences"): Scene(
+        "hello-npm", ("npm",), before=DEPS_1, after="test -e deps.tar.zst"
     ),
     ("docs/air-gap.md", "Without vendorpack inside"): Scene(
         "hello-npm", ("npm",), before=DEPS_1, after=f"npm ci --omit=dev && {INSTALLED}"
@@ -141,6 +164,9 @@ SCENES: Mapping[tuple[str, str], Scene] = {
     ),
     ("docs/ci.md", "vendorpack in CI"): Scene(
         "hello-npm", (), before=OLD, after="vendorpack verify deps.tar.zst"
+    ),
+    ("docs/ci.md", "Many projects"): Scene(
+        "hello-npm", (), before="mkdir -p /mnt/deps\n", after="test -f project-*.tar.zst"
     ),
     ("docs/ci.md", "A store for the team"): Scene(
         "hello-npm", ("bucket",), after="vendorpack verify deps.tar.zst"
@@ -276,6 +302,11 @@ def pipenv(tmp_path: Path) -> Kit:
 
 
 @pytest.fixture
+def pdm(tmp_path: Path) -> Kit:
+    return python_client(client("pdm-2.29") / "bin/pdm", tmp_path / "pdm")
+
+
+@pytest.fixture
 def gems(tmp_path: Path) -> Iterator[Kit]:
     """Gems that need each other, on a server of their own, and a project locked to them."""
     built = test_bundler.Built(tmp_path / "built")
@@ -305,6 +336,22 @@ def ssh() -> Kit:
 def registry() -> Iterator[Kit]:
     with docker_registry() as running:
         yield Kit(words={"registry.example/": f"{running.host}/"})
+
+
+@pytest.fixture
+def node_and_browsers(tmp_path: Path) -> Iterator[Kit]:
+    """Node's headers, as this Node has them, and what stands in for Playwright's browsers."""
+    program = client("node") / "bin/node"
+    version = node_version(program).removeprefix("v")
+    release = f"https://nodejs.org/download/release/v{version}/node-v{version}-headers.tar.gz"
+    browsers = {url: data for url, data in downloads().items() if "cdn.playwright.dev" in url}
+    chromium = next(url for url in browsers if "chromium-headless-shell" in url)
+    browsers[chromium.replace("chromium-headless-shell", "chromium")] = zip_of(
+        {"chrome-linux/chrome": b"#!/bin/sh\n"}
+    )
+    with World(tmp_path) as world:
+        environ = Internet.of(world, {**browsers, release: headers(program)}, tmp_path).environ
+        yield Kit(env=environ, words={"24.19.0": version})
 
 
 @pytest.fixture

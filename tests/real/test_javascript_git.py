@@ -77,6 +77,37 @@ def test_pnpm(version: str, tmp_path: Path) -> None:
     assert target.offline(node, "-p", "require('plain')", cwd=project) == "one\n"
 
 
+@pytest.mark.parametrize("scripts", ["on", "off"])
+@pytest.mark.parametrize("version", ["9", "10", "11", "12"])
+def test_pnpm_with_a_folder_of_a_repository(version: str, scripts: str, tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "many")
+    manifest = json.dumps({"name": "plain", "version": "1.0.0"}).encode()
+    commit = repository.commit(
+        {"packages/plain/package.json": manifest, "packages/plain/index.js": b"module.exports = 1"}
+    )
+    repository.publish(tmp_path / "served")
+    project = tmp_path / "project"
+    project.mkdir()
+    with World(tmp_path) as world:
+        site = world.site(tls=True)
+        remote = site.mount("git", GitHost(tmp_path / "served")).url + "/many.git"
+        address = f"git+{remote}#{commit}&path:/packages/plain"
+        of = {"plain": address}
+        (project / "package.json").write_text(json.dumps({"name": "p", "dependencies": of}))
+        lock = pnpm_lock(version, remote, commit).replace(f"git+{remote}#{commit}", address)
+        lock = lock.replace("type: git", "path: /packages/plain, type: git")
+        (project / "pnpm-lock.yaml").write_text(lock)
+        cli = Cli(tmp_path, environ=world.environ)
+        options = ("--allow-host", f"127.0.0.1:{site.port}")
+        cli.ok("pack", project, "-o", tmp_path / "deps.tar.zst", *options)
+    prefix = extract(tmp_path / "deps.tar.zst", tmp_path / "deps")
+    target = machine(tmp_path)
+    install = ["install", "--frozen-lockfile", *(["--ignore-scripts"] if scripts == "off" else [])]
+    target.offline(*pnpm(version), *install, cwd=project, prefix=prefix)
+    node = client("node") / "bin/node"
+    assert target.offline(node, "-p", "require('plain')", cwd=project) == "1\n"
+
+
 @pytest.mark.parametrize("version", ["10", "11", "12"])
 def test_npm(version: str, tmp_path: Path) -> None:
     first, second = commits(tmp_path, tmp_path / "served")

@@ -1,4 +1,4 @@
-"""pip 23 and 26 install from a bundle with the network cut off: all three rooms that feed it."""
+"""pip 23 and 26 install from a bundle with the network cut off."""
 
 from __future__ import annotations
 
@@ -102,24 +102,6 @@ def test_pylock(real_cli: Cli, bundles: Path, tmp_path: Path) -> None:
         prefix=prefix,
     )
     here.offline(python, "-c", "import docopt, idna, six", cwd=tmp_path)
-
-
-@pytest.mark.network
-def test_pdm(real_cli: Cli, bundles: Path, tmp_path: Path) -> None:
-    client_pip = pip("26")
-    bundle = bundles / "deps.tar.zst"
-    lock = PROJECTS / "hello-pdm/pdm.lock"
-    pack(real_cli, lock, "--target", target_of(client_pip), "-o", bundle)
-    prefix = extract(bundle, tmp_path / "deps")
-    here = Machine(tmp_path)
-    python = environment(here, client_pip)
-    requirements = prefix / "pip/requirements-pdm.txt"
-    here.offline(
-        *(client_pip, "--python", python, "install", "-r", requirements),
-        cwd=tmp_path,
-        prefix=prefix,
-    )
-    here.offline(python, "-c", "import docopt, idna, iniconfig, requests, socks", cwd=tmp_path)
 
 
 @pytest.mark.network

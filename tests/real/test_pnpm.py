@@ -29,8 +29,13 @@ HELLO = PROJECTS / "hello-pnpm"
 LOCKS = {"7": "locks/5.4.yaml", "8": "locks/6.0.yaml"}
 """Versions of pnpm that write another lockfile than pnpm 9 to 12."""
 STORE = {"7": "v3", "8": "v3", "9": "v3", "10": "v10", "11": "v11", "12": "v11"}
-INSTALL = ("install", "--frozen-lockfile", "--ignore-scripts")
+INSTALL = ("install", "--frozen-lockfile")
 VERSIONS = tuple(STORE)
+
+
+def install(version: str) -> tuple[str, ...]:
+    """Every second version runs no scripts, so that each case is seen with and without them."""
+    return (*INSTALL, "--ignore-scripts") if int(version) % 2 else INSTALL
 
 
 def pnpm(version: str) -> list[str | Path]:
@@ -68,15 +73,19 @@ def works(target: Machine, project: Path) -> None:
     assert "...installed offline" in target.offline(node, "out.mjs", cwd=project)
 
 
+@pytest.mark.parametrize("scripts", ["on", "off"])
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_small_project(version: str, real_cli: Cli, bundles: Path, tmp_path: Path) -> None:
+def test_a_small_project(
+    version: str, scripts: str, real_cli: Cli, bundles: Path, tmp_path: Path
+) -> None:
     command = pnpm(version)
     project = hello(version, tmp_path / "project")
     before = {p: p.read_bytes() for p in project.rglob("*") if p.is_file()}
     pack(real_cli, project, "-o", bundles / "deps.tar.zst")
     prefix = extract(bundles / "deps.tar.zst", tmp_path / "deps")
     target = machine(tmp_path)
-    target.offline(*command, *INSTALL, cwd=project, prefix=prefix)
+    options = ("--ignore-scripts",) if scripts == "off" else ()
+    target.offline(*command, *INSTALL, *options, cwd=project, prefix=prefix)
     assert {p: p.read_bytes() for p in before} == before  # nothing of the user's is edited
     works(target, project)
 
@@ -95,7 +104,7 @@ def test_another_pnpm_than_the_project_names(
     prefix = extract(bundles / "deps.tar.zst", tmp_path / "deps")
     assert [path.name for path in (prefix / "pnpm/store").iterdir()] == [STORE[version]]
     target = machine(tmp_path)
-    target.offline(*command, *INSTALL, cwd=project, prefix=prefix)
+    target.offline(*command, *install(version), cwd=project, prefix=prefix)
     works(target, project)
 
 
@@ -108,8 +117,8 @@ def test_without_dev(version: str, real_cli: Cli, bundles: Path, tmp_path: Path)
     assert [a["name"] for a in shown["artifacts"]] == ["@sindresorhus/is", "kleur", "left-pad"]
     prefix = extract(bundles / "deps.tar.zst", tmp_path / "deps")
     target = machine(tmp_path)
-    target.offline(*command, *INSTALL, "--prod", cwd=project, prefix=prefix)
-    missing = target.attempt(*command, *INSTALL, cwd=project, prefix=prefix)
+    target.offline(*command, *install(version), "--prod", cwd=project, prefix=prefix)
+    missing = target.attempt(*command, *install(version), cwd=project, prefix=prefix)
     assert missing.code != 0
 
 
@@ -124,7 +133,7 @@ def test_a_read_only_store_of_another_user(
     prefix = extract(bundles / "deps.tar.zst", tmp_path / "deps")
     target = machine(tmp_path)
     nobody = another_user(target.home, project)
-    target.offline(*nobody, *command, *INSTALL, cwd=project, prefix=prefix)
+    target.offline(*nobody, *command, *install(version), cwd=project, prefix=prefix)
     works(target, project)
 
 
@@ -142,9 +151,9 @@ def test_the_users_own_store_keeps_what_it_had(
     pack(real_cli, second, "-o", bundles / "second.tar.zst")
     offline = ("--offline", "--trust-lockfile")
     unpacking.ok("unpack", bundles / "first.tar.zst")
-    target.offline(*command, *INSTALL, *offline, "--prod", cwd=first)
+    target.offline(*command, *install(version), *offline, "--prod", cwd=first)
     unpacking.ok("unpack", bundles / "second.tar.zst")
-    target.offline(*command, *INSTALL, *offline, cwd=second)
+    target.offline(*command, *install(version), *offline, cwd=second)
     works(target, second)
 
 
@@ -157,7 +166,7 @@ def test_a_large_project(version: str, real_cli: Cli, bundles: Path, tmp_path: P
     prefix = extract(bundles / "deps.tar.zst", tmp_path / "deps")
     target = machine(tmp_path)
     env = {"PUPPETEER_SKIP_DOWNLOAD": "1"}
-    target.offline(*command, *INSTALL[:2], cwd=project, prefix=prefix, env=env)
+    target.offline(*command, *INSTALL, cwd=project, prefix=prefix, env=env)
     shown = target.offline("node_modules/.bin/tsc", "--version", cwd=project)
     assert shown.startswith("Version 6.")
 
@@ -205,8 +214,7 @@ def test_a_tarball_of_a_git_host(version: str, scripts: str, mark: str, tmp_path
     prefix = extract(tmp_path / "deps.tar.zst", tmp_path / "deps")
     target = machine(tmp_path)
     options = ("--ignore-scripts",) if scripts == "off" else ()
-    install = ("install", "--frozen-lockfile", *options)
-    target.offline(*pnpm(version), *install, cwd=project, prefix=prefix)
+    target.offline(*pnpm(version), *INSTALL, *options, cwd=project, prefix=prefix)
     node = client("node") / "bin/node"
     assert "plain@1.0.0" in target.offline(node, "-p", "require('plain')", cwd=project)
 
@@ -238,7 +246,7 @@ def test_an_archive_in_the_project(version: str, tmp_path: Path) -> None:
         Cli(tmp_path).ok("pack", project, "-o", tmp_path / "deps.tar.zst")
     prefix = extract(tmp_path / "deps.tar.zst", tmp_path / "deps")
     target = machine(tmp_path)
-    target.offline(*pnpm(version), "install", "--frozen-lockfile", cwd=project, prefix=prefix)
+    target.offline(*pnpm(version), *install(version), cwd=project, prefix=prefix)
     node = client("node") / "bin/node"
     program = "require('far') + require('own')"
     shown = target.offline(node, "-p", program, cwd=project)
@@ -266,6 +274,6 @@ def test_a_lockfile_with_a_sha1(version: str, tmp_path: Path) -> None:
         Cli(tmp_path).ok("pack", project, "-o", tmp_path / "deps.tar.zst")
     prefix = extract(tmp_path / "deps.tar.zst", tmp_path / "deps")
     target = machine(tmp_path)
-    target.offline(*pnpm(version), "install", "--frozen-lockfile", cwd=project, prefix=prefix)
+    target.offline(*pnpm(version), *install(version), cwd=project, prefix=prefix)
     node = client("node") / "bin/node"
     assert "old@1.0.0" in target.offline(node, "-p", "require('old')", cwd=project)

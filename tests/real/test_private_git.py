@@ -7,7 +7,7 @@ commit in the bundle, under the very address it knows.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,17 +35,6 @@ class Remote:
     options: Sequence[str]
     environ: Mapping[str, str] = field(default_factory=dict)
     home: Mapping[str, str] = field(default_factory=dict)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with World(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def served(tmp_path: Path) -> Path:
-    return tmp_path / "served"
 
 
 @pytest.fixture(params=TRANSPORTS)
@@ -243,6 +232,48 @@ def test_bundler(
         install=[(*bundle, "install", "--local")],
         proof=(*bundle, "exec", "ruby", "-e", "Bundler.require; puts Gitty::NAME"),
         said="from git",
+        locking={**remote.environ, **jobs},
+        packing=remote.environ,
+        installing=jobs | {"BUNDLE_PATH": str(tmp_path / "installed")},
+        options=remote.options,
+    )
+    way.go(world, tmp_path)
+
+
+@pytest.mark.parametrize("version", ["system", "2.6", "4"])
+def test_bundler_with_submodules(
+    world: World, remote: Remote, served: Path, tmp_path: Path, version: str
+) -> None:
+    """One by its full address, that has one by an address which counts from its own.
+
+    Of the gem's own, Bundler before 4 counts such addresses from its cache, network or not.
+    """
+    deep, words = Repository(tmp_path / "deep"), Repository(tmp_path / "words")
+    deep.commit({"deep.rb": pure("Deep", "NAME = 'deep'").encode()})
+    words.submodule("../deep.git", deep)
+    words.commit({"words.rb": b"require_relative 'deep/deep'\n"})
+    repository = Repository(tmp_path / "gitty")
+    repository.submodule("../words.git" if version == "4" else f"{remote.url}/words.git", words)
+    repository.commit(
+        {
+            "gitty.gemspec": gemspec("gitty").encode(),
+            "lib/gitty.rb": b"require_relative '../words/words'\n",
+        }
+    )
+    for made in (deep, words, repository):
+        made.publish(served)
+    bundle = bundler(version)
+    jobs = {"BUNDLE_JOBS": "1"}
+    gem = f'gem "gitty", git: "{remote.url}/gitty.git", submodules: true'
+    way = Way(
+        files={"Gemfile": gem + "\n"},
+        home=remote.home,
+        # Bundler checks submodules out while it locks, which older ones cannot do with relative
+        # addresses.
+        lock=[(*bundler(version if version == "4" else "system"), "lock")],
+        install=[(*bundle, "install", "--local")],
+        proof=(*bundle, "exec", "ruby", "-e", "Bundler.require; puts Deep::NAME"),
+        said="deep",
         locking={**remote.environ, **jobs},
         packing=remote.environ,
         installing=jobs | {"BUNDLE_PATH": str(tmp_path / "installed")},

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
@@ -24,10 +24,11 @@ from tests.real.test_pnpm import pnpm
 from tests.real.test_yarn import yarn
 from tests.real.ways import Way
 from tests.world import Mirror, Redirect, Reply, Site, World, basic, bearer
-from tests.world.cargo import CargoRegistry, CrateDownloads
-from tests.world.crates import crate
+from tests.world.cargo import CargoRegistry, CrateDownloads, index_files
+from tests.world.crates import crate, package
 from tests.world.distributions import installable_wheel, sha256
 from tests.world.gems import GemSource
+from tests.world.git import GitHost, Repository
 from tests.world.go import GoProxy
 from tests.world.npm import NpmRegistry
 from tests.world.pypi import PypiIndex
@@ -36,12 +37,6 @@ pytestmark = pytest.mark.real
 
 TOKEN = "canary-token"
 LOGIN = "someone:canary-password"
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with World(tmp_path) as made:
-        yield made
 
 
 def logins(site: Site) -> set[str | None]:
@@ -209,11 +204,9 @@ def test_a_mirror_whose_files_are_elsewhere(world: World, tmp_path: Path) -> Non
     assert logins(files) == {None}
 
 
-@pytest.mark.parametrize("version", ["0.8", "0.13"])
-def test_uv_index_with_a_login(world: World, tmp_path: Path, version: str) -> None:
-    index = pypi(world)
+def uv_way(version: str, simple: str, world: World, login: Mapping[str, str]) -> Way:
+    """`left` by uv, from the one index `own`."""
     uv = client(f"uv-{version}") / "bin/uv"
-    login = {"UV_INDEX_OWN_USERNAME": "someone", "UV_INDEX_OWN_PASSWORD": "canary-password"}
     python = {
         "UV_PYTHON": str(Path(sys.base_prefix, "bin", f"python3.{sys.version_info.minor}")),
         "UV_PYTHON_DOWNLOADS": "never",
@@ -225,30 +218,30 @@ requires-python = ">=3.11"
 dependencies = ["left==1.0.0"]
 [[tool.uv.index]]
 name = "own"
-url = "{index.simple}"
+url = "{simple}"
 default = true
 """
-    way = Way(
+    return Way(
         files={"pyproject.toml": project},
         lock=[(uv, "lock")],
         install=[(uv, "sync", "--frozen")],
         proof=PYTHON,
         said="left",
-        locking=login | python | trust(world),
+        locking={**login, **python, **trust(world)},
         packing=login,
         installing=python,
     )
-    way.go(world, tmp_path)
 
 
-@pytest.mark.parametrize("version", ["2.0", "2.5"])
-def test_poetry_source_with_a_login(world: World, tmp_path: Path, version: str) -> None:
-    index = pypi(world)
+@pytest.mark.parametrize("version", ["0.8", "0.13"])
+def test_uv_index_with_a_login(world: World, tmp_path: Path, version: str) -> None:
+    login = {"UV_INDEX_OWN_USERNAME": "someone", "UV_INDEX_OWN_PASSWORD": "canary-password"}
+    uv_way(version, pypi(world).simple, world, login).go(world, tmp_path)
+
+
+def poetry_way(version: str, simple: str, world: World, login: Mapping[str, str]) -> Way:
+    """`left` by Poetry, from the one source `own`."""
     poetry = client(f"poetry-{version}") / "bin/poetry"
-    login = {
-        "POETRY_HTTP_BASIC_OWN_USERNAME": "someone",
-        "POETRY_HTTP_BASIC_OWN_PASSWORD": "canary-password",
-    }
     local = {"POETRY_VIRTUALENVS_IN_PROJECT": "true"}
     project = f"""[project]
 name = "app"
@@ -259,21 +252,29 @@ dependencies = ["left==1.0.0"]
 package-mode = false
 [[tool.poetry.source]]
 name = "own"
-url = "{index.simple}"
+url = "{simple}"
 priority = "primary"
 """
-    way = Way(
+    return Way(
         files={"pyproject.toml": project},
         lock=[(poetry, "lock")],
         install=[(poetry, "install", "--no-interaction")],
         proof=PYTHON,
         said="left",
         path=[Path(sys.base_prefix, "bin")],
-        locking=login | local | trust(world),
+        locking={**login, **local, **trust(world)},
         packing=login,
         installing=local,
     )
-    way.go(world, tmp_path)
+
+
+@pytest.mark.parametrize("version", ["2.0", "2.5"])
+def test_poetry_source_with_a_login(world: World, tmp_path: Path, version: str) -> None:
+    login = {
+        "POETRY_HTTP_BASIC_OWN_USERNAME": "someone",
+        "POETRY_HTTP_BASIC_OWN_PASSWORD": "canary-password",
+    }
+    poetry_way(version, pypi(world).simple, world, login).go(world, tmp_path)
 
 
 def test_pipenv_source_with_a_login(world: World, tmp_path: Path) -> None:
@@ -314,8 +315,9 @@ def test_pipenv_source_with_a_login(world: World, tmp_path: Path) -> None:
 # -- Cargo, Go, Bundler ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("auth", [True, False])
-def test_cargo_registry_with_a_token(world: World, tmp_path: Path, auth: bool) -> None:
+@pytest.mark.parametrize("token", ["of the environment", "of a file", None])
+def test_cargo_registry_with_a_token(world: World, tmp_path: Path, token: str | None) -> None:
+    auth = token is not None
     index_site, files = world.site(tls=True), world.site(tls=True, host="localhost")
     login = TOKEN if auth else None
     downloads = files.mount("dl", CrateDownloads(), login=login)
@@ -332,7 +334,8 @@ def test_cargo_registry_with_a_token(world: World, tmp_path: Path, auth: bool) -
         registry.publish(name, version, crate(name, version, manifest, lib))
     environ = {"CARGO_REGISTRIES_CORP_INDEX": registry.source}
     provider = {"CARGO_REGISTRY_GLOBAL_CREDENTIAL_PROVIDERS": "cargo:token"}
-    secret = {"CARGO_REGISTRIES_CORP_TOKEN": TOKEN} if auth else {}
+    secret = {"CARGO_REGISTRIES_CORP_TOKEN": TOKEN} if token == "of the environment" else {}
+    file = f'[registries.corp]\ntoken = "{TOKEN}"\n'
     way = Way(
         files={
             "Cargo.toml": '[package]\nname = "app"\nversion = "0.1.0"\nedition = "2021"\n'
@@ -341,6 +344,7 @@ def test_cargo_registry_with_a_token(world: World, tmp_path: Path, auth: bool) -
             'registry = "corp" }\n',
             "src/main.rs": 'fn main() { println!("{} {}", one::NAME, renamed::NAME) }\n',
         },
+        home={".cargo/credentials.toml": file} if token == "of a file" else {},
         lock=[("cargo", "generate-lockfile")],
         install=[("cargo", "build", "--frozen")],
         proof=("target/debug/app",),
@@ -356,6 +360,49 @@ def test_cargo_registry_with_a_token(world: World, tmp_path: Path, auth: bool) -
     )
     way.go(world, tmp_path)
     assert logins(files) == {login}
+
+
+@pytest.mark.parametrize("name", ["1.65", "1.85", "newest"])
+def test_cargo_registry_whose_index_is_in_git(world: World, tmp_path: Path, name: str) -> None:
+    """git's login opens the index, cargo's token the downloads; neither sees the other's."""
+    site, files = world.site(tls=True), world.site(tls=True, host="localhost")
+    downloads = files.mount("dl", CrateDownloads(), login=TOKEN)
+    host = site.mount("git", GitHost(tmp_path / "served"), login=basic(LOGIN))
+    url = f"{host.url}/index.git"
+    two = f"[dependencies.one]\nversion = '1'\nregistry-index = '{url}'\n"
+    for crate_name, version, manifest in (("one", "1.2.3", ""), ("Two", "0.1.0", two)):
+        lib = name_of(crate_name).decode()
+        downloads.crates[crate_name, version] = crate(crate_name, version, manifest, lib)
+    index = Repository(tmp_path / "index")
+    index.commit(index_files(downloads, auth_required=True))
+    index.publish(tmp_path / "served")
+    source = f"registry+{url}"
+    one, two_crate = downloads.crates.values()
+    lock = package("app", "0.1.0", None) + 'dependencies = ["Two", "one"]\n'
+    lock += package("one", "1.2.3", source, one)
+    lock += package("Two", "0.1.0", source, two_crate) + 'dependencies = ["one"]\n'
+    own = [] if name == "newest" else [client(f"cargo-{name}") / "bin"]
+    environ = {"CARGO_REGISTRIES_CORP_INDEX": url}
+    way = Way(
+        files={
+            "Cargo.toml": '[package]\nname = "app"\nversion = "0.1.0"\nedition = "2021"\n'
+            '[dependencies]\none = { version = "1", registry = "corp" }\n'
+            'Two = { version = "0.1", registry = "corp" }\n',
+            "src/main.rs": 'fn main() { println!("{} {}", one::NAME, Two::NAME) }\n',
+            "Cargo.lock": "version = 3\n\n" + lock,
+        },
+        home={".netrc": "machine 127.0.0.1 login someone password canary-password\n"},
+        install=[("cargo", "build", "--frozen")],
+        proof=("target/debug/app",),
+        said="one Two",
+        path=[*own, Path(tool("cargo")).parent],
+        packing=environ | {"CARGO_REGISTRIES_CORP_TOKEN": TOKEN},
+        installing=toolchain(),
+        options=("--cargo-compat", "1.65"),
+    )
+    way.go(world, tmp_path)
+    assert logins(files) == {TOKEN}
+    assert logins(site) == {None, basic(LOGIN)}  # git asks first whether it needs one
 
 
 def test_go_proxy_with_a_netrc(world: World, tmp_path: Path) -> None:

@@ -16,14 +16,15 @@ import pytest
 from tests.cli import CHECKOUT, Cli, Done
 from tests.real.clients import PROJECTS, Machine, copy_project, extract, pack
 from tests.real.python_kinds import (
+    ADDRESS,
     CLIENTS,
     FIVE_KINDS,
     FULL,
     KINDS,
     LOCKFILE,
+    ORIGIN,
     POETRY,
-    PROOF,
-    PROVEN,
+    PROOFS,
     RELATIVE,
     REQUIREMENTS,
     SPACES,
@@ -104,10 +105,11 @@ def test_every_kind(client: Client, bundled: Bundled, real_cli: Cli, tmp_path: P
     packed = bundled(FIVE_KINDS, client)
     artifacts = real_cli.ok("show", packed[1], "--json").json["artifacts"]
     urls = sorted(a["url"] for a in artifacts if "build" not in a["why"])
-    assert sorted(url.rpartition("/")[2] for url in urls) == sorted(KINDS.values())
+    assert sorted(url.rpartition("/")[2] for url in urls) == sorted(KINDS[k] for k in client.kinds)
     done = install(client, packed, tmp_path)
     assert done.code == 0, done.out
-    assert told(tmp_path / "project", PROOF) == PROVEN
+    program, said = client.proof
+    assert told(tmp_path / "project", program) == said
 
 
 @pytest.mark.parametrize("client", READERS, ids=str)
@@ -124,6 +126,25 @@ def test_relative_submodules_are_refused(client: Client, bundled: Bundled, tmp_p
     done = install(client, bundled(RELATIVE, client), tmp_path)
     assert done.code != 0
     assert client.refuses_relative in done.out, done.out
+
+
+@pytest.mark.parametrize("client", [c for c in CLIENTS if c.refused], ids=str)
+def test_addresses_are_refused(client: Client, bundled: Bundled, tmp_path: Path) -> None:
+    """And what packing says to type instead installs them."""
+    source, bundle = bundled(ADDRESS, client)
+    done = install(client, (source, bundle), tmp_path)
+    assert done.code != 0
+    assert client.refused["direct URL"] in done.out, done.out
+    pip = next(one for one in reversed(CLIENTS) if one.locked == REQUIREMENTS)
+    machine = Machine(tmp_path / "by pip")
+    prefix = extract(bundle, tmp_path / "deps-for-pip")
+    project = copy_project(source, machine.folder / "project")
+    python = environment(machine, pip.program(), project / ".venv")
+    requirements = prefix / "pip/requirements-pdm.txt"
+    command = (pip.program(), "--python", python, "install", "-r", requirements)
+    machine.offline(*command, cwd=project, prefix=prefix)
+    program, said = PROOFS["direct URL"]
+    assert told(project, ORIGIN + program) == said + "\n"
 
 
 @pytest.mark.parametrize("client", [c for c in CLIENTS if c.refuses], ids=str)

@@ -14,6 +14,22 @@ from tests.world import World
 Command = Sequence[str | Path]
 
 
+def online(command: Command, project: Path, env: Mapping[str, str]) -> str:
+    """Run a client's command with the network that is here: all it printed."""
+    done = subprocess.run(
+        [str(word) for word in command],
+        cwd=project,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stdout}"
+    return done.stdout
+
+
 @dataclass(frozen=True)
 class Way:
     """How a client locks a project, installs it and shows that it works.
@@ -50,6 +66,7 @@ class Way:
         home = folder / "home"
         home.mkdir()
         for name, text in self.home.items():
+            (home / name).parent.mkdir(parents=True, exist_ok=True)
             (home / name).write_text(text)
             (home / name).chmod(0o600)
         self._lock(world, folder, project)
@@ -59,25 +76,17 @@ class Way:
         assert "canary" not in done.out + done.err
         assert {p: p.read_bytes() for p in before} == before  # nothing of the user's is edited
         prefix = extract(folder / "deps.tar.zst", folder / "deps")
-        secret = [p for p in prefix.rglob("*") if p.is_file() and b"canary" in p.read_bytes()]
-        assert secret == []
+        given = (self.files, self.locking, self.packing, self.home)
+        if any("canary" in text for texts in given for text in texts.values()):
+            secret = [p for p in prefix.rglob("*") if p.is_file() and b"canary" in p.read_bytes()]
+            assert secret == []
         self._install(copy_project(project, folder / "target" / "project"), prefix)
         return prefix
 
     def _lock(self, world: World, folder: Path, project: Path) -> None:
         here = Machine(folder, self.path)
         for command in self.lock:
-            done = subprocess.run(
-                [str(word) for word in command],
-                cwd=project,
-                env=here.env({**world.environ, **self.locking}),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                timeout=300,
-            )
-            assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stdout}"
+            online(command, project, here.env({**world.environ, **self.locking}))
 
     def _install(self, project: Path, prefix: Path) -> None:
         there = Machine(project.parent, self.path)

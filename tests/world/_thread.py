@@ -20,13 +20,21 @@ class ThreadedServer:
         resets: how many of the next connections to reset at once, before any handshake.
     """
 
-    def __init__(self, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
-        """`host` is a name of the loopback that the server goes by."""
+    def __init__(
+        self,
+        *,
+        tls: ssl.SSLContext | None = None,
+        host: str = "127.0.0.1",
+        bind: tuple[str, int] = ("127.0.0.1", 0),
+    ) -> None:
+        """`host` is a name of the loopback that the server goes by; `bind` where it listens."""
         self.host = host
         self.connections = 0
         self.resets = 0
         self._tls = tls
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        at = ("::1", 0) if ":" in host else bind
+        family = socket.AF_INET6 if ":" in at[0] else socket.AF_INET
+        self._listener = socket.create_server(at, family=family, backlog=512)
         self.port: int = self._listener.getsockname()[1]
         self._loop = asyncio.new_event_loop()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -35,7 +43,8 @@ class ThreadedServer:
     @property
     def url(self) -> str:
         """`http(s)://host:port`, without a slash behind."""
-        return f"{'http' if self._tls is None else 'https'}://{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'http' if self._tls is None else 'https'}://{host}:{self.port}"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection until it is closed."""
@@ -52,6 +61,10 @@ class ThreadedServer:
         trace: TracebackType | None,
     ) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def join(self) -> None:
+        """Serve until somebody ends the process."""
         self._thread.join()
 
     def _run(self) -> None:

@@ -39,14 +39,17 @@ class CargoRegistry(Service):
         return content
 
     def answer(self, path: str, request: Request) -> Reply:
-        if path == "config.json":
-            config: dict[str, object] = {"dl": f"{self._downloads.url}/{{crate}}/{{version}}.crate"}
-            if self._auth_required:
-                config["auth-required"] = True
-            return Reply(json.dumps(config).encode())
-        lines = [
-            line_of_crate(content, crates_io=False)
-            for (name, _), content in self._downloads.crates.items()
-            if index_path(name) == path
-        ]
-        return Reply(b"\n".join(lines)) if lines else Reply(b"no such crate", 404)
+        files = index_files(self._downloads, auth_required=self._auth_required)
+        return Reply(files[path]) if path in files else Reply(b"no such crate", 404)
+
+
+def index_files(downloads: CrateDownloads, *, auth_required: bool = False) -> dict[str, bytes]:
+    """The files of an index of what `downloads` has, by path: also of one kept in git."""
+    config: dict[str, object] = {"dl": f"{downloads.url}/{{crate}}/{{version}}.crate"}
+    if auth_required:
+        config["auth-required"] = True
+    files = {"config.json": json.dumps(config).encode()}
+    for (name, _), content in downloads.crates.items():
+        line = line_of_crate(content, crates_io=False)
+        files[index_path(name)] = files.get(index_path(name), b"") + line + b"\n"
+    return files

@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from tests.world.server import Reply, Request, Server
 
+INDEX = "application/vnd.oci.image.index.v1+json"
 USER = "user:canary-password"
 IDENTITY = "canary-identity"
 BASIC = "Basic " + base64.b64encode(USER.encode()).decode()
@@ -29,6 +30,8 @@ BASIC = "Basic " + base64.b64encode(USER.encode()).decode()
 class Registry:
     """Blobs and manifests by digest, tags by repository and name.
 
+    referrers: whether it lists what refers to an image, as those of the specification 1.1 do;
+    unknown: what others answer to that.
     token_uses: requests that a token is good for. redirect: where blobs are served from in its
     stead. blob: what is answered to a GET of a blob, from its bytes. uploads: what is answered
     to the next uploads, in their stead; images: to the next images. located: the start of the
@@ -37,6 +40,7 @@ class Registry:
     """
 
     auth: str = ""
+    referrers: bool = False
     public: bool = False
     token_uses: int = 1 << 30
     realm: str = ""
@@ -49,6 +53,7 @@ class Registry:
     manifests: dict[str, bytes] = field(default_factory=dict)
     tags: dict[tuple[str, str], str] = field(default_factory=dict)
     steals: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    unknown: Reply = field(default_factory=lambda: Reply(b"404 page not found", 404))
     scopes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -74,12 +79,16 @@ class Registry:
         repository, _, rest = path.removeprefix("/v2/").partition("/blobs/")
         if not rest:
             repository, _, rest = path.removeprefix("/v2/").partition("/manifests/")
+        if not rest:
+            repository, _, rest = path.removeprefix("/v2/").partition("/referrers/")
         writing = request.method not in ("GET", "HEAD")
         refusal = self._refusal(request, repository, "push" if writing else "pull")
         if refusal is not None:
             return refusal
         if "/manifests/" in path:
             return self._manifest(request, repository, rest)
+        if "/referrers/" in path:
+            return self._referrers(rest)
         if rest.startswith("uploads/"):
             return self._upload(request)
         return self._blob(request, rest)
@@ -94,12 +103,25 @@ class Registry:
             digest = _digest(manifest)
             self.manifests[digest] = manifest
             self.tags[repository, name] = digest
-            return Reply(status=201)
+            subject = json.loads(manifest).get("subject") if self.referrers else None
+            return Reply(status=201, headers={"OCI-Subject": subject["digest"]} if subject else {})
         digest = self.tags.get((repository, name), name)
         data = self.manifests.get(digest)
         if data is None:
             return refusal(404, "MANIFEST_UNKNOWN")
         return Reply(data, headers={"Content-Type": json.loads(data)["mediaType"]})
+
+    def _referrers(self, subject: str) -> Reply:
+        if not self.referrers:
+            return self.unknown
+        rows = []
+        for digest, data in self.manifests.items():
+            manifest = json.loads(data)
+            if manifest.get("subject", {}).get("digest") == subject:
+                row = {"mediaType": manifest["mediaType"], "digest": digest, "size": len(data)}
+                rows.append({**row, "artifactType": manifest["artifactType"]})
+        index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": rows}
+        return Reply(json.dumps(index).encode(), headers={"Content-Type": INDEX})
 
     def _upload(self, request: Request) -> Reply:
         if request.method == "POST":

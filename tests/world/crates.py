@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from vendorpack.formats.cargo.sources import CRATES_IO_GIT_INDEX
-from vendorpack.model import Host, Project
+from vendorpack.project import Host, Project
 
 CRATES_IO = f"registry+{CRATES_IO_GIT_INDEX}"
 OTHER = "sparse+https://crates.example.com/index/"

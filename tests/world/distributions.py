@@ -9,8 +9,11 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from tests.memory import Documents
 from vendorpack.errors import FetchError
-from vendorpack.model import Answer, Host, Options, Project
+from vendorpack.model import Options
+from vendorpack.project import Host, Project
+from vendorpack.room import Answer
 from vendorpack.target import parse_target
 
 LINUX = parse_target("linux-x86_64-gnu-py3.12")
@@ -83,7 +86,7 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-class Pages:
+class Pages(Documents):
     """An `Index` of documents; whatever else is asked for is 404."""
 
     def __init__(self, answers: Mapping[str, tuple[str, bytes]]) -> None:

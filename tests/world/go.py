@@ -1,4 +1,4 @@
-"""A Go module proxy."""
+"""A Go module proxy, and the pages that say where modules are kept."""
 
 from __future__ import annotations
 
@@ -32,3 +32,17 @@ class GoProxy(Service):
     def answer(self, path: str, request: Request) -> Reply:
         content = self._files.get(unquote(path))
         return Reply(b"not found", 404) if content is None else Reply(content)
+
+
+class GoPages(Service):
+    """Pages by path, each with what its go-import tag says: `ROOT git URL`."""
+
+    def __init__(self, pages: Mapping[str, str]) -> None:
+        self._pages = pages
+
+    def answer(self, path: str, request: Request) -> Reply:
+        said = self._pages.get(path)
+        if said is None or request.target.partition("?")[2] != "go-get=1":
+            return Reply(b"nothing is here", 404)
+        page = f'<html><head><meta name="go-import" content="{said}"></head><body>hello</body>'
+        return Reply(page.encode())

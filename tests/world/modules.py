@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
-from vendorpack.model import Host, Project
+from vendorpack.project import Host, Project
 
 
 def module_zip(

@@ -16,14 +16,17 @@ from tests.world.server import Reply, Request
 from tests.world.site import Service, Site
 
 
-def tarball(name: str, version: str, **package_json: object) -> bytes:
-    """A package as `npm publish` makes it, with a file that is hard to compress."""
+def tarball(
+    name: str, version: str, more: Mapping[str, bytes] | None = None, **package_json: object
+) -> bytes:
+    """A package as `npm publish` makes it, with a file that is hard to compress; and `more`."""
     manifest = {"name": name, "version": version, "main": "index.js", **package_json}
     noise = hashlib.sha512(f"{name}@{version}".encode()).hexdigest().encode() * 20
     files = {
         "package/package.json": json.dumps(manifest).encode(),
         "package/index.js": f"module.exports = '{name}@{version}'\n".encode(),
         "package/data.txt": noise,
+        **{f"package/{path}": data for path, data in (more or {}).items()},
     }
     out = io.BytesIO()
     with (
@@ -88,9 +91,15 @@ class NpmRegistry(Service):
         latest = {"latest": list(releases)[-1]}
         return json.dumps({"name": name, "dist-tags": latest, "versions": versions}).encode()
 
-    def publish(self, name: str, version: str, **package_json: object) -> bytes:
-        """Add a release; returns its tarball."""
-        data = tarball(name, version, **package_json)
+    def publish(
+        self,
+        name: str,
+        version: str,
+        more: Mapping[str, bytes] | None = None,
+        **package_json: object,
+    ) -> bytes:
+        """Add a release, with these files too; returns its tarball."""
+        data = tarball(name, version, more, **package_json)
         self.packages[self.path(name, version)] = data
         self._manifests[self.path(name, version)] = package_json
         return data

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from urllib.parse import urlsplit
+from collections.abc import Mapping
+from urllib.parse import urlsplit, urlunsplit
 
 from tests.world._thread import ThreadedServer
 from tests.world.server import Request, read_request
 
 
 class Proxy(ThreadedServer):
-    """`authorization` is the Proxy-Authorization it insists on; `requests` is what it was sent."""
+    """`authorization` is the Proxy-Authorization it insists on; `requests` is what it was sent.
 
-    def __init__(self, *, authorization: str | None = None) -> None:
+    hosts: names that lead to a port of the loopback, whichever port is asked for.
+    """
+
+    def __init__(
+        self, *, authorization: str | None = None, hosts: Mapping[str, int | None] | None = None
+    ) -> None:
         super().__init__()
         self.requests: list[Request] = []
         self._authorization = authorization
+        self._hosts = hosts or {}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         request = await read_request(reader)
@@ -31,17 +38,23 @@ class Proxy(ThreadedServer):
             return
         if request.method == "CONNECT":
             host, _, port = request.target.rpartition(":")
+            if host in self._hosts:
+                host, port = "127.0.0.1", str(self._hosts[host])
             far_reader, far_writer = await asyncio.open_connection(host, int(port))
             writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         else:
             # One request a connection: enough for a test, and nothing to keep apart.
             parts = urlsplit(request.target)
-            far_reader, far_writer = await asyncio.open_connection(parts.hostname, parts.port)
+            name, port_of = parts.hostname or "", parts.port
+            if name in self._hosts:
+                name, port_of = "127.0.0.1", self._hosts[name]
+            far_reader, far_writer = await asyncio.open_connection(name, port_of)
             headers = {**request.headers, "connection": "close"}
             headers.pop("proxy-authorization", None)
-            lines = [f"{request.method} {parts.path or '/'} HTTP/1.1"]
+            target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
+            lines = [f"{request.method} {target} HTTP/1.1"]
             lines += [f"{name}: {value}" for name, value in headers.items()]
-            far_writer.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
+            far_writer.write("\r\n".join([*lines, "", ""]).encode("latin-1") + request.body)
         pumps = {
             asyncio.create_task(_pump(reader, far_writer)),
             asyncio.create_task(_pump(far_reader, writer)),

@@ -10,7 +10,8 @@ from tests.memory import MemoryWorkshop
 from tests.world.distributions import Pages, sha256
 from vendorpack.formats._shared.python.index import DEFAULT_INDEX, normalize
 from vendorpack.formats._shared.python.wheelhouse_room import WheelhouseFormat
-from vendorpack.model import Artifact, Lockfile, Options, Packed, Project
+from vendorpack.model import Artifact, Lockfile, Options, Packed
+from vendorpack.project import Project
 
 JSON = "application/vnd.pypi.simple.v1+json"
 FILES = "https://files.example/"

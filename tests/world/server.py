@@ -89,8 +89,9 @@ class Server(ThreadedServer):
         default: Handler = not_here,
         tls: ssl.SSLContext | None = None,
         host: str = "127.0.0.1",
+        bind: tuple[str, int] = ("127.0.0.1", 0),
     ) -> None:
-        super().__init__(tls=tls, host=host)
+        super().__init__(tls=tls, host=host, bind=bind)
         self.requests: list[Request] = []
         self.most_at_once = 0
         self._routes = routes
@@ -165,6 +166,9 @@ async def _send(writer: asyncio.StreamWriter, request: Request, reply: Reply) ->
     length = len(body) if reply.length is None else reply.length
     if length >= 0:
         headers["Content-Length"] = str(length)
+    last = request.headers.get("connection") == "close"
+    if last:
+        headers["Connection"] = "close"
     lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     head = "\r\n".join([*lines, "", ""]).encode("latin-1")
@@ -185,7 +189,7 @@ async def _send(writer: asyncio.StreamWriter, request: Request, reply: Reply) ->
         linger_none(writer.get_extra_info("socket"))
         writer.transport.abort()
         return False
-    return reply.cut is None and length == len(body)
+    return reply.cut is None and length == len(body) and not last
 
 
 async def _send_slowly(writer: asyncio.StreamWriter, body: bytes, drip: float | None) -> None:

@@ -44,8 +44,14 @@ class Site(Server):
     next: replies to give first, by path; each is given once.
     """
 
-    def __init__(self, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
-        super().__init__({}, default=self._route, tls=tls, host=host)
+    def __init__(
+        self,
+        *,
+        tls: ssl.SSLContext | None = None,
+        host: str = "127.0.0.1",
+        bind: tuple[str, int] = ("127.0.0.1", 0),
+    ) -> None:
+        super().__init__({}, default=self._route, tls=tls, host=host, bind=bind)
         self.next: dict[str, list[Reply]] = {}
         self._mounts: dict[str, tuple[Service, str | None]] = {}
 
@@ -80,6 +86,8 @@ class Redirect(Service):
 
     def answer(self, path: str, request: Request) -> Reply:
         target = f"{self._to}/{path}" if path else self._to
+        _, mark, query = request.target.partition("?")
+        target += f"{mark}{query}"
         return Reply(b"", self._status, {"Location": target})
 
 

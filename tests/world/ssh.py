@@ -92,10 +92,11 @@ class SshServer:
         script = self._folder / "serve"
         script.write_text(
             "#!/bin/sh\n"
-            "# git-upload-pack '/NAME.git', below the folder that is served\n"
-            'path=${SSH_ORIGINAL_COMMAND#"git-upload-pack \'/"}\n'
-            "path=${path%\\'}\n"
+            "# git-upload-pack '/NAME.git' or 'NAME.git', below the folder that is served\n"
+            'path=${SSH_ORIGINAL_COMMAND#"git-upload-pack \'"}\n'
             'case "$path" in "$SSH_ORIGINAL_COMMAND" | *..*) exit 1 ;; esac\n'
+            "path=${path%\\'}\n"
+            "path=${path#/}\n"
             "export GIT_CONFIG_COUNT=2 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'\n"
             "export GIT_CONFIG_KEY_1=uploadpack.allowAnySHA1InWant GIT_CONFIG_VALUE_1=true\n"
             f'exec git upload-pack "{self._repositories}/$path"\n'

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
+from tests.world.proxy import Proxy
 from tests.world.site import Site
 from tests.world.ssh import SshServer
 from tests.world.tls import Authority
@@ -46,10 +49,18 @@ class World:
         """What makes vendorpack and git trust the world's certificates."""
         return {"SSL_CERT_FILE": str(self.ca_file), "GIT_SSL_CAINFO": str(self.ca_file)}
 
-    def site(self, *, tls: bool = False, host: str = "127.0.0.1") -> Site:
-        """Another host, running."""
-        context = self._authority.server() if tls else None
+    def site(
+        self, *, tls: bool = False, host: str = "127.0.0.1", names: Sequence[str] = ()
+    ) -> Site:
+        """Another host, running. names: what its certificate is for; else the loopback."""
+        context = self._authority.server(*names) if tls else None
         return self._stack.enter_context(Site(tls=context, host=host))
+
+    def internet(self, **sites: Site) -> dict[str, str]:
+        """The environment in which names lead to sites: `git_example=site` is `git.example`."""
+        ports = {name.replace("_", "."): urlsplit(site.url).port for name, site in sites.items()}
+        proxy = self._stack.enter_context(Proxy(hosts=ports))
+        return {"HTTPS_PROXY": proxy.url}
 
     def ssh(self, repositories: Path) -> SshServer:
         """An sshd that serves the bare repositories of a folder, running."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 import re
 import struct
 import threading
@@ -37,6 +38,7 @@ _NODE: Final = 32
 """Bytes of a manifest to each list and object in it, at least, but for the first few thousand: a
 file's row has 84, an artifact's object and its two lists have over 200."""
 _NODES_START: Final = 4096
+_PIECE: Final = 1 << 20
 
 _LONG_WINDOW_LOG: Final = 25
 _MAX_BLOCK: Final = 128 << 10
@@ -76,6 +78,14 @@ class Compressor:
         return compressor.compress(tar)
 
 
+def blank(size: int) -> memoryview:
+    """`size` zeros to write a frame's tar into, from the system and given back to it at once.
+
+    The C library keeps such large pieces once they are freed, scattered: twice what is in use.
+    """
+    return memoryview(mmap.mmap(-1, size))
+
+
 def max_compressed(size: int) -> int:
     """The most bytes that a frame of `size` bytes may take: libzstd's bound, and a little."""
     return size + (size >> 8) + (64 << 10)
@@ -95,8 +105,10 @@ def is_sparse(manifest: Buffer) -> bool:
 
     Of lists and objects that hold next to nothing it would take fifty times as much.
     """
-    data = bytes(manifest)
-    return data.count(b"{") + data.count(b"[") <= _NODES_START + len(data) // _NODE
+    view = memoryview(manifest)
+    pieces = (bytes(view[start : start + _PIECE]) for start in range(0, len(view), _PIECE))
+    nodes = sum(piece.count(b"{") + piece.count(b"[") for piece in pieces)
+    return nodes <= _NODES_START + len(view) // _NODE
 
 
 def max_trailer(count: int) -> int:

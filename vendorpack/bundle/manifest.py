@@ -7,18 +7,28 @@ the text (the bundle's *id*) stands for the whole tree. `vendorpack.bundle` list
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from types import NoneType
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NoReturn
 
 from vendorpack.bundle import tar
-from vendorpack.bundle.frames import MAX_FRAME
+from vendorpack.bundle.frames import MAX_FRAME, Buffer
+from vendorpack.bundle.records import (
+    DECODER,
+    Record,
+    Records,
+    as_records,
+    canonical,
+    read_records,
+)
+from vendorpack.bundle.table import File, Files, read_row, tree_of
 from vendorpack.errors import BundleError, UnsupportedError
-from vendorpack.files.paths import PathError, Tree, check_path
+from vendorpack.files.paths import PathError, check_path
 from vendorpack.model import (
     FILE_MODES,
     FOLDER_MODES,
@@ -31,7 +41,6 @@ from vendorpack.model import (
 )
 
 BUNDLE_FORMAT: Final = 1
-MANIFEST_PATH: Final = "vendorpack.json"
 ENVIRONMENT_PATH: Final = "vendorpack.env"
 
 _MAX_SIZE: Final = 1 << 50
@@ -50,22 +59,9 @@ _FIELDS = {
     "options",
     "vendorpack",
 }
+_BLOCK: Final = 4096
+"""Rows of the file table that are turned into text at a time."""
 _DELTA_FIELDS = {"base", "files", "frames"}
-
-
-class File(NamedTuple):
-    """A row of the file table: a regular file, or a folder that is empty.
-
-    path: relative to the prefix; a folder's ends with `/`.
-    sha256: hex; None for a folder.
-    artifact: index into the manifest's artifacts; None for what a room made up.
-    """
-
-    path: str
-    size: int
-    mode: int
-    sha256: str | None
-    artifact: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +78,15 @@ class Head:
     """The part of the manifest that is known before the first file.
 
     layouts: format to its layout version. options, artifacts: JSON that the engine's caller
-    makes and reads; objects with string keys, no floating-point numbers.
+    makes and reads; objects with string keys, no floating-point numbers. Many artifacts are
+    `Records`.
     """
 
     key: str
     lockfiles: tuple[LockfileHash, ...]
     layouts: Mapping[str, int]
     options: Mapping[str, Json]
-    artifacts: tuple[Mapping[str, Json], ...]
+    artifacts: Sequence[Mapping[str, Json]]
     environment: Environment
 
 
@@ -119,26 +116,53 @@ class Manifest:
     head: Head
     mtime: int
     frames: tuple[int, ...]
-    files: tuple[File, ...]
+    files: Sequence[File]
     delta: Delta | None = None
 
     def full(self) -> Manifest:
         """The manifest of the full bundle: this one, unless it is a delta's."""
         return self if self.delta is None else replace(self, delta=None)
 
-    def held(self) -> tuple[tuple[int, ...], tuple[File, ...]]:
+    def held(self) -> tuple[tuple[int, ...], Sequence[File]]:
         """The frames and the files of the bundle itself, which a delta has fewer of."""
         if self.delta is None:
             return self.frames, self.files
-        return self.delta.frames, tuple(self.files[index] for index in self.delta.files)
+        return self.delta.frames, Files(self.files[index] for index in self.delta.files)
 
     def dump(self) -> bytes:
         """The canonical text: sorted keys, no white space, UTF-8, one line feed at the end."""
+        text = io.BytesIO()
+        text.writelines(self.pieces())
+        return text.getvalue()
+
+    def pieces(self) -> Iterator[bytes]:
+        """The canonical text in pieces: with many files it is as large as all else in memory."""
+        yield from self._before_files()
+        for start in range(0, len(self.files), _BLOCK):
+            rows = canonical(self.files[start : start + _BLOCK])[1:-1]
+            yield b"," + rows if start else rows
+        yield self._behind_files()
+
+    def _before_files(self) -> Iterator[bytes]:
+        """The canonical text before the rows of `files`, in pieces."""
+        texts = as_records(self.head.artifacts).texts
+        yield b'{"artifacts":['
+        for start in range(0, len(texts), _BLOCK):
+            some = b",".join(texts[start : start + _BLOCK])
+            yield b"," + some if start else some
+        value: dict[str, Any] = {"environment": _environment_rows(self.head.environment)}
+        if self.delta is not None:
+            value["delta"] = {
+                "base": self.delta.base,
+                "files": self.delta.files,
+                "frames": self.delta.frames,
+            }
+        yield b"]," + canonical(value)[1:-1] + b',"files":['
+
+    def _behind_files(self) -> bytes:
+        """The canonical text behind the rows of `files`."""
         head = self.head
         value: dict[str, Any] = {
-            "artifacts": [dict(artifact) for artifact in head.artifacts],
-            "environment": _environment_rows(head.environment),
-            "files": self.files,
             "frames": self.frames,
             "key": head.key,
             "layouts": dict(head.layouts),
@@ -150,34 +174,21 @@ class Manifest:
             "options": dict(head.options),
             "vendorpack": BUNDLE_FORMAT,
         }
-        if self.delta is not None:
-            value["delta"] = {
-                "base": self.delta.base,
-                "files": self.delta.files,
-                "frames": self.delta.frames,
-            }
-        text = json.dumps(
-            value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
-        )
-        return text.encode() + b"\n"
+        return b"]," + canonical(value)[1:] + b"\n"
 
     @classmethod
     def parse(cls, data: bytes) -> Manifest:
         """Read a manifest, strictly. Raises `BundleError`."""
-        value = _load(data)
+        try:
+            value, rows = _load(data)
+        except BundleError:
+            _refuse_newer(_any_version(data))
+            raise
         version = value.get("vendorpack")
-        if type(version) is int and version > BUNDLE_FORMAT:
-            raise BundleError(
-                f"the bundle was made by a newer vendorpack (bundle format {version}, "
-                f"this one knows {BUNDLE_FORMAT})",
-                fix="Update vendorpack here, or pack again with this version.",
-            )
+        _refuse_newer(version)
         known = value.keys() - {"delta"} == _FIELDS
         if type(version) is not int or version != BUNDLE_FORMAT or not known:
             _bad("it has not the fields of bundle format 1")
-        artifacts = _list(value["artifacts"], "artifacts")
-        if not all(type(artifact) is dict for artifact in artifacts):
-            _bad("an artifact is not an object")
         head = Head(
             key=_hex(value["key"], "key"),
             lockfiles=tuple(_lockfile(row) for row in _list(value["lockfiles"], "lockfiles")),
@@ -186,23 +197,34 @@ class Manifest:
                 for name, number in _object(value["layouts"], "layouts").items()
             },
             options=_object(value["options"], "options"),
-            artifacts=tuple(artifacts),
+            artifacts=value["artifacts"],
             environment=_environment(value["environment"]),
         )
         manifest = cls(
             head=head,
             mtime=_whole(value["mtime"], "mtime", tar.MAX_MTIME),
             frames=_frames(value["frames"]),
-            files=_files(_list(value["files"], "files"), len(artifacts)),
+            files=value["files"],
             delta=_delta(value["delta"], len(value["files"])) if "delta" in value else None,
         )
         try:
-            canonical = manifest.dump() == data
+            # What is between was read in the canonical form, and no other.
+            is_canonical = rows == manifest._rows_in(data)
         except (ValueError, RecursionError):  # a lone surrogate, or too deep
-            canonical = False
-        if not canonical:
+            is_canonical = False
+        if not is_canonical:
             _bad("it is not in the canonical form")
         return manifest
+
+    def _rows_in(self, data: bytes) -> tuple[int, int] | None:
+        """Where the rows of `files` begin and end, if all else is as it would be written."""
+        start = 0
+        for piece in self._before_files():
+            if not data.startswith(piece, start):
+                return None
+            start += len(piece)
+        behind = self._behind_files()
+        return (start, len(data) - len(behind)) if data.endswith(behind) else None
 
     def size(self) -> int:
         """Bytes of all files together."""
@@ -214,13 +236,30 @@ def check_head(head: Head, mtime: int) -> None:
 
     What comes from lockfiles (names, paths, addresses) may be any text.
     """
+    with _unsupported():
+        artifacts = as_records(head.artifacts)
+        if any(
+            canonical(read) != text for read, text in zip(artifacts, artifacts.texts, strict=True)
+        ):
+            _bad("an artifact is not read as it is written")
+        Manifest.parse(Manifest(replace(head, artifacts=()), mtime, (), ()).dump())
+
+
+def records_of(artifacts: Iterable[Record]) -> Records:
+    """What a head has of the artifacts. Raises `UnsupportedError` for what no bundle can hold."""
+    with _unsupported():
+        return Records(artifacts)
+
+
+@contextmanager
+def _unsupported() -> Iterator[None]:
     try:
-        Manifest.parse(Manifest(head, mtime, (), ()).dump())
+        yield
     except (BundleError, ValueError, TypeError, RecursionError) as error:
         raise UnsupportedError(f"no bundle can be made of this: {error}") from None
 
 
-def manifest_id(data: bytes) -> str:
+def manifest_id(data: Buffer) -> str:
     """The id of the bundle whose manifest has these bytes."""
     return hashlib.sha256(data).hexdigest()
 
@@ -232,15 +271,58 @@ def _bad(why: str) -> NoReturn:
     raise BundleError(f"the bundle's manifest is not valid: {why}")
 
 
-def _load(data: bytes) -> dict[str, Any]:
-    def no_number(text: str) -> NoReturn:
-        raise ValueError(f"{text[:20]} is no whole number")
+def _refuse_newer(version: object) -> None:
+    if type(version) is int and version > BUNDLE_FORMAT:
+        raise BundleError(
+            f"the bundle was made by a newer vendorpack (bundle format {version}, "
+            f"this one knows {BUNDLE_FORMAT})",
+            fix="Update vendorpack here, or pack again with this version.",
+        )
 
+
+def _any_version(data: bytes) -> object:
+    """The format's number in a manifest that we cannot read; None if there is none."""
     try:
-        value = json.loads(data.decode(), parse_float=no_number, parse_constant=no_number)
+        return _object(json.loads(data), "manifest").get("vendorpack")
+    except (ValueError, RecursionError, BundleError):
+        return None
+
+
+def _load(data: bytes) -> tuple[dict[str, Any], tuple[int, int]]:
+    """The fields, `files` as a table, and where its rows begin and end.
+
+    The table is read row by row: all at once its JSON takes five times the memory.
+    """
+    value: dict[str, Any] = {}
+    try:
+        start = _fields(data.decode(), value)
+        if data[:1] != b"{" or data[start - 1 : start] != b"[":
+            raise ValueError("no table of files")
+        value["files"], stop = _files(data, start, len(value.get("artifacts", ())))
+        _fields(data[stop + 1 :].decode(), value)
     except (ValueError, RecursionError) as error:
         _bad(f"not JSON as expected ({str(error)[:80]})")
-    return _object(value, "manifest")
+    return value, (start, stop)
+
+
+def _fields(text: str, value: dict[str, Any]) -> int:
+    """Read an object's fields, behind its `{` or a `,`, and put them into `value`.
+
+    Ends where the object does, or within `files`: how many bytes of the text are before its rows.
+    Raises `ValueError`.
+    """
+    at = 1
+    while True:
+        key, at = DECODER.raw_decode(text, at)
+        if type(key) is not str or text[at : at + 1] != ":":
+            raise ValueError("not an object")
+        if key == "files":
+            return len(text[: at + 2].encode())
+        read = read_records if key == "artifacts" else DECODER.raw_decode
+        value[key], at = read(text, at + 1)
+        if text[at : at + 1] != ",":
+            return len(text[:at].encode())
+        at += 1
 
 
 def _object(value: Any, name: str) -> dict[str, Any]:
@@ -378,37 +460,29 @@ def _delta(value: Any, files: int) -> Delta:
     return Delta(_hex(fields["base"], "delta"), _frames(fields["frames"]), indexes)
 
 
-def _files(rows: Sequence[Any], artifacts: int) -> tuple[File, ...]:
-    if not rows:
-        return ()
-    # Column by column: there may be a hundred thousand rows.
-    if set(map(type, rows)) != {list} or set(map(len, rows)) != {5}:
-        _bad("files: a row is not a list of five")
-    files = tuple(map(File._make, rows))
-    paths, sizes, modes, hashes, owners = zip(*files, strict=True)
-    if (
-        set(map(type, paths)) != {str}
-        or set(map(type, sizes)) != {int}
-        or set(map(type, modes)) != {int}
-        or not set(map(type, hashes)) <= {str, NoneType}
-        or not set(map(type, owners)) <= {int, NoneType}
-    ):
-        _bad("files: a row has other types than expected")
-    numbers = set(owners) - {None}
-    if min(sizes) < 0 or max(sizes) > _MAX_SIZE or not numbers <= set(range(artifacts)):
-        _bad("files: a size or an artifact that cannot be")
-    tree = Tree()
-    tree.add(MANIFEST_PATH)
-    hex256 = _HEX256.fullmatch
-    for path, size, mode, sha256, _ in files:
+def _files(data: bytes, at: int, artifacts: int) -> tuple[Files, int]:
+    """The rows that stand in `data` from `at` on, and where they end."""
+    files = Files()
+    tree = tree_of(files)
+    while data[at : at + 1] != b"]":
+        if files:
+            if data[at : at + 1] != b",":
+                _bad("files: not a list")
+            at += 1
+        row = read_row(data, at)
+        if row is None:
+            _bad(f"files: row {len(files)} is not a path, a size, a mode, a hash and an owner")
+        file, at = row
+        path, size, mode, sha256, artifact = file
         if sha256 is None:
             good = path[-1:] == "/" and size == 0 and mode in FOLDER_MODES
         else:
-            good = mode in FILE_MODES and hex256(sha256) is not None
-        if not good:
-            _bad(f"files: {path!r} has a size, mode or hash that cannot be")
+            good = mode in FILE_MODES
+        if not good or size > _MAX_SIZE or (artifact is not None and artifact >= artifacts):
+            _bad(f"files: {path!r} has a size, mode, hash or artifact that cannot be")
         try:
             tree.add(path[:-1] if sha256 is None else path)
         except PathError as error:
             _bad(f"files: {path!r}: {error}")
-    return files
+        files.append(file)
+    return files, at

@@ -1,4 +1,4 @@
-"""Some files of a bundle, wherever its bytes are: in the file, or unpacked."""
+"""Some files of a bundle, wherever its bytes are: in the file, in another, or unpacked."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from vendorpack.bundle.manifest import File
 from vendorpack.bundle.reader import Bundle
+from vendorpack.bundle.table import File
 
 _CHUNK: Final = 1 << 20
 
@@ -32,6 +32,16 @@ def in_bundle(bundle: Bundle) -> Pieces:
                     for file, content, _ in reader.files(frame):
                         if file.path in wanted:
                             yield file, content
+
+    return pieces
+
+
+def either(*places: Pieces) -> Pieces:
+    """The files of several places, none of which is in two."""
+
+    def pieces(wanted: Mapping[str, File]) -> Iterator[tuple[File, Any]]:
+        for place in places:
+            yield from place(wanted)
 
     return pieces
 

@@ -13,21 +13,16 @@ from typing import Final, TypeAlias
 
 from vendorpack.bundle import tar
 from vendorpack.bundle.frames import MAX_FRAME, Buffer
-from vendorpack.bundle.manifest import (
-    MANIFEST_PATH,
-    Delta,
-    File,
-    Head,
-    Manifest,
-)
+from vendorpack.bundle.manifest import Delta, Head, Manifest
+from vendorpack.bundle.table import File, Files, tree_of
 from vendorpack.errors import BlobLost, BundleError, UnsupportedError
-from vendorpack.files.paths import PathError, Tree
-from vendorpack.model import Blob, Entry
+from vendorpack.files.paths import PathError
+from vendorpack.model import Blob, Entry, Slice
 
-ReadBlob: TypeAlias = Callable[[Blob], Iterable[Buffer]]
-"""A blob's bytes in chunks, read from several threads at once.
+ReadBlob: TypeAlias = Callable[[Blob | Slice], Iterable[Buffer]]
+"""The bytes of a blob, or of a part of one, in chunks, read from several threads at once.
 
-Raises `BlobLost` after the last chunk, at the latest, if they are not the blob's.
+Raises `BlobLost` after the last chunk, at the latest, if they are not the right ones.
 """
 
 
@@ -59,7 +54,7 @@ class Member:
     """A checked entry: its row of the file table and where its bytes are."""
 
     file: File
-    content: Blob | bytes | None
+    content: Blob | Slice | bytes | None
     section: int
     long: bool
 
@@ -76,34 +71,32 @@ class Batch:
     long: bool
 
 
-def members(sections: Iterable[Section]) -> Iterator[Member]:
+def members(sections: Iterable[Section], files: Files) -> Iterator[Member]:
     """Check entries and drop those that repeat an earlier one exactly.
 
-    Raises `UnsupportedError` for a path no bundle may hold, or two that are in each other's
-    way.
+    files: an empty table, which gets the row of each. Raises `UnsupportedError` for a path no
+    bundle may hold, or two that are in each other's way.
     """
-    tree = Tree()
-    tree.add(MANIFEST_PATH)
-    seen: dict[str, File] = {}
+    tree = tree_of(files)
     for number, section in enumerate(sections):
         for entry, artifact in section.entries:
             file = _row(entry, artifact)
-            earlier = seen.get(entry.path)
-            if earlier is not None:
-                if earlier[:4] == file[:4]:
-                    continue
-                raise UnsupportedError(
-                    f"two different files would lie at {entry.path!r} of the bundle",
-                    where=_where(entry),
-                    fix="Pack the lockfiles into bundles of their own.",
-                )
             try:
                 tree.add(entry.path)
             except PathError as error:
+                earlier = tree.number(entry.path)
+                if earlier and files[earlier - 1][:4] == file[:4]:
+                    continue
+                if earlier:
+                    raise UnsupportedError(
+                        f"two different files would lie at {entry.path!r} of the bundle",
+                        where=_where(entry),
+                        fix="Pack the lockfiles into bundles of their own.",
+                    ) from None
                 raise UnsupportedError(
                     f"the bundle cannot hold {entry.path!r}: {error}", where=_where(entry)
                 ) from None
-            seen[entry.path] = file
+            files.append(file)
             yield Member(file, entry.content, number, section.opens_artifacts)
 
 
@@ -130,7 +123,7 @@ def cut(entries: Iterable[Member], limits: Limits = DEFAULT_LIMITS) -> Iterator[
         yield Batch(tuple(pending), (total,), pending[0].long)
 
 
-def content_of(content: Blob | bytes | None, read_blob: ReadBlob) -> Iterator[Buffer]:
+def content_of(content: Blob | Slice | bytes | None, read_blob: ReadBlob) -> Iterator[Buffer]:
     """A member's bytes: exactly as many as its size says. Raises `BlobLost`."""
     if isinstance(content, bytes):
         yield content
@@ -147,21 +140,23 @@ def content_of(content: Blob | bytes | None, read_blob: ReadBlob) -> Iterator[Bu
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What the manifest needs to know of the batches that went by."""
+    """What the manifest needs to know of the batches that went by.
 
-    files: list[File] = field(default_factory=list)
+    files: the rows of their members: `members` fills it.
+    """
+
+    files: Files = field(default_factory=Files)
     frames: list[int] = field(default_factory=list)
 
     def watch(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         """Hand the batches through."""
         for batch in batches:
-            self.files.extend(member.file for member in batch.members)
             self.frames.extend(batch.sizes)
             yield batch
 
     def manifest(self, head: Head, mtime: int) -> Manifest:
         """The manifest, once all batches have gone by."""
-        return Manifest(head, mtime, tuple(self.frames), tuple(self.files))
+        return Manifest(head, mtime, tuple(self.frames), self.files)
 
 
 Row: TypeAlias = tuple[str, int, int, str | None]
@@ -189,6 +184,11 @@ class DeltaTally:
     limits: Limits
     full: Tally = field(default_factory=Tally)
     own: Tally = field(default_factory=Tally)
+
+    @property
+    def files(self) -> Files:
+        """The rows of all members, lacking or not."""
+        return self.full.files
 
     def watch(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         """Hand the lacking members through."""
@@ -233,26 +233,28 @@ def locate(manifest: Manifest) -> tuple[Span, ...]:
     Raises `BundleError` if they do not fit.
     """
     sizes, files = manifest.held()
+    count = len(files)
+    members = (tar.member_size(file.path, file.size) for file in files)
+    rest = next(members, 0)
     spans = []
-    index = 0
-    skip = 0
+    index = skip = 0
     for size in sizes:
         first, before = index, skip
         room = size
-        while room > 0 and index < len(files):
-            rest = tar.member_size(files[index].path, files[index].size) - skip
+        while room > 0 and index < count:
             if rest > room:
-                skip += room
+                rest, skip = rest - room, skip + room
                 room = 0
             else:
                 room -= rest
                 index, skip = index + 1, 0
+                rest = next(members, 0)
         split = before > 0 or skip > 0
         stop = index + 1 if skip else index
         if room or not size or (split and stop - first != 1) or size % tar.BLOCK:
             raise _misfit()
         spans.append(Span(size, first, stop, before, split))
-    if index != len(files) or skip:
+    if index != count or skip:
         raise _misfit()
     return tuple(spans)
 
@@ -265,10 +267,10 @@ def _row(entry: Entry, artifact: int | None) -> File:
     content = entry.content
     if content is None:
         return File(entry.path + "/", 0, entry.mode, None, artifact)
-    if isinstance(content, Blob):
-        return File(entry.path, content.size, entry.mode, content.sha256, artifact)
-    digest = hashlib.sha256(content).hexdigest()
-    return File(entry.path, len(content), entry.mode, digest, artifact)
+    if isinstance(content, bytes):
+        digest = hashlib.sha256(content).hexdigest()
+        return File(entry.path, len(content), entry.mode, digest, artifact)
+    return File(entry.path, content.size, entry.mode, content.sha256, artifact)
 
 
 def _where(entry: Entry) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,8 +22,9 @@ import zstandard
 from vendorpack.boundary import check_opened
 from vendorpack.bundle import frames, tar
 from vendorpack.bundle.frames import MAX_MANIFEST_FRAME, Trailer
-from vendorpack.bundle.manifest import MANIFEST_PATH, File, Manifest, manifest_id
+from vendorpack.bundle.manifest import Manifest, manifest_id
 from vendorpack.bundle.plan import Span, locate
+from vendorpack.bundle.table import MANIFEST_PATH, File
 from vendorpack.errors import BundleError
 from vendorpack.files.pipes import open_input
 from vendorpack.formats import boundary_of
@@ -31,7 +33,9 @@ from vendorpack.parallel import Progress, run_shares, split_evenly
 MIN_SHARE = 4 << 20
 """Bytes of tar; to begin another process costs about as much as to unpack this."""
 
-_TAR_START = tar.header(MANIFEST_PATH, 0, 0o644, 0)[:100]
+_TAR_START = tar.COMMENT_NAME.ljust(100, b"\0")
+_NO_ADDRESS = "No address is opened: download the file first, or `vendorpack pull` an image."
+_OLD_TAR_START = tar.header(MANIFEST_PATH, 0, 0o644, 0)[:100]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,11 @@ class Bundle:
             self._open_tar()
         elif start[:4] == frames.ZSTD_MAGIC.to_bytes(4, "little"):
             self._open_zstd()
+        elif start == _OLD_TAR_START:
+            raise BundleError(
+                "the plain tar says nowhere what its manifest's hash is, and proves nothing",
+                fix="Pack it again; or decompress no .tar.zst, which can be used as it is.",
+            )
         else:
             raise BundleError("this is not a vendorpack bundle")
 
@@ -124,7 +133,7 @@ class Bundle:
 
     def diff_id(self) -> str:
         """Hex sha256 of the uncompressed tar, which OCI images want. `verify` first."""
-        digest = hashlib.sha256(self._manifest_tar())
+        digest = hashlib.sha256(self._start() + self._manifest_tar())
         reader = self.reader()
         for frame in self.frames:
             digest.update(reader.read(frame))
@@ -158,8 +167,8 @@ class Bundle:
         stored, size = entries[0]
         if size > frames.max_manifest(stored):
             raise BundleError("the bundle's manifest is too large, or far too large for its file")
-        first = self._small_frame(Frame(0, 0, stored, sha256[0], Span(size, 0, 0, 0, False)))
-        self._read_manifest(first)
+        first = Frame(0, 0, stored, sha256[0], Span(size, 0, 0, 0, False))
+        self._read_manifest(FrameReader(self, first).read(first))
         if manifest_id(self._own_bytes) != self.trailer.id:
             raise BundleError("the bundle is damaged: its manifest does not match its id")
         spans = self._spans()
@@ -175,17 +184,20 @@ class Bundle:
         number = len(entries) - 2
         stored, size = entries[number]
         end = Frame(number, offset, stored, sha256[number], Span(size, 0, 0, 0, False))
-        if size != len(tar.END) or self._small_frame(end) != tar.END:
+        if size != len(tar.END) or FrameReader(self, end).read(end) != tar.END:
             raise BundleError("the bundle is damaged: its tar does not end as it should")
 
     def _open_tar(self) -> None:
-        field = self._pread(tar.BLOCK, 0)[124:135]
+        offset = tar.COMMENT_SIZE
+        field = self._pread(tar.BLOCK, offset)[124:135]
         size = int(field, 8) if field.isdigit() and not set(field) & set(b"89") else -1
         total = tar.BLOCK + size + len(tar.padding(size))
         if size < 0 or total > min(MAX_MANIFEST_FRAME, self.size):
             raise BundleError("the bundle is cut short, or not a vendorpack bundle")
-        self._read_manifest(self._pread(total, 0))
-        offset = total
+        self._read_manifest(memoryview(self._pread(total, offset)))
+        if self._pread(offset, 0) != self._start():
+            raise BundleError("the bundle is damaged: its manifest does not match its id")
+        offset += total
         located = []
         for number, span in enumerate(self._spans(), 1):
             located.append(Frame(number, offset, span.size, "", span))
@@ -194,9 +206,14 @@ class Bundle:
         if self.size != offset + len(tar.END) or self._pread(len(tar.END), offset) != tar.END:
             raise BundleError("the bundle is cut short, or has more in it than it says")
 
-    def _read_manifest(self, first: bytes) -> None:
+    def _read_manifest(self, first: memoryview) -> None:
         """Take the first frame's tar bytes."""
-        self._own_bytes = first[tar.BLOCK :].rstrip(b"\0")
+        end = len(first) - tar.BLOCK
+        end += len(bytes(first[end:]).rstrip(b"\0"))
+        self._own_bytes = bytes(first[tar.BLOCK : end])
+        size = len(self._own_bytes)
+        start, rest = bytes(first[: tar.BLOCK]), bytes(first[tar.BLOCK + size :])
+        del first
         if not frames.is_sparse(self._own_bytes):
             raise BundleError("the bundle's manifest has too many parts for its size")
         self._own = Manifest.parse(self._own_bytes)
@@ -206,8 +223,15 @@ class Bundle:
         self.unknown = check_opened(self.manifest, boundary_of)
         self.manifest_bytes = self.manifest.dump() if self.delta else self._own_bytes
         self.id = manifest_id(self.manifest_bytes)
-        if first != self._manifest_tar():
+        header = tar.header(MANIFEST_PATH, size, 0o644, self._own.mtime)
+        if (start, rest) != (header, tar.padding(size)):
             raise BundleError("the bundle is damaged: its manifest's tar header is wrong")
+
+    def _start(self) -> bytes:
+        """What is ahead of the manifest: in a plain tar its hash; others have a trailer."""
+        if self.trailer is not None:
+            return b""
+        return tar.comment(manifest_id(self._own_bytes), self._own.mtime)
 
     def _manifest_tar(self) -> bytes:
         size = len(self._own_bytes)
@@ -218,9 +242,6 @@ class Bundle:
         if self.delta is not None:
             locate(self.manifest)  # the full bundle's frames must fit as well
         return locate(self._own)
-
-    def _small_frame(self, frame: Frame) -> bytes:
-        return bytes(FrameReader(self, frame).read(frame))
 
     def _pread(self, size: int, offset: int) -> bytes:
         parts = []
@@ -261,7 +282,8 @@ def open_bundle(path: Path, *, or_delta: bool = False) -> Bundle:
             os.close(fd)
         if isinstance(error, OSError):
             what = f"the bundle cannot be read: {error.strerror}"
-            raise BundleError(what, where=str(path)) from None
+            fix = _NO_ADDRESS if re.match("https?:/", str(path)) else None
+            raise BundleError(what, where=str(path), fix=fix) from None
         if isinstance(error, BundleError):
             error.where = str(path)
         raise

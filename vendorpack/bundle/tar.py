@@ -7,6 +7,9 @@ field to be read in two ways.
 Header: POSIX ustar, owner and group 0 without names, type `0` or (path ending `/`) `5`. What
 ustar cannot hold goes into a PAX header before it that has nothing but `path` (longer than
 ustar's name and prefix fields, or not ASCII) and `size` (8 GiB and more).
+
+A bundle that is a plain tar begins with a global PAX header that has nothing but a `comment`: its
+manifest's sha256. Every tar passes over it, as over git archive's, which is made alike.
 """
 
 from __future__ import annotations
@@ -17,13 +20,15 @@ from typing import Final
 BLOCK: Final = 512
 END: Final = bytes(2 * BLOCK)
 """What a tar ends with."""
+COMMENT_NAME: Final = b"pax_global_header"
+COMMENT_SIZE: Final = 2 * BLOCK
 MAX_MTIME: Final = 8**11 - 1
 """Seconds; what eleven octal digits hold."""
 
 _MAX_SIZE: Final = 8**11 - 1
 _NAME: Final = 100
 _PREFIX: Final = 155
-_FILE, _FOLDER, _PAX = b"0", b"5", b"x"
+_FILE, _FOLDER, _PAX, _GLOBAL = b"0", b"5", b"x", b"g"
 _PADDING: Final = tuple(bytes(length) for length in range(BLOCK))
 
 
@@ -73,6 +78,12 @@ def header(path: str, size: int, mode: int, mtime: int) -> bytes:
         + padding(len(body))
         + own
     )
+
+
+def comment(text: str, mtime: int) -> bytes:
+    """What a tar says of itself, ahead of its members: `COMMENT_SIZE` bytes. text: short, ASCII."""
+    body = _pax_field(b"comment", text.encode())
+    return _ustar(COMMENT_NAME, b"", len(body), 0o644, mtime, _GLOBAL) + body + padding(len(body))
 
 
 def _split(name: bytes) -> tuple[bytes, bytes] | None:

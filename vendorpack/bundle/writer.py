@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -25,7 +25,7 @@ import zstandard
 import vendorpack
 from vendorpack.bundle import frames, tar
 from vendorpack.bundle.frames import Buffer, Compressor, Trailer
-from vendorpack.bundle.manifest import MANIFEST_PATH, Head, check_head, manifest_id
+from vendorpack.bundle.manifest import Head, Manifest, check_head, manifest_id
 from vendorpack.bundle.plan import (
     DEFAULT_LIMITS,
     Base,
@@ -39,6 +39,7 @@ from vendorpack.bundle.plan import (
     cut,
     members,
 )
+from vendorpack.bundle.table import MANIFEST_PATH
 from vendorpack.errors import UnsupportedError
 from vendorpack.files import temporary
 from vendorpack.files.disk import sha256_of, storage_error, sync_folder
@@ -101,7 +102,7 @@ def write_bundle(
     check_head(head, mtime)
     encoder = _Encoder(Compressor(level), uncompressed)
     tally = Tally() if base is None else DeltaTally(base, limits)
-    batches = tally.watch(cut(members(sections), limits))
+    batches = tally.watch(cut(members(sections, tally.files), limits))
     with _storage_errors(path), tempfile.TemporaryFile(dir=path.parent) as body:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -115,28 +116,23 @@ def write_bundle(
                 progress(frame.tar_size)
         body.flush()
         table = tally.manifest(head, mtime)
-        manifest = table.dump()
-        first = encoder.frame(_manifest_tar(manifest, mtime))
-        if first.tar_size > frames.max_manifest(len(first.data)) or not frames.is_sparse(manifest):
-            raise UnsupportedError(
-                f"the bundle's manifest would have {first.tar_size:,} bytes, more than a reader "
-                "takes for its file",
-                fix="Pack the lockfiles into a bundle each.",
-            )
+        own_id, first = _first_frame(table, encoder)
         last = encoder.frame(tar.END)
         rows = [
             (len(first.data), first.tar_size, first.sha256),
             *written,
             (len(last.data), last.tar_size, last.sha256),
         ]
-        end = b"" if uncompressed else _end(manifest_id(manifest), rows, level)
-        sha256, size = _assemble(path, first.data, body, bytes(last.data) + end)
+        start = tar.comment(own_id, mtime) if uncompressed else b""
+        end = b"" if uncompressed else _end(own_id, rows, level)
+        parts = start + bytes(first.data), body, bytes(last.data) + end
+        sha256, size = _assemble(path, *parts)
     files = len(table.held()[1])
     return Written(
-        id=manifest_id(manifest if base is None else table.full().dump()),
+        id=own_id if base is None else manifest_id(table.full().dump()),
         sha256=sha256,
         size=size,
-        tar_size=sum(row[1] for row in rows),
+        tar_size=len(start) + sum(row[1] for row in rows),
         files=files,
         kept=len(table.files) - files,
     )
@@ -179,9 +175,9 @@ def _pack(batch: Batch, encoder: _Encoder, read_blob: ReadBlob, mtime: int) -> _
     return encoder.frame(_batch_tar(batch, read_blob, mtime), long=batch.long)
 
 
-def _batch_tar(batch: Batch, read_blob: ReadBlob, mtime: int) -> bytearray:
+def _batch_tar(batch: Batch, read_blob: ReadBlob, mtime: int) -> memoryview:
     """The tar bytes of members that share a frame."""
-    out = bytearray(batch.sizes[0])
+    out = frames.blank(batch.sizes[0])
     position = 0
     for member in batch.members:
         path, size, mode = member.file[:3]
@@ -195,12 +191,12 @@ def _batch_tar(batch: Batch, read_blob: ReadBlob, mtime: int) -> bytearray:
     return out
 
 
-def _parts(batch: Batch, read_blob: ReadBlob, mtime: int) -> Iterator[bytearray]:
+def _parts(batch: Batch, read_blob: ReadBlob, mtime: int) -> Iterator[memoryview]:
     """The tar bytes of one large member, frame by frame."""
     (member,) = batch.members
     path, size, mode = member.file[:3]
-    sizes = iter(batch.sizes)
-    part = bytearray(next(sizes))
+    parts = map(frames.blank, batch.sizes)
+    part = next(parts)
     position = 0
 
     def pieces() -> Iterator[Buffer]:
@@ -211,27 +207,39 @@ def _parts(batch: Batch, read_blob: ReadBlob, mtime: int) -> Iterator[bytearray]
     for piece in pieces():
         rest = memoryview(piece)
         while rest:
+            if position == len(part):
+                yield part
+                part, position = next(parts), 0
             taken = rest[: len(part) - position]
             part[position : position + len(taken)] = taken
             position += len(taken)
             rest = rest[len(taken) :]
-            if position == len(part):
-                yield part
-                part, position = bytearray(next(sizes, 0)), 0
+    yield part
 
 
-def _manifest_tar(manifest: bytes, mtime: int) -> bytes:
-    content = (
-        tar.header(MANIFEST_PATH, len(manifest), 0o644, mtime)
-        + manifest
-        + tar.padding(len(manifest))
-    )
-    if len(content) > frames.MAX_MANIFEST_FRAME:
+def _first_frame(manifest: Manifest, encoder: _Encoder) -> tuple[str, _Frame]:
+    """The bundle's own id, and the frame with its manifest."""
+    out = io.BytesIO(bytes(tar.BLOCK))  # the header's place: so there is no second copy of it all
+    out.seek(0, os.SEEK_END)
+    out.writelines(manifest.pieces())
+    size = out.tell() - tar.BLOCK
+    out.write(tar.padding(size))
+    if out.tell() > frames.MAX_MANIFEST_FRAME:
         raise UnsupportedError(
             "the bundle would have too many files",
             fix="Pack the lockfiles into bundles of their own.",
         )
-    return content
+    content = out.getbuffer()
+    content[: tar.BLOCK] = tar.header(MANIFEST_PATH, size, 0o644, manifest.mtime)
+    text = content[tar.BLOCK : tar.BLOCK + size]
+    first = encoder.frame(content)
+    if first.tar_size > frames.max_manifest(len(first.data)) or not frames.is_sparse(text):
+        raise UnsupportedError(
+            f"the bundle's manifest would have {first.tar_size:,} bytes, more than a reader "
+            "takes for its file",
+            fix="Pack the lockfiles into a bundle each.",
+        )
+    return manifest_id(text), first
 
 
 # -- the file ------------------------------------------------------------------------------
@@ -251,6 +259,8 @@ def _end(bundle_id: str, rows: list[tuple[int, int, str]], level: int) -> bytes:
 
 def _assemble(path: Path, first: Buffer, body: IO[bytes], last: bytes) -> tuple[str, int]:
     """Put the parts together under a temporary name, then give it the final one."""
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - costs 10 ms
+
     name, fd = temporary.create_file(path)
     try:
         with open(fd, "r+b") as out, ThreadPoolExecutor(1, "hash") as pool:

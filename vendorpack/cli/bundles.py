@@ -1,15 +1,18 @@
-"""With a bundle at hand: unpack, verify, sign, show, diff, env, run; and what formats there are."""
+"""With a bundle at hand: unpack, verify, sign, show, diff, env, run …; and the formats."""
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import Annotated
 
 import typer
 
-from vendorpack.cli.app import app
+from vendorpack.cli import completion
+from vendorpack.cli.app import part
+from vendorpack.cli.groups import grouped
 from vendorpack.cli.guard import guarded
 from vendorpack.cli.options import (
+    AllowUnproven,
     BundleFile,
     BundleOrFolder,
     ExpectKey,
@@ -18,13 +21,18 @@ from vendorpack.cli.options import (
     Prefix,
     Quiet,
     Replace,
+    Serve,
     SignatureFile,
     Signer,
     Signers,
+    TeamStore,
 )
+from vendorpack.cli.selection import Licensing
 from vendorpack.cli.surroundings import checked_document, console_beside, this_host
 from vendorpack.console import Console
 from vendorpack.errors import UsageError
+
+app = part()
 
 
 @app.command()
@@ -39,6 +47,7 @@ def unpack(
     ] = None,
     expect_key: ExpectKey = None,
     lockfile: ForLockfile = None,
+    allow_unproven: AllowUnproven = False,
     signers: Signers = None,
     signer: Signer = None,
     signature: SignatureFile = None,
@@ -49,28 +58,35 @@ def unpack(
     """Verify a bundle and put its files where clients find them."""
     from vendorpack.commands import using  # noqa: PLC0415
 
-    expected = using.Expected(expect_key, tuple(lockfile or ()), signers, signer, signature)
+    lockfiles = tuple(lockfile or ())
+    expected = using.Expected(expect_key, lockfiles, allow_unproven, signers, signer, signature)
     console = Console(quiet=quiet, as_json=as_json)
     using.unpack(bundle, prefix, replace, base, expected, jobs, console, this_host())
 
 
 @app.command()
 @guarded
+@grouped
 def verify(
+    *,
     bundle: BundleOrFolder,
     expect_key: ExpectKey = None,
     lockfile: ForLockfile = None,
+    allow_unproven: AllowUnproven = False,
     signers: Signers = None,
     signer: Signer = None,
     signature: SignatureFile = None,
+    licensing: Licensing,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Check every byte of a bundle, or of an unpacked one."""
     from vendorpack.commands import using  # noqa: PLC0415
 
-    expected = using.Expected(expect_key, tuple(lockfile or ()), signers, signer, signature)
-    using.verify(bundle, expected, Console(quiet=quiet, as_json=as_json), this_host())
+    lockfiles = tuple(lockfile or ())
+    expected = using.Expected(expect_key, lockfiles, allow_unproven, signers, signer, signature)
+    console = Console(quiet=quiet, as_json=as_json)
+    using.verify(bundle, expected, licensing.rules(), console, this_host())
 
 
 @app.command()
@@ -87,6 +103,7 @@ def sign(
         Path | None,
         typer.Option("--output", "-o", help="Default: the bundle's name and .sig."),
     ] = None,
+    team_store: TeamStore = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -98,7 +115,8 @@ def sign(
 
     if output is not None:
         checked_document(output, "deps.tar.zst.sig")
-    signing.sign(bundle, key, output, console_beside([output], quiet=quiet, as_json=as_json))
+    console = console_beside([output], quiet=quiet, as_json=as_json)
+    signing.sign(bundle, key, output, team_store, console)
 
 
 @app.command()
@@ -147,7 +165,9 @@ def env(
     shell: Annotated[
         str,
         typer.Option(
-            help="sh, csh, fish, pwsh, dockerfile, env-file (docker's), github, gitlab or json."
+            help="sh, csh, fish, nu, pwsh, cmd, dockerfile, env-file (docker's), github, gitlab "
+            "or json.",
+            autocompletion=completion.shells,
         ),
     ] = "sh",
     prefix: Annotated[
@@ -156,6 +176,9 @@ def env(
             metavar="DIR", help="Where the bundle will lie, in an image or on another machine."
         ),
     ] = None,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Print what takes them back, as far as they are set.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Print the variables that the ordinary install command needs.
@@ -165,9 +188,15 @@ def env(
     """
     from vendorpack.commands import using  # noqa: PLC0415
 
-    place = None if prefix is None else PurePosixPath(prefix)
+    place = None if prefix is None else _pure(prefix)
     console = Console(as_json=as_json)
-    using.env(bundle, "json" if as_json else shell, place, console, this_host())
+    using.env(bundle, "json" if as_json else shell, place, undo, console, this_host())
+
+
+def _pure(path: str) -> PurePath:
+    """A path of another machine, which runs Windows if the path begins with a drive."""
+    windows = PureWindowsPath(path)
+    return windows if windows.drive else PurePosixPath(path)
 
 
 @app.command(context_settings={"allow_interspersed_args": False, "ignore_unknown_options": True})
@@ -177,22 +206,83 @@ def run(
     command: Annotated[list[str], typer.Argument(metavar="-- COMMAND...", help="What to run.")],
     expect_key: ExpectKey = None,
     lockfile: ForLockfile = None,
+    allow_unproven: AllowUnproven = False,
     signers: Signers = None,
     signer: Signer = None,
     signature: SignatureFile = None,
+    serve: Serve = False,
     quiet: Quiet = False,
 ) -> None:
     """Unpack a bundle to a cache and run a command with it."""
-    from vendorpack.commands import using  # noqa: PLC0415
+    from vendorpack.commands import running, using  # noqa: PLC0415
 
-    expected = using.Expected(expect_key, tuple(lockfile or ()), signers, signer, signature)
-    using.run(bundle, command, expected, Console(quiet=quiet), this_host())
+    lockfiles = tuple(lockfile or ())
+    expected = using.Expected(expect_key, lockfiles, allow_unproven, signers, signer, signature)
+    code = running.run(bundle, command, expected, serve, Console(quiet=quiet), this_host())
+    if code:
+        raise typer.Exit(code)
+
+
+@app.command()
+@guarded
+def rehearse(
+    bundle: BundleOrFolder,
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[-- COMMAND...]", help="Default: the format's install command."),
+    ] = None,
+    environ: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--env", metavar="NAME[=VALUE]", help="Pass this variable to it too (repeatable)."
+        ),
+    ] = None,
+    serve: Serve = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run the install without a network, and say what it lacks.
+
+    It runs in a copy of the project, with an empty home and without a network. Linux.
+    """
+    from vendorpack.commands import rehearsing  # noqa: PLC0415
+
+    console = Console(quiet=quiet, as_json=as_json)
+    code = rehearsing.rehearse(bundle, command or [], environ or [], serve, console, this_host())
+    if code:
+        raise typer.Exit(code)
+
+
+@app.command()
+@guarded
+def doctor(
+    bundle: BundleOrFolder,
+    project: Annotated[
+        Path, typer.Option(metavar="DIR", help="The project to be installed (default: here).")
+    ] = Path(),
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Say what an install takes, and whether it is on this machine.
+
+    It writes nothing and asks no network; clients are asked for their versions.
+    """
+    from vendorpack.commands import doctoring  # noqa: PLC0415
+
+    code = doctoring.doctor(bundle, project, Console(quiet=quiet, as_json=as_json), this_host())
+    if code:
+        raise typer.Exit(code)
 
 
 @app.command("formats")
 @guarded
 def formats(
-    name: Annotated[str | None, typer.Argument(metavar="[FORMAT]", help="Only this one.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[FORMAT]", help="Only this one.", autocompletion=completion.formats
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """List the formats, or the options that one of them has."""

@@ -1,4 +1,4 @@
-"""From lockfiles: pack, download and key."""
+"""From lockfiles: pack, download and extras."""
 
 from __future__ import annotations
 
@@ -8,33 +8,38 @@ from typing import Annotated
 
 import typer
 
-from vendorpack.cli.app import app
-from vendorpack.cli.groups import grouped
+from vendorpack.cli.app import part
 from vendorpack.cli.guard import guarded
-from vendorpack.cli.options import ROOM_HELP, ROOM_OPTIONS, Json, Level, Prefix, Quiet, Replace
-from vendorpack.cli.selection import Fetching, Selection
-from vendorpack.cli.surroundings import checked_output, console_beside
+from vendorpack.cli.options import (
+    IfAbsent,
+    Json,
+    Level,
+    Output,
+    Prefix,
+    Quiet,
+    Replace,
+    Signer,
+    Signers,
+    SignWith,
+    Source,
+    Verbose,
+)
+from vendorpack.cli.project_file import known
+from vendorpack.cli.selection import Fetching, Licensing, Selection, lockfile_command
+from vendorpack.cli.surroundings import checked_output, console_beside, this_host
 from vendorpack.commands import DEFAULT_OUTPUT
 from vendorpack.console import Console
 from vendorpack.errors import UsageError
 from vendorpack.files.pipes import check_output
 
+app = part()
 
-@app.command(context_settings=ROOM_OPTIONS, epilog=ROOM_HELP)
-@guarded
-@grouped
+
+@lockfile_command(app)
 def pack(
     *,
     context: typer.Context,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            help="The bundle: .tar.zst, or .tar uncompressed; - for standard output "
-            "(default: deps.tar.zst).",
-        ),
-    ] = None,
+    output: Output = None,
     oci: Annotated[
         Path | None,
         typer.Option(
@@ -42,19 +47,14 @@ def pack(
             help="Write an OCI image layout whose only layer is the bundle; alone, no other file.",
         ),
     ] = None,
-    source: Annotated[
-        str | None,
-        typer.Option(
-            "--from",
-            metavar="REGISTRY/REPO",
-            help="Pull the bundle from there if it has one with this key.",
-        ),
-    ] = None,
+    source: Source = None,
     push_too: Annotated[
         bool, typer.Option("--push", help="Push it to --from if that did not have it.")
     ] = False,
+    if_absent: IfAbsent = False,
     selection: Selection,
     fetching: Fetching,
+    licensing: Licensing,
     level: Level = 3,
     reuse: Annotated[
         Path | None,
@@ -68,37 +68,53 @@ def pack(
             metavar="BUNDLE|DIR", help="Write a delta: only the files that this bundle lacks."
         ),
     ] = None,
+    sign_with: SignWith = None,
+    signers: Signers = None,
+    signer: Signer = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be downloaded.")
     ] = False,
     as_json: Json = False,
+    verbose: Verbose = False,
     quiet: Quiet = False,
 ) -> None:
     """Download and verify all that lockfiles pin, into one bundle."""
-    from vendorpack.commands import packing  # noqa: PLC0415
+    from vendorpack.commands import packing, planning, signing  # noqa: PLC0415
+    from vendorpack.commands.signed import trusted  # noqa: PLC0415
+    from vendorpack.key import compute_key  # noqa: PLC0415
 
+    signing.check_key(sign_with)
+    found = selection.read(context)
     if output is not None or oci is None:
-        checked_output(output or DEFAULT_OUTPUT)
+        output = checked_output(planning.named(output or DEFAULT_OUTPUT, found))
     if oci is not None:
+        oci = planning.named(oci, found)
         check_output(oci)
-    console = console_beside((output, oci), quiet=quiet, as_json=as_json)
-    found, options = selection.read(context)
-    request = replace(fetching.request(found, options), reuse=reuse, base=base)
+    console = console_beside((output, oci), quiet=quiet, verbose=verbose, as_json=as_json)
+    if if_absent and not dry_run:
+        shelves = planning.Shelves(fetching.team_store, source)
+        if planning.skipped(compute_key(found).key, shelves, console, this_host()):
+            return
+    request = replace(fetching.request(found), reuse=reuse, base=base)
+    request = replace(request, sign_with=sign_with, licenses=licensing.rules())
     if dry_run:
         packing.plan(request, console)
     elif base is not None and (oci is not None or source is not None or push_too):
         raise UsageError("--base makes a delta, which is no image: leave --oci and --from out")
     elif oci is None and source is None and not push_too:
-        packing.pack(request, console, output or DEFAULT_OUTPUT, level)
+        assert output is not None
+        packing.pack(request, console, output, level)
     else:
         from vendorpack.commands import images  # noqa: PLC0415
 
-        images.pack(request, console, images.Wanted(output, oci, source, push_too, level))
+        images.pack(
+            request,
+            console,
+            images.Wanted(output, oci, source, push_too, level, trusted(signers, signer)),
+        )
 
 
-@app.command(context_settings=ROOM_OPTIONS, epilog=ROOM_HELP)
-@guarded
-@grouped
+@lockfile_command(app)
 def download(
     *,
     context: typer.Context,
@@ -107,40 +123,46 @@ def download(
     selection: Selection,
     fetching: Fetching,
     as_json: Json = False,
+    verbose: Verbose = False,
     quiet: Quiet = False,
 ) -> None:
     """Download straight into the clients' caches, with no bundle."""
     from vendorpack.commands import packing  # noqa: PLC0415
 
-    found, options = selection.read(context)
-    request = fetching.request(found, options)
-    packing.download(request, Console(quiet=quiet, as_json=as_json), prefix, replace_other)
+    request = fetching.request(selection.read(context))
+    console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
+    packing.download(request, console, prefix, replace_other)
 
 
-@app.command(context_settings=ROOM_OPTIONS, epilog=ROOM_HELP)
-@guarded
-@grouped
-def key(
+@lockfile_command(app)
+def extras(
     *,
     context: typer.Context,
+    write: Annotated[
+        bool, typer.Option("--write", help="Add the lines to the lockfile instead.")
+    ] = False,
+    prebuilt: Annotated[
+        bool, typer.Option("--prebuilt", help="Prefer what is compiled already to its sources.")
+    ] = False,
     selection: Selection,
-    as_json: Json = False,
+    fetching: Fetching,
+    quiet: Quiet = False,
 ) -> None:
-    """Print the lockfile hash that names the bundle. Needs no network."""
-    from vendorpack.key import compute_key  # noqa: PLC0415
+    """Find what installs fetch by themselves, and print its pins."""
+    from vendorpack.commands.extras import extras as find_extras  # noqa: PLC0415
 
-    found, options = selection.read(context)
-    keyed = compute_key(found, options)
-    console = Console(as_json=as_json)
-    if as_json:
-        lockfiles = [{"path": p.path, "format": p.format, "sha256": p.sha256} for p in keyed.pinned]
-        console.answer_json(
-            {
-                "key": keyed.key,
-                "lockfiles": lockfiles,
-                "layouts": dict(keyed.layouts),
-                "options": dict(keyed.options),
-            }
-        )
-    else:
-        console.answer(keyed.key)
+    find_extras(fetching.request(selection.read(context)), Console(quiet=quiet), write, prebuilt)
+
+
+@app.command()
+@guarded
+def init(
+    folder: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="The project's folder (default: here).")
+    ] = Path(),
+    quiet: Quiet = False,
+) -> None:
+    """Write vendorpack.toml, for a project's own options."""
+    from vendorpack.commands.starting import init as write_settings  # noqa: PLC0415
+
+    write_settings(folder, known(), Console(quiet=quiet), this_host())

@@ -2,37 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from vendorpack.cli.completion import RoomCommand
+from vendorpack.cli.groups import grouped
+from vendorpack.cli.guard import guarded
 from vendorpack.cli.options import (
+    ROOM_HELP,
+    ROOM_OPTIONS,
     AllowHost,
+    AllowLicense,
     AllowMissing,
     AllowWeak,
     AllTargets,
+    DenyLicense,
     Exclude,
     FormatName,
     GitConfig,
     Group,
     Jobs,
+    MaxSize,
     NoDev,
+    NoProjectConfig,
     Paths,
     Recursive,
     StoreDir,
-    Target,
     TeamStore,
 )
+from vendorpack.cli.options import Target as Targets
+from vendorpack.cli.project_file import configured, located, of_lockfile, room_options, table, typed
 from vendorpack.cli.surroundings import this_host
-from vendorpack.errors import UsageError
-from vendorpack.model import Options
+from vendorpack.errors import Faults, UsageError, kept_in
+from vendorpack.model import Options, Target
+from vendorpack.settings import Value
+from vendorpack.target import parse_target, this_machine
 
 if TYPE_CHECKING:
     from vendorpack.commands.packing import Request
     from vendorpack.discover import Found
+    from vendorpack.license_rules import LicenseRules
+
+_SIZE = re.compile(r"([0-9]{1,12})([KMGT]?)I?B?")
+
+
+def lockfile_command(
+    group: typer.Typer, name: str | None = None
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Hang a command that has a `Selection` on a group; its name is the function's by default.
+
+    It takes single formats' options, and what the project's file has.
+    """
+    hang = group.command(name, cls=RoomCommand, context_settings=ROOM_OPTIONS, epilog=ROOM_HELP)
+    return lambda command: hang(guarded(configured(grouped(command))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,49 +67,113 @@ class Selection:
     """The lockfiles, and the options that decide the content beside them."""
 
     paths: Paths = None
-    target: Target = None
+    target: Targets = None
     all_targets: AllTargets = False
     no_dev: NoDev = False
     group: Group = None
     exclude: Exclude = None
     recursive: Recursive = False
     format_name: FormatName = None
+    no_project_config: NoProjectConfig = False
 
-    def read(self, context: typer.Context | None) -> tuple[tuple[Found, ...], Options]:
-        """The lockfiles and the options that the command line names.
+    def read(self, context: typer.Context, faults: Faults | None = None) -> tuple[Found, ...]:
+        """The lockfiles that are named, each with what is asked of it here and in its project.
 
-        context: the command that has them, to say which of its options a misspelt one may be.
+        context: the command that has these options. faults: as `discover` has them.
         """
-        from vendorpack.discover import discover  # noqa: PLC0415
-        from vendorpack.target import parse_target, this_machine  # noqa: PLC0415
-
-        if self.all_targets and self.target:
-            raise UsageError("--all-targets and --target exclude each other")
-        own = [] if context is None else [name for p in context.command.params for name in p.opts]
+        own = [name for param in context.command.params for name in param.opts]
         files, extra = split_room_options(self.paths or (), own)
-        targets = {parse_target(text) for text in self.target or ()} or {this_machine()}
-        options = Options(
-            targets=() if self.all_targets else tuple(sorted(targets)),
-            dev=not self.no_dev,
-            groups=tuple(sorted(set(self.group or ()))),
-            exclude=tuple(sorted(set(self.exclude or ()))),
-            extra=extra,
-        )
-        found = discover(
-            [Path(file) for file in files] or [Path()],
+        return select(
+            [Path(file) for file in files],
+            self._asked(context),
+            extra,
             recursive=self.recursive,
-            host=this_host(),
             format_name=self.format_name,
-            **({} if context is None else {"command": context.command_path}),
+            trusted=not self.no_project_config,
+            command=context.command_path,
+            faults=faults,
         )
-        return found, options
+
+    def _asked(self, context: typer.Context) -> dict[str, Value]:
+        """What was typed of what may differ by lockfile, by its name in a project's file."""
+        given: dict[str, Value] = {
+            "target": self.target or [],
+            "all-targets": self.all_targets,
+            "no-dev": self.no_dev,
+            "group": self.group or [],
+            "exclude": self.exclude or [],
+        }
+        return {n: value for n, value in given.items() if typed(context, n.replace("-", "_"))}
 
 
-def key_of_this_folder() -> str:
-    """The key that `vendorpack key` prints here."""
-    from vendorpack.key import compute_key  # noqa: PLC0415
+def select(
+    paths: Sequence[Path],
+    asked: Mapping[str, Value],
+    extra: Mapping[str, str],
+    *,
+    recursive: bool,
+    format_name: str | None,
+    trusted: bool,
+    command: str = "vendorpack key",
+    faults: Faults | None = None,
+) -> tuple[Found, ...]:
+    """The lockfiles at these paths (default: here), each with its options.
 
-    return compute_key(*Selection().read(None)).key
+    asked: what wins over the projects' files, by its name there. extra: single formats' options.
+    For the rest see `discover`, which is what raises, and `UsageError` for an option's value.
+    """
+    from vendorpack.discover import discover  # noqa: PLC0415
+
+    if asked.get("all-targets") and asked.get("target"):
+        raise UsageError("--all-targets and --target exclude each other")
+    parsed_targets(asked.get("target"))  # before anything is looked for
+    found = discover(
+        paths or [Path()],
+        recursive=recursive,
+        host=this_host(),
+        format_name=format_name,
+        trusted=trusted,
+        command=command,
+        faults=faults,
+    )
+    chosen = []
+    for one in found:
+        with kept_in(faults):
+            chosen.append(replace(one, options=_options(one, asked, extra)))
+    return tuple(chosen)
+
+
+def _options(one: Found, asked: Mapping[str, Value], extra: Mapping[str, str]) -> Options:
+    said = of_lockfile(one.project.path) if one.project.trusted else None
+    kept = {} if said is None else dict(said[2])
+    for name in asked:
+        kept.pop(table()[name].instead_of, None)
+    try:
+        targets = parsed_targets(kept.get("target"))
+    except UsageError as error:
+        assert said is not None
+        raise located(error, said[0].where("target", said[1])) from None
+    if "target" in asked:
+        targets = parsed_targets(asked["target"])
+    values = {**kept, **asked}
+    own = {name: str(kept[name]) for name in room_options(kept)}
+    return Options(
+        targets=() if values.get("all-targets") else tuple(sorted(targets or {this_machine()})),
+        dev=not values.get("no-dev"),
+        groups=words_of(values.get("group")),
+        exclude=words_of(values.get("exclude")),
+        extra={**own, **extra},
+    )
+
+
+def parsed_targets(value: Value | None) -> set[Target]:
+    """Raises `UsageError` for what is none."""
+    return {parse_target(text) for text in words_of(value)}
+
+
+def words_of(value: Value | None) -> tuple[str, ...]:
+    """A list's words, each once, sorted."""
+    return tuple(sorted(set(value))) if isinstance(value, list) else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,18 +184,18 @@ class Fetching:
     allow_missing_hash: AllowMissing = None
     allow_weak_hash: AllowWeak = None
     git_config: GitConfig = False
+    max_size: MaxSize = "16G"
     jobs: Jobs = 32
     store_dir: StoreDir = None
     team_store: TeamStore = None
 
-    def request(self, found: Sequence[Found], options: Options) -> Request:
+    def request(self, found: Sequence[Found]) -> Request:
         """What `pack` and `download` are to do with these lockfiles."""
         from vendorpack.commands.packing import Request  # noqa: PLC0415
         from vendorpack.policy import Policy  # noqa: PLC0415
 
         return Request(
             found=found,
-            options=options,
             policy=Policy(
                 allow_hosts=frozenset(host.lower().rstrip("/") for host in self.allow_host or ()),
                 allow_missing_hash=tuple(self.allow_missing_hash or ()),
@@ -114,8 +205,31 @@ class Fetching:
             jobs=self.jobs,
             host=this_host(),
             git_config=self.git_config,
+            max_size=parse_size(self.max_size),
             team_store=self.team_store,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Licensing:
+    """Which licences are let in."""
+
+    allow_license: AllowLicense = None
+    deny_license: DenyLicense = None
+
+    def rules(self) -> LicenseRules:
+        """The rules. Raises `UsageError`."""
+        from vendorpack.license_rules import LicenseRules  # noqa: PLC0415
+
+        return LicenseRules.of(self.allow_license or (), self.deny_license or ())
+
+
+def parse_size(text: str) -> int:
+    """Bytes of `1000`, `500M`, `2G` (powers of 1,024). Raises `UsageError`."""
+    match = _SIZE.fullmatch(text.upper())
+    if match is None or not int(match[1]):
+        raise UsageError(f"--max-size is not a size: {text!r}", fix="Write it as 500M or 2G.")
+    return int(match[1]) << 10 * " KMGT".index(match[2] or " ")
 
 
 def split_room_options(
@@ -131,7 +245,7 @@ def split_room_options(
     extra: dict[str, str] = {}
     rest = iter(tokens)
     for word in rest:
-        if not word.startswith("-"):
+        if not word.startswith("-") or word == "-":
             paths.append(word)
             continue
         name, equals, value = word.removeprefix("--").partition("=")

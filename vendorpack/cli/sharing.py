@@ -7,23 +7,28 @@ from typing import Annotated
 
 import typer
 
-from vendorpack.cli.app import app, store_app
-from vendorpack.cli.groups import grouped
+from vendorpack.cli.app import part
 from vendorpack.cli.guard import guarded
 from vendorpack.cli.options import (
-    ROOM_HELP,
-    ROOM_OPTIONS,
     BundleFile,
+    InFile,
     Json,
+    Output,
     Quiet,
+    Signer,
+    Signers,
     StoreDir,
     TeamStore,
 )
-from vendorpack.cli.selection import Selection, key_of_this_folder
+from vendorpack.cli.selection import Selection, lockfile_command, split_room_options
 from vendorpack.cli.surroundings import checked_output, console_beside, this_host
 from vendorpack.commands import DEFAULT_OUTPUT
 from vendorpack.console import Console
 from vendorpack.errors import UsageError
+
+app = part()
+store_app = part("The local store of verified artifacts.")
+app.add_typer(store_app, name="store")
 
 
 @app.command()
@@ -37,46 +42,73 @@ def push(
     replace: Annotated[
         bool, typer.Option("--replace", help="Move a tag that another image has.")
     ] = False,
+    signature: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="To attach (default: the bundle's name and .sig, if it is there)."
+        ),
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Put a bundle into a container registry, as an image.
+    """Put a bundle and its signature into a container registry.
 
     The bundle is the image's only layer, byte for byte.
     """
     from vendorpack.commands.pushing import push as push_bundle  # noqa: PLC0415
 
     console = Console(quiet=quiet, as_json=as_json)
-    push_bundle(bundle, target, replace, console, this_host())
+    push_bundle(bundle, target, replace, signature, console, this_host())
 
 
-@app.command()
-@guarded
+@lockfile_command(app)
 def pull(
-    source: Annotated[
-        str,
+    *,
+    context: typer.Context,
+    repository: Annotated[
+        str | None,
         typer.Argument(
-            metavar="REGISTRY/REPO[:TAG|@DIGEST]",
-            help="Where from (default tag: the key of the lockfiles here).",
+            metavar="[REGISTRY/REPO[:TAG|@DIGEST]]",
+            help="Where from (default: the project's file names it; tag: the lockfiles' key).",
         ),
-    ],
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The bundle (default: deps.tar.zst).")
     ] = None,
+    selection: Selection,
+    source: Annotated[
+        str | None, typer.Option("--from", metavar="REGISTRY/REPO", help="The same."), InFile()
+    ] = None,
+    output: Output = None,
+    signers: Signers = None,
+    signer: Signer = None,
     store_dir: StoreDir = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Get a bundle from a container registry, and verify it.
 
-    Where the tag is a key, the bundle must have it.
+    Where the tag is a key, the bundle must have it. A signature that is attached to it is checked
+    if --signers is given, and written beside it.
     """
+    from vendorpack.commands.planning import named  # noqa: PLC0415
     from vendorpack.commands.pulling import pull as pull_bundle  # noqa: PLC0415
+    from vendorpack.commands.signed import trusted  # noqa: PLC0415
+    from vendorpack.key import compute_key  # noqa: PLC0415
 
     if output is not None:
-        checked_output(output)
+        found = selection.read(context) if "{" in str(output) else ()
+        output = checked_output(named(output, found))
+    if repository is not None and repository.startswith("-"):
+        split_room_options([repository, *(selection.paths or ())])  # is it an option at all?
+        raise UsageError("the repository comes first", fix="vendorpack pull REGISTRY/REPO …")
+    if repository is None and source is None:
+        raise UsageError("pull from where?", fix="vendorpack pull REGISTRY/REPO")
+
+    def key_here() -> str:
+        return compute_key(selection.read(context)).key
+
     console = console_beside((output,), quiet=quiet, as_json=as_json)
-    pull_bundle(source, output, key_of_this_folder, store_dir, console, this_host())
+    whose = trusted(signers, signer)
+    where = repository or source or ""
+    pull_bundle(where, output, key_here, whose, store_dir, console, this_host())
 
 
 @store_app.command("path")
@@ -116,31 +148,75 @@ def store_prune(
     storing.store_prune(folder, storing.run_trees(host), unused_days, Console(as_json=as_json))
 
 
-@store_app.command("get", context_settings=ROOM_OPTIONS, epilog=ROOM_HELP)
+@store_app.command("gc")
 @guarded
-@grouped
+def store_gc(
+    team_store: TeamStore = None,
+    keep: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Keys still wanted: what `plan` printed, or a key a line; - for standard input "
+            "(repeatable).",
+        ),
+    ] = None,
+    older_than: Annotated[
+        int, typer.Option(min=0, metavar="DAYS", help="Leave all that is younger.")
+    ] = 30,
+    delete: Annotated[bool, typer.Option("--delete", help="Do it; else it is only said.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Remove from a team's store what nobody wants any more."""
+    from vendorpack.commands import collecting  # noqa: PLC0415
+
+    if team_store is None:
+        raise UsageError("store gc needs --store URL")
+    console = Console(quiet=quiet, as_json=as_json)
+    collecting.gc(team_store, keep or [], older_than, delete, console)
+
+
+@store_app.command("verify")
+@guarded
+def store_verify(
+    team_store: TeamStore = None,
+    delete: Annotated[bool, typer.Option("--delete", help="Remove what is wrong.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Read all of a team's store, and name what is wrong in it."""
+    from vendorpack.commands import collecting  # noqa: PLC0415
+
+    if team_store is None:
+        raise UsageError("store verify needs --store URL")
+    collecting.verify(team_store, delete, Console(quiet=quiet, as_json=as_json))
+
+
+@lockfile_command(store_app, "get")
 def store_get(
     *,
     context: typer.Context,
     selection: Selection,
     team_store: TeamStore = None,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="The bundle (default: deps.tar.zst).")
-    ] = DEFAULT_OUTPUT,
+    output: Output = None,
+    signers: Signers = None,
+    signer: Signer = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Get the bundle for these lockfiles from a team's store.
 
-    It is verified, and its key too.
+    It is verified, and its key and its signature too; that is written beside it.
     """
     from vendorpack.commands import sharing  # noqa: PLC0415
+    from vendorpack.commands.planning import named  # noqa: PLC0415
+    from vendorpack.commands.signed import trusted  # noqa: PLC0415
     from vendorpack.key import compute_key  # noqa: PLC0415
 
     if team_store is None:
         raise UsageError("store get needs --store URL")
-    checked_output(output)
-    found, options = selection.read(context)
-    key = compute_key(found, options).key
+    found = selection.read(context)
+    output = checked_output(named(output or DEFAULT_OUTPUT, found))
+    key = compute_key(found).key
     console = console_beside((output,), quiet=quiet, as_json=as_json)
-    sharing.store_get(team_store, key, output, console)
+    sharing.store_get(team_store, key, output, trusted(signers, signer), console)

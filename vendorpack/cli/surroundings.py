@@ -11,7 +11,7 @@ from typing import Final
 from vendorpack.console import Console
 from vendorpack.errors import StoreError, UsageError
 from vendorpack.files.pipes import check_output, is_stdout, is_stream
-from vendorpack.model import Host
+from vendorpack.project import Host
 
 _OTHER_KINDS: Final = frozenset({".gz", ".tgz", ".bz2", ".xz", ".txz", ".zip", ".7z"})
 
@@ -60,8 +60,13 @@ def checked_document(path: Path, example: str) -> Path:
 
 
 def console_beside(
-    outputs: Iterable[Path | None], *, quiet: bool = False, as_json: bool = False
+    outputs: Iterable[Path | None],
+    *,
+    quiet: bool = False,
+    verbose: bool = False,
+    as_json: bool = False,
 ) -> Console:
     """Where to speak: not on standard output if one of the outputs is that."""
     taken = any(path is not None and is_stdout(path) for path in outputs)
-    return Console(out=sys.stderr if taken else None, quiet=quiet, as_json=as_json)
+    out = sys.stderr if taken else None
+    return Console(out=out, quiet=quiet, verbose=verbose, as_json=as_json)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-from vendorpack.bundle.manifest import Manifest
 from vendorpack.bundle.plan import Base
+from vendorpack.changes import Change, changes
 from vendorpack.commands.using import manifest_of
 from vendorpack.console import Console, plain
 from vendorpack.model import Json
@@ -19,62 +18,11 @@ from vendorpack.progress import human
 _COMMENT: Final = 60_000
 """Characters of a table: GitHub takes 65,536 in a comment."""
 
-Package: TypeAlias = tuple[str, str]
-"""Format and name."""
-Release: TypeAlias = tuple[str, str, int]
-"""Version, sha256, and size in bytes."""
-
 
 def read_base(path: Path) -> Base:
     """The base that a bundle, a delta or an unpacked one makes. Raises `BundleError`."""
     manifest, bundle_id = manifest_of(path)
     return Base.of(bundle_id, manifest)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A release of a package that came, went, or took another's place.
-
-    old, new: None where there is none.
-    """
-
-    format: str
-    name: str
-    old: Release | None
-    new: Release | None
-
-    @property
-    def kind(self) -> str:
-        """added, removed or changed."""
-        if self.old is None:
-            return "added"
-        return "removed" if self.new is None else "changed"
-
-    @property
-    def growth(self) -> int:
-        """Bytes that the artifacts are larger now."""
-        return (self.new[2] if self.new else 0) - (self.old[2] if self.old else 0)
-
-
-def changes(old: Manifest, new: Manifest) -> tuple[Change, ...]:
-    """Every release that is not in both, by format and name.
-
-    Of a package that several releases went and came of, they are paired in order.
-    """
-    before, after = _releases(old), _releases(new)
-    found = []
-    for package in sorted(before.keys() | after.keys()):
-        gone = sorted(before.get(package, set()) - after.get(package, set()))
-        come = sorted(after.get(package, set()) - before.get(package, set()))
-        for index in range(max(len(gone), len(come))):
-            found.append(
-                Change(
-                    *package,
-                    gone[index] if index < len(gone) else None,
-                    come[index] if index < len(come) else None,
-                )
-            )
-    return tuple(found)
 
 
 def diff(old_path: Path, new_path: Path, markdown: bool, console: Console) -> None:
@@ -112,40 +60,35 @@ def diff(old_path: Path, new_path: Path, markdown: bool, console: Console) -> No
     )
 
 
-def _releases(manifest: Manifest) -> dict[Package, set[Release]]:
-    found: dict[Package, set[Release]] = {}
-    for record in manifest.head.artifacts:
-        size = record.get("size")
-        release = (
-            str(record.get("version", "")),
-            str(record.get("sha256", "")),
-            size if isinstance(size, int) else 0,
-        )
-        package = (str(record.get("format", "")), str(record.get("name", "")))
-        found.setdefault(package, set()).add(release)
-    return found
-
-
 def _record(change: Change) -> Mapping[str, Json]:
     record: dict[str, Json] = {"format": change.format, "name": change.name}
-    for word, release in (("old", change.old), ("new", change.new)):
+    sides = (
+        ("old", change.old, change.old_license, change.old_trust),
+        ("new", change.new, change.new_license, change.new_trust),
+    )
+    for word, release, declared, trust in sides:
         if release is not None:
             version, sha256, size = release
-            record[word] = {"version": version, "sha256": sha256, "size": size}
+            said: dict[str, Json] = {"license": declared} if declared else {}
+            said |= {"trust": trust} if trust else {}
+            record[word] = {"version": version, "sha256": sha256, "size": size, **said}
     return record
 
 
 def markdown_table(found: Iterable[Change]) -> list[str]:
     """The changes as a table, if there are any; cut where a comment would be too long."""
     rows = [
-        "| " + " | ".join([sign, *map(_code, cells[:3]), *cells[3:]]) + " |"
+        "| " + " | ".join([sign, *(cell and _code(cell) for cell in cells[:5]), *cells[5:]]) + " |"
         for sign, *cells in _rows(found)
     ]
     if not rows:
         return []
     lengths = accumulate(len(row) + 1 for row in rows)
     shown = [row for row, length in zip(rows, lengths, strict=True) if length <= _COMMENT]
-    head = ["| | format | package | version | size | growth |", "|---|---|---|---|---|---:|"]
+    head = [
+        "| | format | package | version | licence | hash from | size | growth |",
+        "|---|---|---|---|---|---|---|---:|",
+    ]
     left = [f"… and {len(rows) - len(shown)} more", ""] if len(rows) > len(shown) else []
     return [*head, *shown, "", *left]
 
@@ -167,6 +110,8 @@ def _rows(found: Iterable[Change]) -> list[tuple[str, ...]]:
             change.format,
             change.name,
             " -> ".join(release[0] for release in (change.old, change.new) if release),
+            change.licenses,
+            change.trusts,
             " -> ".join(human(release[2]) for release in (change.old, change.new) if release),
             f"{'-' if change.growth < 0 else '+'}{human(abs(change.growth))}",
         )

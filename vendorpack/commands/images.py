@@ -14,6 +14,8 @@ from vendorpack.bundle.reader import Bundle, open_bundle
 from vendorpack.commands import DEFAULT_OUTPUT, file_name, packing
 from vendorpack.commands.pulling import how_pulled, pull_image
 from vendorpack.commands.pushing import how_pushed, push_image
+from vendorpack.commands.signed import Trusted, keep_beside
+from vendorpack.commands.signing import sign_made
 from vendorpack.console import Console
 from vendorpack.errors import (
     FetchError,
@@ -27,14 +29,14 @@ from vendorpack.oci.image import image_of
 from vendorpack.oci.layout import bundle_in, is_tar, write_layout
 from vendorpack.oci.reference import Reference, parse_reference
 from vendorpack.pack import still_allowed
-from vendorpack.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What `pack` is to make, and where it may take it from.
 
-    source: a repository that may have the bundle under its key. push: put it there if not.
+    source: a repository that may have the bundle under its key, signed by who is trusted. push:
+    put it there if not.
     """
 
     output: Path | None
@@ -42,6 +44,7 @@ class Wanted:
     source: str | None
     push: bool
     level: int
+    trusted: Trusted
 
 
 class Unsuitable(Exception):
@@ -65,12 +68,19 @@ def pack(request: packing.Request, console: Console, wanted: Wanted) -> None:
         def elsewhere(key: str, mtime: int) -> packing.Made | None:
             if source is None:
                 return None
-            check = _suitable(request.policy, mtime)
-            return _taken(source.at(tag=key), bundle, check, request, console)
+            check = _suitable(request, mtime)
+            return _taken(source.at(tag=key), bundle, check, wanted.trusted, request, console)
 
         made = packing.make(request, console, bundle, wanted.level, elsewhere)
         more: dict[str, Json] = {}
-        push_too = wanted.push and "pulled" not in made.details
+        pulled = "pulled" in made.details
+        push_too = wanted.push and not pulled
+        beside = shown if wanted.oci is None or wanted.output is not None else None
+        signed = None
+        if pulled:
+            keep_beside(beside, made.signature, console)
+        else:
+            signed = sign_made(request.sign_with, made.id, beside, request.team_store, console)
         if wanted.oci is not None or push_too:
             with open_bundle(bundle) as opened:
                 image = image_of(opened)
@@ -82,7 +92,7 @@ def pack(request: packing.Request, console: Console, wanted: Wanted) -> None:
                 console.say(f"{wanted.oci}: image {image.digest}{state}")
             if push_too and source is not None:
                 reference = source.at(tag=image.key)
-                pushed = push_image(reference, image, bundle, False, console, request.host)
+                pushed = push_image(reference, image, bundle, False, signed, console, request.host)
                 pinned = str(reference.at(tag=image.key, digest=image.digest))
                 more["pushed"] = pushed
                 more["reference"] = pinned
@@ -117,12 +127,14 @@ def _place_for(wanted: Wanted) -> Iterator[tuple[Path, Path]]:
         os.close(fd)
 
 
-def _suitable(policy: Policy, mtime: int) -> Callable[[Bundle], None]:
+def _suitable(request: packing.Request, mtime: int) -> Callable[[Bundle], None]:
     def check(bundle: Bundle) -> None:
         if bundle.manifest.mtime != mtime:
             raise Unsuitable("its files have another time (SOURCE_DATE_EPOCH)")
-        if not still_allowed(bundle.manifest.head.artifacts, policy):
+        if not still_allowed(bundle.manifest.head.artifacts, request.policy):
             raise Unsuitable("it has packages that were let in by name, and are not now")
+        if request.licenses.refused(bundle.manifest.head.artifacts):
+            raise Unsuitable("it has packages under licences that are not permitted")
 
     return check
 
@@ -131,12 +143,15 @@ def _taken(
     reference: Reference,
     output: Path,
     check: Callable[[Bundle], None],
+    trusted: Trusted,
     request: packing.Request,
     console: Console,
 ) -> packing.Made | None:
     """The bundle from the registry; None, and a word on why, if it is to be packed."""
     try:
-        pulled, _ = pull_image(reference, output, check, request.store_dir, console, request.host)
+        pulled, _ = pull_image(
+            reference, output, check, trusted, request.store_dir, console, request.host
+        )
     except Unsuitable as reason:
         console.say(f"{reference}: {reason}")
         return None
@@ -147,4 +162,5 @@ def _taken(
         console.say(f"{reference}: not there yet")
         return None
     details: dict[str, Json] = {"reused": False, "pulled": pulled.pinned}
-    return packing.Made(pulled.id, pulled.key, how_pulled(pulled), details)
+    summary = how_pulled(pulled)
+    return packing.Made(pulled.id, pulled.key, summary, details, pulled.signature)

@@ -12,7 +12,8 @@ from vendorpack.environment import ENV_NAME
 from vendorpack.errors import TargetError
 from vendorpack.files.pipes import is_stream
 from vendorpack.formats import load
-from vendorpack.model import Format, Host
+from vendorpack.project import Host
+from vendorpack.room import Format
 
 if TYPE_CHECKING:
     from vendorpack.unpack.merge import MergeResult
@@ -98,9 +99,12 @@ def say_next(
     """
     if console.quiet:
         return  # before rooms are imported for it
-    commands = " or ".join(load(name).command for name in formats)
+    own = [load(name).command for name in formats]
+    commands = own[0] if len(own) == 1 else "each project's own install command"
     if prefix is not None:
-        console.say(f"next: . {prefix / ENV_NAME} && {commands}")
+        console.say(
+            f"next: . {prefix / ENV_NAME}{' && ' if len(own) == 1 else ', then '}{commands}"
+        )
     elif bundle is not None:
         named = "BUNDLE" if is_stream(bundle) else bundle
         console.say(f"next: {commands} (with the variables that `vendorpack env {named}` prints)")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from vendorpack import environment
-from vendorpack.bundle.manifest import Head, LockfileHash
+from vendorpack.bundle.manifest import Head, LockfileHash, records_of
 from vendorpack.bundle.plan import Base, Section
 from vendorpack.bundle.reader import open_bundle
 from vendorpack.bundle.writer import Written, write_bundle
@@ -24,24 +24,28 @@ from vendorpack.commands.native import (
     say_next,
 )
 from vendorpack.commands.sharing import Places, open_places
+from vendorpack.commands.signing import sign_made
 from vendorpack.commands.storing import store_folder
 from vendorpack.console import Console
 from vendorpack.discover import Found
 from vendorpack.environment import ENV_NAME
 from vendorpack.errors import StoreError, UsageError, VendorpackError
-from vendorpack.fetch.artifacts import Tally
+from vendorpack.fetch.tally import MAX_ARTIFACT_SIZE, Tally
 from vendorpack.files import temporary
 from vendorpack.files.disk import real_path
 from vendorpack.files.pipes import placed
+from vendorpack.formats import supplement
 from vendorpack.key import Keyed, compute_key
-from vendorpack.model import Access, Entry, Host, Json, Options
+from vendorpack.license_rules import ANY_LICENSE, LicenseRules
+from vendorpack.model import Access, Entry, Json, Need
 from vendorpack.pack import (
     Gathered,
     Locked,
     Run,
     access_of,
-    artifact_record,
+    artifact_records,
     check_locked,
+    choose,
     entries_of,
     plan_record,
     read_all,
@@ -52,6 +56,7 @@ from vendorpack.pack import (
 from vendorpack.parallel import within_descriptors
 from vendorpack.policy import Policy
 from vendorpack.progress import Progress, counted, human
+from vendorpack.project import Host
 from vendorpack.store.local import Store
 
 if TYPE_CHECKING:
@@ -73,11 +78,11 @@ class Request:
 
     git_config: whether git may read the user's configuration. reuse: an older bundle to take
     artifacts from. team_store: address of a team's store. base: the bundle that the new one shall
-    be a delta on.
+    be a delta on. sign_with: an ssh key to sign the bundle with. max_size: bytes
+    of an artifact whose size nothing declares. licenses: which are let in.
     """
 
     found: Sequence[Found]
-    options: Options
     policy: Policy
     store_dir: Path | None
     jobs: int
@@ -86,26 +91,33 @@ class Request:
     reuse: Path | None = None
     team_store: str | None = None
     base: Path | None = None
+    sign_with: Path | None = None
+    max_size: int = MAX_ARTIFACT_SIZE
+    licenses: LicenseRules = ANY_LICENSE
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
     """A bundle that was made, or was there already.
 
-    summary: a line on how it came to be. details: the same for machines.
+    summary: a line on how it came to be. details: the same for machines. signature: one that came
+    with it.
     """
 
     id: str
     key: str
     summary: str
     details: Mapping[str, Json]
+    signature: bytes | None = None
 
 
-def pack(request: Request, console: Console, output: Path, level: int) -> None:
+def pack(request: Request, console: Console, output: Path, level: int) -> Made:
     """Write the bundle, unless the output already is the one that would be written."""
     with placed(output, file_name(output)) as path:
         made = make(request, console, path, level)
+    sign_made(request.sign_with, made.id, output, request.team_store, console)
     tell(console, output, made)
+    return made
 
 
 def make(
@@ -120,29 +132,27 @@ def make(
     elsewhere: may get a bundle with this key and time to `output` in another way.
     """
     started = time.monotonic()
-    keyed = compute_key(request.found, request.options)
+    keyed = compute_key(request.found)
     uncompressed = output.suffix == ".tar"
     mtime = _source_date_epoch(request.host)
     base = None if request.base is None else read_base(request.base)
-    existing = _existing(
-        output, keyed, None if uncompressed else level, mtime, request.policy, base
-    )
+    existing = _existing(output, keyed, None if uncompressed else level, mtime, request, base)
     if existing is not None:
         return Made(existing, keyed.key, "already has this key: nothing to do", {"reused": True})
     got = elsewhere(keyed.key, mtime)
     if got is not None:
         return got
-    locked = read_all(request.found, request.options)
+    locked = read_all(request.found)
     _warn_of(console, request.found, locked)
     with open_places(request.reuse, request.team_store, console) as places:
-        run = _run(request, console, places)
+        run = run_of(request, console, places)
 
         def write(keyed: Keyed, gathered: Gathered) -> Written:
-            run.progress.start("packing", None, "file")
+            run.progress.start("packing", len(gathered.artifacts), "artifact", told=False)
             return write_bundle(
                 output,
                 _head(keyed, gathered),
-                _sections(gathered, run.store),
+                _sections(gathered, run.store, run.progress),
                 read_blob=run.store.chunks,
                 level=level,
                 jobs=min(request.jobs, cores()),
@@ -198,12 +208,17 @@ def tell(
 
 
 def plan(request: Request, console: Console) -> None:
-    """Say what would be downloaded, as far as the lockfiles alone tell."""
-    keyed = compute_key(request.found, request.options)
-    locked = read_all(request.found, request.options)
+    """Say what would be downloaded, as far as the lockfiles alone tell.
+
+    An index is asked only where an option lets it choose.
+    """
+    keyed = compute_key(request.found)
+    locked: Sequence[Locked] = read_all(request.found)
     _warn_of(console, request.found, locked)
     policy = request.policy.trusting(access_of(locked).origins)
     check_locked(policy, locked)
+    with open_places(request.reuse, request.team_store, console) as places:
+        locked = choose(run_of(request, console, places), locked)
     records = [
         plan_record(artifact, item.room.name)
         for item in locked
@@ -221,15 +236,15 @@ def download(request: Request, console: Console, prefix: Path | None, replace: b
     """Fill the native caches, or a folder, without a bundle in between."""
     from vendorpack.unpack import ways as unpacking  # noqa: PLC0415
 
-    locked = read_all(request.found, request.options)
-    keyed = compute_key(request.found, request.options)
+    locked = read_all(request.found)
+    keyed = compute_key(request.found)
     _warn_of(console, request.found, locked)
     with open_places(request.reuse, request.team_store, console) as places:
-        run = _run(request, console, places)
+        run = run_of(request, console, places)
 
         def install(keyed: Keyed, gathered: Gathered) -> str:
-            run.progress.start("writing", None, "file")
-            sections = _sections(gathered, run.store)
+            run.progress.start("writing", len(gathered.artifacts), "artifact", told=False)
+            sections = _sections(gathered, run.store, run.progress)
             if prefix is None:
                 return describe_merged(
                     unpacking.merge_entries(
@@ -275,7 +290,9 @@ def download(request: Request, console: Console, prefix: Path | None, replace: b
         )
 
 
-def _run(request: Request, console: Console, places: Places) -> Run:
+def run_of(request: Request, console: Console, places: Places) -> Run:
+    """What the way of the data works with, for a request."""
+
     def connect(access: Access, policy: Policy) -> Client:
         from vendorpack.fetch.http import Client, Limits  # noqa: PLC0415 - a quarter second
 
@@ -292,7 +309,6 @@ def _run(request: Request, console: Console, places: Places) -> Run:
     progress = Progress(console)
     jobs = within_descriptors(request.jobs, _DESCRIPTORS)
     return Run(
-        options=request.options,
         policy=request.policy,
         store=Store(store_folder(request.store_dir, request.host)),
         connect=connect,
@@ -303,7 +319,9 @@ def _run(request: Request, console: Console, places: Places) -> Run:
         jobs=jobs,
         nearby=places.nearby,
         git_config=request.git_config,
+        max_size=request.max_size,
         cores=cores(),
+        detail=console.detail,
     )
 
 
@@ -323,6 +341,9 @@ def _carry_out(
     def attempt(gathered: Gathered) -> T | None:
         if _record(gathered, run):
             return None
+        for what, where in unmet_warnings(gathered.unmet):
+            run.warn(what, where)
+        request.licenses.check(artifact_records(gathered))
         if not gathered.artifacts:
             lockfiles = ", ".join(str(item.project.lockfile) for item in locked)
             run.warn("nothing to download is named here", lockfiles)
@@ -331,15 +352,40 @@ def _carry_out(
     with run.store.in_use():
         result = with_repair(run, locked, attempt)
         if result is None:
-            keyed = compute_key(request.found, request.options)
+            keyed = compute_key(request.found)
             again = replace(run, tally=Tally())  # all of it is in the store now
-            result = with_repair(again, read_all(request.found, request.options), attempt)
+            result = with_repair(again, read_all(request.found), attempt)
     if result is None:
         raise StoreError(
             "a file that was just written beside a lockfile has changed",
             fix="Does another run write it at the same time? Run the command again.",
         )
     return keyed, result
+
+
+def unmet_warnings(needs: Sequence[Need]) -> Iterator[tuple[str, str]]:
+    """What to say of installations that will fail offline, and in one line of those that may."""
+    sure = [(_unmet(need), need.where) for need in needs if need.is_sure and need.at_install]
+    yield from dict.fromkeys(sure)
+    unsure = [need for need in needs if not need.is_sure]
+    if unsure:
+        room = supplement()
+        names = ", ".join(dict.fromkeys(f"{need.name} ({need.how})" for need in unsure))
+        wheres = {need.where.partition(":")[0] for need in unsure}
+        yield (
+            f"what these fetch when they are installed, if anything, is not known: {names}: "
+            "`vendorpack rehearse BUNDLE` shows what they reach for; of those that fetch nothing, "
+            f"`{room.settling}` in {room.addition} says so",
+            ", ".join(sorted(wheres)),
+        )
+
+
+def _unmet(need: Need) -> str:
+    without = f"; to do without: {need.otherwise}" if need.otherwise else ""
+    return (
+        f"{need.name} fetches what is not in the bundle when it is installed ({need.how}): "
+        f"`vendorpack extras --write` finds and pins it{without}"
+    )
 
 
 def _record(gathered: Gathered, run: Run) -> bool:
@@ -356,7 +402,7 @@ def _record(gathered: Gathered, run: Run) -> bool:
 
 
 def _existing(
-    output: Path, keyed: Keyed, level: int | None, mtime: int, policy: Policy, base: Base | None
+    output: Path, keyed: Keyed, level: int | None, mtime: int, request: Request, base: Base | None
 ) -> str | None:
     """The id of the bundle at `output`, if it is sound and what would be written now."""
     if not output.is_file():
@@ -369,7 +415,8 @@ def _existing(
                 and (bundle.trailer.level if bundle.trailer else None) == level
                 and bundle.manifest.mtime == mtime
                 and (bundle.delta.base if bundle.delta else None) == (base.id if base else None)
-                and still_allowed(head.artifacts, policy)
+                and still_allowed(head.artifacts, request.policy)
+                and not request.licenses.refused(head.artifacts)
             ):
                 bundle.verify(jobs=cores())
                 return bundle.id
@@ -385,20 +432,28 @@ def _head(keyed: Keyed, gathered: Gathered) -> Head:
         # Lockfiles that lay in artifacts may have brought more rooms in than the key names.
         layouts={name: room.layout_version for name, room in sorted(gathered.rooms.items())},
         options=keyed.options,
-        artifacts=tuple(
-            artifact_record(packed, name)
-            for name in sorted(gathered.packed)
-            for packed in gathered.packed[name]
-        ),
+        artifacts=records_of(artifact_records(gathered)),
         environment=gathered.environment,
     )
 
 
-def _sections(gathered: Gathered, store: Store) -> Iterator[Section]:
+def _sections(gathered: Gathered, store: Store, progress: Progress) -> Iterator[Section]:
+    """All that goes in. The artifacts are counted as their entries pass."""
     env = environment.env_file(gathered.environment)
     yield Section("", False, [(Entry(ENV_NAME, env), None)])
     for room, entries in entries_of(gathered, store):
-        yield Section(room.name, room.opens_artifacts, entries)
+        yield Section(room.name, room.opens_artifacts, _counted(entries, progress))
+
+
+def _counted(
+    entries: Iterable[tuple[Entry, int | None]], progress: Progress
+) -> Iterator[tuple[Entry, int | None]]:
+    seen: set[int] = set()
+    for entry, number in entries:
+        if number is not None and number not in seen:
+            seen.add(number)
+            progress.done()
+        yield entry, number
 
 
 def _warn_of(console: Console, found: Iterable[Found], locked: Iterable[Locked]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import shutil
@@ -12,10 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from vendorpack import eventloop
 from vendorpack.bundle.reader import Bundle, open_bundle
 from vendorpack.commands import DEFAULT_OUTPUT, file_name
 from vendorpack.commands.native import cores
 from vendorpack.commands.repositories import open_repository
+from vendorpack.commands.signed import Trusted, keep_beside
 from vendorpack.commands.storing import store_folder
 from vendorpack.console import Console
 from vendorpack.errors import (
@@ -27,10 +28,11 @@ from vendorpack.errors import (
 from vendorpack.files import temporary
 from vendorpack.files.disk import real_path, sha256_of, storage_error
 from vendorpack.files.pipes import placed
-from vendorpack.model import Host
 from vendorpack.oci.image import Descriptor, digest_of, parse_manifest
 from vendorpack.oci.reference import Reference, parse_reference
+from vendorpack.oci.signatures import attached
 from vendorpack.progress import Progress, human
+from vendorpack.project import Host
 from vendorpack.store.local import Store
 
 _KEY = re.compile(r"[0-9a-f]{64}")
@@ -47,6 +49,7 @@ class Pulled:
     id: str
     key: str
     fetched: int
+    signature: bytes | None = None
 
     @property
     def pinned(self) -> str:
@@ -58,16 +61,20 @@ def pull(
     source: str,
     output: Path | None,
     key_here: Callable[[], str],
+    trusted: Trusted,
     store_dir: Path | None,
     console: Console,
     host: Host,
 ) -> None:
-    """Get a bundle from a registry and check it. `key_here`: the tag, if none is named."""
+    """Get a bundle from a registry and check it. `key_here`: the tag, if none is named.
+
+    A signature that is attached to it is written beside it.
+    """
     reference = parse_reference(source)
     if reference.tag is None and reference.digest is None:
         reference = reference.at(tag=key_here())
     with nullcontext() if output is None else placed(output, file_name(output)) as place:
-        pulled, path = pull_image(reference, place, _any, store_dir, console, host)
+        pulled, path = pull_image(reference, place, _any, trusted, store_dir, console, host)
         if pulled is None:
             raise FetchError(
                 "the registry has no such bundle",
@@ -78,8 +85,9 @@ def pull(
             )
     path = output or path
     console.say(f"{path}: {how_pulled(pulled)}")
+    signed = keep_beside(path, pulled.signature, console)
     if console.as_json:
-        answer = {"path": str(path), "id": pulled.id, "key": pulled.key}
+        answer = {"path": str(path), "id": pulled.id, "key": pulled.key, "signature": signed}
         console.answer_json({**answer, "digest": pulled.image, "reference": pulled.pinned})
     else:
         console.report(f"{path} {pulled.id}")
@@ -89,19 +97,24 @@ def pull_image(
     reference: Reference,
     output: Path | None,
     check: Callable[[Bundle], None],
+    trusted: Trusted,
     store_dir: Path | None,
     console: Console,
     host: Host,
 ) -> tuple[Pulled | None, Path]:
     """What was pulled and where to; None if it is not there.
 
-    Nothing is at the output before it is verified, its key with it. Raises what `check` does.
+    Nothing is at the output before it is verified, its key and signature with it. Raises what
+    `check` does.
     """
     progress = Progress(console)
+    kept: list[bytes] = []
+    chosen: list[bytes | None] = [None]
 
     def checked(bundle: Bundle) -> None:
         _check_key(bundle, reference)
         check(bundle)
+        chosen[0] = trusted.choose(bundle.id, kept, str(reference), console)
 
     async def run() -> tuple[Pulled | None, Path]:
         async with open_repository(reference, progress, console, host, False) as repository:
@@ -113,12 +126,18 @@ def pull_image(
             if path.suffix == ".tar" and layer.file_name != "deps.tar":
                 raise _another_kind(path, reference)
             image = digest_of(manifest)
+            if trusted.signers is not None:
+                kept.extend(await attached(repository, image))
+                trusted.need(kept, str(reference))
             present = _present(path, layer, checked)
             if present is not None:
-                return Pulled(reference, image, layer, present, _key_of(path), 0), path
+                key = _key_of(path)
+                return Pulled(reference, image, layer, present, key, 0, chosen[0]), path
+            if trusted.signers is None:
+                kept.extend(await attached(repository, image))
             store = Store(store_folder(store_dir, host))
             with store.in_use(), store.part(f"{reference.base} {layer.digest}") as part:
-                progress.start("pulling", None, "bytes")
+                progress.start("pulling", layer.size, "byte")
                 got = await repository.download(layer, part, str(reference))
                 if got.values["sha256"].hex() != layer.hex and got.fetched < layer.size:
                     # Some of it was from an earlier run: let none of that be the reason.
@@ -134,9 +153,10 @@ def pull_image(
                         fix="Do not use it: it was changed in the registry, or on its way here.",
                     )
                 bundle_id, key = _place(part, path, checked, reference)
-            return Pulled(reference, image, layer, bundle_id, key, got.fetched), path
+            fetched = got.fetched
+            return Pulled(reference, image, layer, bundle_id, key, fetched, chosen[0]), path
 
-    return asyncio.run(run())
+    return eventloop.run(run())
 
 
 def _place(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
+from vendorpack import eventloop
+from vendorpack import signature as signatures
 from vendorpack.bundle.reader import open_bundle
 from vendorpack.commands.native import cores
 from vendorpack.commands.repositories import open_repository
@@ -15,15 +16,26 @@ from vendorpack.errors import (
     UsageError,
 )
 from vendorpack.files.pipes import is_stream
-from vendorpack.model import Host
 from vendorpack.oci.image import Image, digest_of, image_of
 from vendorpack.oci.reference import Reference, parse_reference
 from vendorpack.oci.registry import Repository
+from vendorpack.oci.signatures import attach
 from vendorpack.progress import Progress, human
+from vendorpack.project import Host
 
 
-def push(path: Path, target: str, replace: bool, console: Console, host: Host) -> None:
-    """Put a bundle into a registry, under its key unless the target has a tag."""
+def push(
+    path: Path,
+    target: str,
+    replace: bool,
+    signature: Path | None,
+    console: Console,
+    host: Host,
+) -> None:
+    """Put a bundle into a registry, under its key unless the target has a tag.
+
+    signature: the bundle's, to be attached to its image; else the one beside it, if there is one.
+    """
     reference = parse_reference(target)
     if reference.digest:
         raise UsageError("a bundle is pushed to a tag, not to a digest")
@@ -33,10 +45,15 @@ def push(path: Path, target: str, replace: bool, console: Console, host: Host) -
         bundle.verify(jobs=cores())
         image = image_of(bundle)
         bundle_id = bundle.id
+    if signature is None and signatures.beside(path).exists():
+        signature = signatures.beside(path)
+    signed = None if signature is None else signatures.read(bundle_id, signature)
     reference = reference.at(tag=reference.tag or image.key)
-    pushed = push_image(reference, image, path, replace, console, host)
+    pushed = push_image(reference, image, path, replace, signed, console, host)
     pinned = str(reference.at(tag=reference.tag, digest=image.digest))
     console.say(f"{pinned}: {how_pushed(pushed, image)}")
+    if signature is not None:
+        console.say(f"{pinned}: signed, by {signature}")
     if console.as_json:
         console.answer_json(
             {
@@ -45,6 +62,7 @@ def push(path: Path, target: str, replace: bool, console: Console, host: Host) -
                 "id": bundle_id,
                 "key": image.key,
                 "pushed": pushed,
+                "signed": signed is not None,
             }
         )
     else:
@@ -52,15 +70,24 @@ def push(path: Path, target: str, replace: bool, console: Console, host: Host) -
 
 
 def push_image(
-    reference: Reference, image: Image, bundle: Path, replace: bool, console: Console, host: Host
+    reference: Reference,
+    image: Image,
+    bundle: Path,
+    replace: bool,
+    signature: bytes | None,
+    console: Console,
+    host: Host,
 ) -> bool:
-    """Whether anything had to be pushed."""
+    """Whether the image had to be pushed. signature: what is attached to it, if it lacks that."""
 
     async def run() -> bool:
         async with open_repository(reference, Progress(console), console, host, True) as repository:
-            return await _push_to(repository, image, bundle, replace)
+            pushed = await _push_to(repository, image, bundle, replace)
+            if signature is not None:
+                await attach(repository, image, signature)
+            return pushed
 
-    return asyncio.run(run())
+    return eventloop.run(run())
 
 
 async def _push_to(repository: Repository, image: Image, bundle: Path, replace: bool) -> bool:

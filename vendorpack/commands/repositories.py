@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from vendorpack.console import Console
 from vendorpack.fetch.http import Client
-from vendorpack.model import Access, Host
+from vendorpack.model import Access
 from vendorpack.oci.logins import find_login
 from vendorpack.oci.reference import Reference
 from vendorpack.oci.registry import Repository
 from vendorpack.policy import Policy
 from vendorpack.progress import Progress
+from vendorpack.project import Host
 
 
 def open_repository(

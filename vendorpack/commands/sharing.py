@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from vendorpack.bundle.reader import open_bundle
 from vendorpack.commands import file_name
 from vendorpack.commands.native import cores
+from vendorpack.commands.signed import Trusted, keep_beside
 from vendorpack.console import Console
 from vendorpack.errors import BundleError, FetchError, KeyMismatchError
-from vendorpack.fetch.artifacts import Tally
+from vendorpack.fetch.tally import Tally
 from vendorpack.files import temporary
 from vendorpack.files.disk import storage_error
 from vendorpack.files.pipes import placed
@@ -84,24 +85,28 @@ def open_team_store(url: str, console: Console) -> TeamStore:
     return TeamStore(open_objects(url), console.warn)
 
 
-def store_get(url: str, key: str, output: Path, console: Console) -> None:
-    """Get the bundle for a key from a team's store, and check it and its key.
+def store_get(url: str, key: str, output: Path, trusted: Trusted, console: Console) -> None:
+    """Get the bundle for a key from a team's store, and check it, its key and its signature.
 
     Unlike `pack` this believes the store for what no lockfile pins: the files that layouts
     make of the artifacts.
     """
     team = open_team_store(url, console)
     with placed(output, file_name(output)) as path:
-        bundle_id, size = _get(team, key, path)
+        bundle_id, size, chosen = _get(team, key, path, trusted, console)
     console.say(f"{output}: {human(size)} from {team.name}")
+    signed = keep_beside(output, chosen, console)
     if console.as_json:
         answer: Mapping[str, Json] = {"path": str(output), "id": bundle_id, "key": key}
-        console.answer_json(answer)
+        console.answer_json({**answer, "signature": signed})
     else:
         console.report(f"{output} {bundle_id}")
 
 
-def _get(team: TeamStore, key: str, output: Path) -> tuple[str, int]:
+def _get(
+    team: TeamStore, key: str, output: Path, trusted: Trusted, console: Console
+) -> tuple[str, int, bytes | None]:
+    """The bundle's id, its size, and the signature that goes with it."""
     try:
         temporary.sweep(output.parent, output.name)
         path, fd = temporary.create_file(output)
@@ -123,6 +128,8 @@ def _get(team: TeamStore, key: str, output: Path) -> tuple[str, int]:
                     fix="Do not use it: somebody put it there under a wrong name.",
                 )
             bundle_id, size = bundle.id, bundle.size
+        place = f"{team.name}: {bundle_id}"
+        chosen = trusted.choose(bundle_id, team.take_signatures(bundle_id), place, console)
         os.fsync(fd)
         temporary.publish(path, output)
     except OSError as error:
@@ -130,4 +137,4 @@ def _get(team: TeamStore, key: str, output: Path) -> tuple[str, int]:
     finally:
         temporary.remove(path)
         os.close(fd)
-    return bundle_id, size
+    return bundle_id, size, chosen

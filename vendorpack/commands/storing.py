@@ -6,8 +6,9 @@ import time
 from pathlib import Path
 
 from vendorpack.console import Console
-from vendorpack.model import Host, Json
+from vendorpack.model import Json
 from vendorpack.progress import counted, human
+from vendorpack.project import Host
 from vendorpack.store.local import Store, default_folder
 from vendorpack.store.trees import RunTrees, TreeUsage
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath
 from typing import Any, Final
 
-from vendorpack import boundary, environment, signature
-from vendorpack.bundle.manifest import MANIFEST_PATH, Delta, File, Head, Manifest, manifest_id
-from vendorpack.bundle.pieces import Pieces, in_bundle, in_folder
-from vendorpack.bundle.reader import open_bundle
+from vendorpack import boundary, environment, shells, signature
+from vendorpack.bundle.manifest import Delta, Head, Manifest, manifest_id
+from vendorpack.bundle.pieces import Pieces, either, in_bundle, in_folder
+from vendorpack.bundle.reader import Bundle, open_bundle
+from vendorpack.bundle.table import MANIFEST_PATH, File
 from vendorpack.commands.native import (
     cores,
     describe_merged,
@@ -25,27 +24,32 @@ from vendorpack.commands.native import (
     say_next,
 )
 from vendorpack.console import Console
-from vendorpack.errors import BundleError, KeyMismatchError, UsageError
+from vendorpack.errors import BundleError, KeyMismatchError, UnprovenError, UsageError
 from vendorpack.files.pipes import STANDARD
 from vendorpack.formats import boundary_of, load
 from vendorpack.key import hash_lockfile
-from vendorpack.model import Environment, Host
+from vendorpack.license_rules import LicenseRules, license_of
+from vendorpack.model import Environment, Json
 from vendorpack.progress import Progress, counted, human
-from vendorpack.store.trees import RunTrees
+from vendorpack.project import Host
 
 _SHOWN: Final = 5
+_LICENSE: Final = 40
+"""Characters of a licence in the table; --json has it whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
     """What a bundle must have been made for, and by whom, if that was said.
 
+    allow_unproven: whether artifacts may pass that the lockfiles pin and nothing here can compare.
     signers: a file of allowed signers. signer: the one of them that will do. signature: where it
     is, if not beside the bundle.
     """
 
     key: str | None = None
     lockfiles: tuple[Path, ...] = ()
+    allow_unproven: bool = False
     signers: Path | None = None
     signer: str | None = None
     signature: Path | None = None
@@ -65,35 +69,66 @@ class Expected:
         console: Console,
         host: Host,
         held: Sequence[File] | None = None,
-    ) -> None:
-        """Hold the content against the lockfiles' own hashes. Raises `IntegrityError`.
+    ) -> dict[str, Json]:
+        """Hold the content against the lockfiles' own hashes.
 
-        held: the files that a delta has itself.
+        held: the files that are at hand, if a delta's base is not. Returns what came of it, for
+        machines. Raises `IntegrityError`, and `UnprovenError` for what can be neither compared nor
+        is vouched for by whoever signed, unless that was allowed.
         """
         if not self.lockfiles:
-            return
+            return {}
         from vendorpack import proof  # noqa: PLC0415 - imports all that packing does
         from vendorpack.pack import Shelf  # noqa: PLC0415
         from vendorpack.store.local import Store, default_folder  # noqa: PLC0415
 
         folder = default_folder(host)
         shelf = Shelf(Store(folder)) if folder.is_dir() else None
-        here = manifest.files if held is None else held
-        absent = frozenset(file.path for file in manifest.files) - {file.path for file in here}
+        absent = frozenset[str]()
+        if held is not None and len(held) < len(manifest.files):
+            here = {file.path for file in held}
+            absent = frozenset(file.path for file in manifest.files) - here
         found = proof.prove(manifest, pieces, self.lockfiles, shelf, host, absent)
         console.say(f"{counted(found.proven, 'artifact')} as the lockfile pins them")
-        if found.unseen:
-            console.warn(
-                f"{counted(len(found.unseen), 'artifact')} lie opened in the bundle, or in a "
-                f"delta's base, and could not be compared with the lockfile here: "
-                f"{_some(found.unseen)}"
-            )
+        if found.opened or found.absent:
+            self._unproven(found.opened, found.absent, console)
         for trust in sorted({trust for _, trust in found.unpinned}):
             names = [name for name, vouched in found.unpinned if vouched == trust]
             console.warn(
                 f"{counted(len(names), 'artifact')} that the lockfile does not pin (the bundle "
                 f"names who vouched: {trust}): {_some(names)}"
             )
+        return {
+            "lockfile": {
+                "proven": found.proven,
+                "not_compared": [*found.opened, *found.absent],
+                "not_pinned": dict(found.unpinned),
+            }
+        }
+
+    def _unproven(self, opened: Sequence[str], absent: Sequence[str], console: Console) -> None:
+        """Say what could not be compared. Raises `UnprovenError` unless that may be."""
+        names = [*opened, *absent]
+        what = f"{counted(len(names), 'artifact')} could not be compared with the lockfile"
+        if self.allow_unproven:
+            console.warn(f"{what}: {_some(names)}")
+            return
+        if self.signers is not None:
+            console.warn(f"{what}; whoever signed vouches for: {_some(names)}")
+            return
+        where, fix = [], "Take a signed bundle (--signers), or say --allow-unproven."
+        if opened:
+            where.append(
+                f"opened in the bundle, and not in the local store as they came: {_some(opened)}"
+            )
+            fix = (
+                "Pack the lockfile here, or ask on the machine that did: the store then has what "
+                f"it takes. Without: {fix[0].lower()}{fix[1:]}"
+            )
+        if absent:
+            where.append(f"in the delta's base: {_some(absent)}")
+            fix = f"Unpack it with its base and the same --lockfile. {fix}"
+        raise UnprovenError(what, where="\n".join(where), fix=fix)
 
     def _check_signature(self, bundle_id: str, path: Path) -> None:
         if self.signers is None:
@@ -145,13 +180,14 @@ def unpack(
     jobs: int | None,
     console: Console,
     host: Host,
-) -> None:
-    """Verify, then put everything in its place.
+) -> str:
+    """Verify, then put everything in its place. Returns the bundle's id.
 
     replace: whether a bundle of other lockfiles may lose its place there. base: the bundle that
     has what a delta lacks.
     """
     from vendorpack.unpack import ways as unpacking  # noqa: PLC0415
+    from vendorpack.unpack.delta import pieces_of_base  # noqa: PLC0415
 
     progress = Progress(console)
     with ExitStack() as stack:
@@ -167,8 +203,11 @@ def unpack(
                 fix="Name the file of its base with --base, or the folder it is in with --prefix.",
             )
         base_bundle = None if base is None else stack.enter_context(open_bundle(base))
-        expected.prove(bundle.manifest, in_bundle(bundle), console, host, bundle.files)
-        progress.start("unpacking", None, "file")
+        pieces = in_bundle(bundle)
+        if expected.lockfiles and bundle.delta is not None:
+            pieces = either(pieces, pieces_of_base(bundle, base_bundle, prefix))
+        expected.prove(bundle.manifest, pieces, console, host)
+        progress.start("unpacking", _size(bundle), "byte")
         if prefix is not None:
             result = describe_unpacked(
                 prefix,
@@ -212,46 +251,75 @@ def unpack(
                     "prefix": None if prefix is None else str(prefix),
                 }
             )
+        return bundle.id
 
 
-def verify(path: Path, expected: Expected, console: Console, host: Host) -> None:
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A bundle, or an unpacked one, that is as it was packed.
+
+    delta: what is in the file itself, if it is one; all else is the full bundle's. proof: what came
+    of holding it against lockfiles.
+    """
+
+    id: str
+    manifest: Manifest
+    delta: Delta | None
+    proof: Mapping[str, Json]
+
+
+def check(
+    path: Path, expected: Expected, licenses: LicenseRules, console: Console, host: Host
+) -> Checked:
     """Check a bundle or an unpacked one whole. Raises on the first thing that is wrong."""
     from vendorpack.unpack import ways as unpacking  # noqa: PLC0415
 
-    delta: Delta | None = None
-    progress = Progress(console)
     if path.is_dir():
         manifest, bundle_id = _manifest_of_folder(path)
         expected.check(manifest.head, bundle_id, path)
-        check = unpacking.check_folder(path, manifest, jobs=cores())
-        if not check:
-            wrong = [f"missing {name}" for name in check.missing]
-            wrong += [f"changed {name}" for name in check.changed]
+        found = unpacking.check_folder(path, manifest, jobs=cores())
+        if not found:
+            wrong = [f"missing {name}" for name in found.missing]
+            wrong += [f"changed {name}" for name in found.changed]
             raise BundleError(
                 f"{len(wrong)} of {len(manifest.files)} files are not as they were packed",
                 where="\n".join([*wrong[:10], *(["…"] if len(wrong) > 10 else [])]),
                 fix="Unpack the bundle again.",
             )
+        checked = Checked(
+            bundle_id, manifest, None, expected.prove(manifest, in_folder(path), console, host)
+        )
     else:
+        progress = Progress(console)
         with open_bundle(path, or_delta=True) as bundle:
-            manifest, bundle_id, delta = bundle.manifest, bundle.id, bundle.delta
-            expected.check(manifest.head, bundle_id, path)
-            progress.start("verifying", None, "file")
+            manifest = bundle.manifest
+            expected.check(manifest.head, bundle.id, path)
+            progress.start("verifying", _size(bundle), "byte")
             bundle.verify(jobs=cores(), progress=progress.add_bytes)
             progress.finish()
-            expected.prove(manifest, in_bundle(bundle), console, host, bundle.files)
-    if path.is_dir():
-        expected.prove(manifest, in_folder(path), console, host)
-    summary: dict[str, Any] = {
-        "id": bundle_id,
-        "key": manifest.head.key,
-        "artifacts": len(manifest.head.artifacts),
-        "files": len(manifest.files),
-        "size": manifest.size(),
-    }
-    if delta is not None:
-        summary |= {"base": delta.base, "files_here": len(delta.files)}
+            proof = expected.prove(manifest, in_bundle(bundle), console, host, bundle.files)
+            checked = Checked(bundle.id, manifest, bundle.delta, proof)
+    licenses.check(manifest.head.artifacts)
+    return checked
+
+
+def verify(
+    path: Path, expected: Expected, licenses: LicenseRules, console: Console, host: Host
+) -> None:
+    """Check a bundle or an unpacked one whole, and say what it is."""
+    checked = check(path, expected, licenses, console, host)
+    manifest, delta = checked.manifest, checked.delta
     if console.as_json:
+        summary: dict[str, Any] = {
+            "id": checked.id,
+            "key": manifest.head.key,
+            "artifacts": len(manifest.head.artifacts),
+            "files": len(manifest.files),
+            "size": manifest.size(),
+            **checked.proof,
+        }
+        if delta is not None:
+            summary |= {"base": delta.base, "files_here": len(delta.files)}
         console.answer_json(summary)
         return
     if delta is not None:
@@ -261,8 +329,13 @@ def verify(path: Path, expected: Expected, console: Console, host: Host) -> None
         )
     else:
         console.say(f"{path}: {_extent(manifest)}: all as packed")
-    console.answer(f"id {bundle_id}")
+    console.answer(f"id {checked.id}")
     console.answer(f"key {manifest.head.key}")
+
+
+def _size(bundle: Bundle) -> int:
+    """Bytes of the tar that are to be gone through."""
+    return sum(frame.span.size for frame in bundle.frames)
 
 
 def _extent(manifest: Manifest) -> str:
@@ -285,7 +358,7 @@ def show(path: Path, files: bool, console: Console) -> None:
         console.answer(f"lockfile {lock.path} ({lock.format}, sha256 {lock.sha256[:12]}…)")
     for name, value in sorted(head.options.items()):
         console.answer(f"options  {name}: {json.dumps(value, sort_keys=True)}")
-    console.answer_table([_show_row(artifact) for artifact in head.artifacts])
+    console.answer_table([_HEADINGS, *(_show_row(artifact) for artifact in head.artifacts)])
     console.answer(f"{counted(len(head.artifacts), 'artifact')}, {_extent(manifest)}")
     if files:
         for file in manifest.files:
@@ -301,60 +374,41 @@ def show_sums(path: Path, console: Console) -> None:
     )
 
 
-def env(path: Path, shell: str, prefix: PurePosixPath | None, console: Console, host: Host) -> None:
+def env(
+    path: Path, shell: str, prefix: PurePath | None, undo: bool, console: Console, host: Host
+) -> None:
     """Print the environment of a folder, or of the native caches after `unpack`.
 
-    prefix: where the bundle will lie, perhaps on another machine.
+    prefix: where the bundle will lie, perhaps on another machine. undo: what takes it back.
     """
     if prefix is not None and not prefix.is_absolute():
         raise UsageError("--prefix has to be an absolute path", where=str(prefix))
+    # What the user has set here is of no matter elsewhere, and no part of what is taken back.
+    environ = {} if undo or prefix is not None else host.environ
+    if prefix is None and path.is_dir():
+        prefix = path.resolve()
     manifest, _ = manifest_of(path)
     boundary.refuse_unknown(boundary.check_opened(manifest, boundary_of))
     if prefix is not None:
-        # Not this machine's: what the user has set here is of no matter there.
-        pairs = environment.resolve(
-            manifest.head.environment, lambda path: str(prefix / path), {}, host.home
-        )
-    elif path.is_dir():
-        pairs = _environ_of(manifest.head.environment, path.resolve(), host)
+        place = _below(prefix)
     else:
         rooms = {name: load(name) for name in sorted(manifest.head.layouts)}
-        pairs = environment.resolve(
-            manifest.head.environment,
-            native_place(native_roots(rooms, host)),
-            host.environ,
-            host.home,
-        )
-    console.answer(environment.render(pairs, shell))
+        place = native_place(native_roots(rooms, host))
+    pairs = environment.resolve(manifest.head.environment, place, environ, host.home)
+    if undo:
+        own = () if prefix is None else (("VENDORPACK_PREFIX", str(prefix)),)
+        console.answer(shells.render_undo((*pairs, *own), host.environ, shell))
+    else:
+        console.answer(shells.render(pairs, shell))
 
 
-def run(
-    path: Path, command: Sequence[str], expected: Expected, console: Console, host: Host
-) -> None:
-    """Unpack to a folder of our own, and become the command."""
-    from vendorpack.unpack import ways as unpacking  # noqa: PLC0415
-
-    if command[0] == "--":
-        command = command[1:]
-    if not command:
-        raise UsageError("nothing to run", fix="vendorpack run BUNDLE -- COMMAND…")
-    with open_bundle(path) as bundle:
-        expected.check(bundle.manifest.head, bundle.id, path)
-        boundary.refuse_unknown(bundle.unknown)
-        expected.prove(bundle.manifest, in_bundle(bundle), console, host, bundle.files)
-        prefix = RunTrees.of(host).hold(bundle.id)
-        unpacking.unpack_to_prefix(bundle, prefix, jobs=cores(), replace=True)
-        pairs = _environ_of(bundle.manifest.head.environment, prefix, host)
-    environ = {**host.environ, **dict(pairs), "VENDORPACK_PREFIX": str(prefix)}
-    program = shutil.which(command[0], path=environ.get("PATH"))
-    if program is None:
-        raise UsageError(f"there is no command {command[0]!r}")
-    console.out.flush()
-    os.execve(program, list(command), environ)  # noqa: S606 - becoming the command is the point
+def _below(prefix: PurePath) -> Callable[[str], str | None]:
+    return lambda path: str(prefix / path)
 
 
-def _environ_of(env: Environment, prefix: Path, host: Host) -> tuple[tuple[str, str], ...]:
-    return environment.resolve(env, lambda path: str(prefix / path), host.environ, host.home)
+def environ_of(env: Environment, prefix: Path, host: Host) -> tuple[tuple[str, str], ...]:
+    """The variables of a bundle that lies unpacked there, over those that the user has."""
+    return environment.resolve(env, _below(prefix), host.environ, host.home)
 
 
 def manifest_of(path: Path) -> tuple[Manifest, str]:
@@ -383,12 +437,17 @@ def _manifest_of_folder(folder: Path) -> tuple[Manifest, str]:
     return full, manifest_id(data if full is manifest else full.dump())
 
 
-def _show_row(artifact: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
-    trust = artifact.get("trust", "")
+_HEADINGS: Final = ("package", "version", "format", "size", "licence", "for", "hash from")
+
+
+def _show_row(artifact: Mapping[str, Any]) -> tuple[str, ...]:
+    declared = license_of(artifact)
     return (
         str(artifact.get("name", "")),
         str(artifact.get("version", "")),
+        str(artifact.get("format", "")),
         human(artifact.get("size") or 0),
+        declared if len(declared) <= _LICENSE else f"{declared[: _LICENSE - 1]}…",
         ", ".join(map(str, artifact.get("why") or ())),
-        "" if trust == "lockfile" else f"hash from: {trust}",
+        str(artifact.get("trust", "")),
     )

@@ -71,6 +71,18 @@ class Address:
         return parse_address(joined)
 
 
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """Where an address led to in the end.
+
+    judged: the IP addresses by which that was found to be no private place: whoever goes there
+        goes to these. None if the host was allowed by its name.
+    """
+
+    url: str
+    judged: tuple[str, ...] = ()
+
+
 def parse_address(text: str) -> Address:
     """Take an address apart. Raises `AddressError`."""
     _refuse_impossible(text)

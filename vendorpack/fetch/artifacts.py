@@ -14,39 +14,45 @@ from typing import TYPE_CHECKING, Final
 
 from vendorpack.digest import Digest, Hashers, Integrity
 from vendorpack.errors import FetchError, IntegrityError, StoreError, VendorpackError
-from vendorpack.model import Artifact, Blob, Format, Packed
+from vendorpack.fetch.part import Download
+from vendorpack.fetch.tally import MAX_ARTIFACT_SIZE, Tally, is_commit
+from vendorpack.files import temporary
+from vendorpack.licenses import ask, declared
+from vendorpack.model import Artifact, Blob, LicenseReader, Packed
 from vendorpack.parallel import Workers
 from vendorpack.redact import redact_url
+from vendorpack.room import Format
 from vendorpack.store.local import Draft, Store
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from vendorpack.fetch.http import Client
-    from vendorpack.fetch.part import Download
     from vendorpack.store.nearby import Nearby
 
-MAX_ARTIFACT_SIZE: Final = 16 << 30
-"""Bytes; the cap on a download whose size nothing declares."""
 _CHUNK: Final = 1 << 20
+_GONE: Final = (403, 404, 410)
+"""What a server answers that does not have something, or not any more."""
+_MOST_GONE: Final = 20
+"""Artifacts that may be so; where there are more, it is the server that is wrong."""
 _ATTEMPTS: Final = 2
 """Whole downloads of an artifact whose bytes turned out wrong."""
+_LOOK: Final = 0.1
+"""Seconds between looks at what another process downloads, of which"""
+_PATIENCE: Final = 100
+"""so many may find nothing new, before it is downloaded here too."""
 
 
-def is_commit(url: str) -> bool:
-    """Whether an artifact's address names a git commit."""
-    return url.startswith("git+")
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a room made of an artifact that is not verified yet.
 
+    values: its derived digests. license: what it declares; None if it was not asked.
+    """
 
-@dataclass(slots=True)
-class Tally:
-    """What a run did, for the last line it prints."""
-
-    downloaded: int = 0
-    reused: int = 0
-    bytes_downloaded: int = 0
-    nearby: dict[str, int] = field(default_factory=dict)
-    """Artifacts taken from each place nearby, by its name."""
+    values: Mapping[str, bytes] = field(default_factory=dict)
+    drafts: Sequence[Draft] = ()
+    license: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,7 @@ class Fetcher:
     on_done: called with each artifact once it is in the store.
     jobs: artifacts at work at once. Each needs up to three descriptors (its lock, its part, its
         connection), so a part is opened only by an artifact whose turn it is.
+    max_size: bytes of an artifact whose size nothing declares.
     workers: what `Format.prepare` runs in.
     nearby: asked, in order, before anything is downloaded.
     warn: told what of theirs is wrong, and where.
@@ -66,28 +73,44 @@ class Fetcher:
     """Made on first need: a run that finds everything in the store opens no connection."""
     commit: Callable[[str, Path, Sequence[str]], Awaitable[Download]]
     """Fetches a git commit into a part file."""
+    export: Callable[[str, Path], Awaitable[None]]
+    """Fetches a git commit's export into a file."""
     on_done: Callable[[Artifact], None] = lambda artifact: None
     tally: Tally = field(default_factory=Tally)
     jobs: int = 32
+    max_size: int = MAX_ARTIFACT_SIZE
     workers: Workers = field(default_factory=lambda: Workers(0))
     nearby: Sequence[Nearby] = ()
     warn: Callable[[str, str], None] = lambda what, where: None
 
-    async def fetch(self, artifacts: Sequence[Artifact], room: Format) -> list[Packed]:
+    async def fetch(
+        self,
+        artifacts: Sequence[Artifact],
+        room: Format,
+        gone: dict[Artifact, FetchError] | None = None,
+    ) -> list[Packed]:
         """All of them, in the order given. Raises `FetchError`, `IntegrityError`, `StoreError`.
 
         Artifacts that share an address are downloaded once and must satisfy each other's
-        digests. The first failure cancels the rest; what was verified stays in the store.
+        digests, but for those that a room makes of a commit. The first failure cancels the rest;
+        what was verified stays in the store.
+
+        gone: if given, takes what its server does not have, and why; too many are an error.
         """
         groups: dict[tuple[str, ...], list[Artifact]] = {}
         for artifact in artifacts:
             groups.setdefault(artifact.sources, []).append(artifact)
-        blobs: dict[tuple[str, ...], Blob] = {}
-        waiting = iter(groups.items())
+        blobs: dict[Artifact, Blob] = {}
+        waiting = iter(groups.values())
 
         async def work() -> None:
-            for sources, group in waiting:
-                blobs[sources] = await self._one(group, room)
+            for group in waiting:
+                try:
+                    blobs.update(await self._together(group, room))
+                except FetchError as error:
+                    if gone is None or error.status not in _GONE or len(gone) >= _MOST_GONE:
+                        raise
+                    gone.update(dict.fromkeys(group, error))
 
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -95,11 +118,77 @@ class Fetcher:
                     tasks.create_task(work())
         except BaseExceptionGroup as group_error:
             raise _first(group_error) from None
-        return [Packed(artifact, blobs[artifact.sources]) for artifact in artifacts]
+        return [Packed(artifact, blobs[artifact]) for artifact in artifacts if artifact in blobs]
+
+    async def _together(self, group: Sequence[Artifact], room: Format) -> dict[Artifact, Blob]:
+        """Artifacts that share an address."""
+        sources = group[0].sources
+        if room.exports and sources and is_commit(sources[0]):
+            return await self._exported(group, room)
+        return dict.fromkeys(group, await self._one(group, room))
 
     async def _one(self, group: Sequence[Artifact], room: Format) -> Blob:
         artifact = group[0]
         wanted = tuple(dict.fromkeys(member.integrity for member in group))
+        blob = await self._at_hand(artifact, wanted, room)
+        if blob is None:
+            blob = await self._brought(artifact, wanted, room)
+        for member in group:
+            if member.size is not None and member.size != blob.size:
+                raise IntegrityError(
+                    f"{member} has {blob.size:,} bytes, and not the {member.size:,} it is "
+                    "pinned with",
+                    where=_where(member),
+                )
+        await self._done(group, wanted, blob)
+        return blob
+
+    async def _exported(self, group: Sequence[Artifact], room: Format) -> dict[Artifact, Blob]:
+        """What the room makes of one commit: each artifact is a file of its own."""
+        found = {a: await self._at_hand(a, (a.integrity,), room) for a in group}
+        blobs = {artifact: blob for artifact, blob in found.items() if blob is not None}
+        due = [artifact for artifact in group if artifact not in blobs]
+        if due:
+            address = due[0].sources[0]
+            with self.store.part(f"export {address}") as export:
+                try:
+                    await self.export(address, export)
+                    self.tally.bytes_downloaded += export.stat().st_size
+                    for artifact in due:
+                        blobs[artifact] = await self._made(artifact, export, room)
+                        self.tally.downloaded += 1
+                except FetchError as failed:
+                    raise _at(due[0], failed, room) from None
+                finally:
+                    export.unlink(missing_ok=True)
+        for artifact, blob in blobs.items():
+            await self._done([artifact], (artifact.integrity,), blob)
+        return blobs
+
+    async def _made(self, artifact: Artifact, export: Path, room: Format) -> Blob:
+        """One file of a commit's export, verified."""
+        wanted = (artifact.integrity,)
+        with self.store.part(f"of {export.name} {artifact} {artifact.integrity}") as part:
+            try:
+                await asyncio.to_thread(room.from_export, artifact, export, part)
+                values, size = await asyncio.to_thread(_hashed, part, wanted)
+                work = self._prepare(artifact, _algorithms(wanted), values, part, room)
+                prepared = await asyncio.to_thread(work.result) if work else Prepared()
+                values.update(prepared.values)
+                if artifact.integrity.accepts(values):
+                    return await asyncio.to_thread(
+                        self._adopt, artifact, room, part, values, size, prepared
+                    )
+                self.store.drop_drafts(prepared.drafts)
+            finally:
+                part.unlink(missing_ok=True)
+        made = Download(values, size, redact_url(artifact.sources[0]), size, b"", 0)
+        raise _mismatch(artifact, artifact.integrity, values, made, room)
+
+    async def _at_hand(
+        self, artifact: Artifact, wanted: Sequence[Integrity], room: Format
+    ) -> Blob | None:
+        """The artifact from the store or nearby, if it is there."""
         blob = await asyncio.to_thread(self._stored, wanted)
         if blob is not None:
             self.tally.reused += 1
@@ -108,22 +197,15 @@ class Fetcher:
             if taken is not None:
                 blob, name = taken
                 self.tally.nearby[name] = self.tally.nearby.get(name, 0) + 1
-        if blob is None:
-            blob, fetched = await self._download(artifact, wanted, room)
-            self.tally.downloaded += 1
-            self.tally.bytes_downloaded += fetched
-        for member in group:
-            if member.size is not None and member.size != blob.size:
-                raise IntegrityError(
-                    f"{member} has {blob.size:,} bytes, and not the {member.size:,} it is "
-                    "pinned with",
-                    where=_where(member),
-                )
+        return blob
+
+    async def _done(
+        self, group: Sequence[Artifact], wanted: Sequence[Integrity], blob: Blob
+    ) -> None:
         if self.nearby:
             await asyncio.to_thread(self._give, wanted, blob)
         for member in group:
             self.on_done(member)
-        return blob
 
     def _stored(self, wanted: Sequence[Integrity]) -> Blob | None:
         """The one blob that satisfies every pin, read and hashed anew."""
@@ -146,10 +228,15 @@ class Fetcher:
                 try:
                     shown = place.take(wanted[0], part)
                     if shown is not None:
-                        values, size, drafts = self._read(artifact, wanted, part, room)
-                        if all(pin.accepts(values) for pin in wanted):
-                            return self._adopt(part, values, size, drafts), place.name
-                        self.store.drop_drafts(drafts)
+                        values, size = _hashed(part, wanted)
+                        if all(pin.streamed.accepts(values) for pin in wanted):
+                            work = self._prepare(artifact, _algorithms(wanted), values, part, room)
+                            prepared = work.result() if work is not None else Prepared()
+                            values.update(prepared.values)
+                            if all(pin.accepts(values) for pin in wanted):
+                                taken = self._adopt(artifact, room, part, values, size, prepared)
+                                return taken, place.name
+                            self.store.drop_drafts(prepared.drafts)
                         self.warn(f"it is not {artifact} as it is pinned; not used", shown)
                 except StoreError:
                     raise
@@ -164,40 +251,63 @@ class Fetcher:
             for pin in filter(_counts, wanted):
                 place.give(pin, blob, self.store)
 
+    async def _brought(self, artifact: Artifact, wanted: Sequence[Integrity], room: Format) -> Blob:
+        """Download the artifact, unless another process that is at it brings it to the store."""
+        others, patience = None, _PATIENCE
+        while True:
+            # Other digests mean another file, whatever its address: its part is its own.
+            with self.store.part(" ".join([*artifact.sources, *map(str, wanted)])) as part:
+                blob = None
+                if self.store.find(wanted[0]) is not None:  # it came since it was looked for
+                    blob = await asyncio.to_thread(self._stored, wanted)
+                if blob is not None:
+                    self.tally.reused += 1
+                    return blob
+                theirs = self.store.busy(part)
+                patience = patience - 1 if theirs == others else _PATIENCE
+                if theirs is None or not patience:
+                    blob, fetched = await self._download(artifact, wanted, room, part)
+                    self.tally.downloaded += 1
+                    self.tally.bytes_downloaded += fetched
+                    return blob
+            others = theirs
+            await asyncio.sleep(_LOOK)
+
     async def _download(
-        self, artifact: Artifact, wanted: Sequence[Integrity], room: Format
+        self, artifact: Artifact, wanted: Sequence[Integrity], room: Format, part: Path
     ) -> tuple[Blob, int]:
         if not artifact.sources:
             raise FetchError(f"nothing says where {artifact} comes from", where=artifact.where)
-        algorithms = tuple(dict.fromkeys(a for pin in wanted for a in pin.algorithms))
-        # Other digests mean another file, whatever its address: its part is its own.
+        algorithms = _algorithms(wanted)
         mismatch: IntegrityError | None = None
         sources = artifact.sources
-        with self.store.part(" ".join([*sources, *map(str, wanted)])) as part:
-            for _ in range(_ATTEMPTS):
-                try:
-                    download = await self._arrive(artifact, sources, part, algorithms)
-                except FetchError as failed:
-                    failed.where = f"{artifact.where}: {artifact}\n{failed.where or ''}".rstrip()
-                    raise
-                values = dict(download.values)
-                drafts: list[Draft] = []
+        for _ in range(_ATTEMPTS):
+            try:
+                download = await self._arrive(artifact, sources, part, algorithms)
+            except FetchError as failed:
+                raise _at(artifact, failed, room) from None
+            values = dict(download.values)
+            wrong = _contradicted((pin.streamed for pin in wanted), values)
+            if wrong is None:
+                prepared = Prepared()
                 try:
                     work = self._prepare(artifact, algorithms, values, part, room)
                     if work is not None:
-                        more, drafts = await asyncio.wrap_future(work)
-                        values.update(more)
+                        prepared = await asyncio.wrap_future(work)
+                        values.update(prepared.values)
                 except BaseException:
-                    part.unlink(missing_ok=True)
+                    temporary.remove(part)
                     raise
-                wrong = next((pin for pin in wanted if not pin.accepts(values)), None)
+                wrong = _contradicted(wanted, values)
                 if wrong is None:
-                    blob = await asyncio.to_thread(self._adopt, part, values, download.size, drafts)
+                    blob = await asyncio.to_thread(
+                        self._adopt, artifact, room, part, values, download.size, prepared
+                    )
                     return blob, download.fetched
-                self.store.drop_drafts(drafts)
-                part.unlink(missing_ok=True)
-                mismatch = _mismatch(artifact, wrong, values, download, room)
-                sources = sources[download.mirror + 1 :] or sources
+                self.store.drop_drafts(prepared.drafts)
+            temporary.remove(part)
+            mismatch = _mismatch(artifact, wrong, values, download, room)
+            sources = sources[download.mirror + 1 :] or sources
         assert mismatch is not None
         raise mismatch
 
@@ -208,7 +318,7 @@ class Fetcher:
         known: Mapping[str, bytes],
         path: Path,
         room: Format,
-    ) -> Future[tuple[dict[str, bytes], list[Draft]]] | None:
+    ) -> Future[Prepared] | None:
         """Let a worker compute what is not `known` yet and convert the artifact, if it need be."""
         derived = tuple(a for a in algorithms if a not in known)
         if not derived and not room.prepares:
@@ -217,41 +327,71 @@ class Fetcher:
             *(_prepared, room, artifact, derived, path, self.store.folder), label=str(artifact)
         )
 
-    def _read(
-        self, artifact: Artifact, wanted: Sequence[Integrity], path: Path, room: Format
-    ) -> tuple[dict[str, bytes], int, Sequence[Draft]]:
-        """The value of every algorithm that `wanted` names, the size, and the forms of a file."""
-        algorithms = tuple(dict.fromkeys(a for pin in wanted for a in pin.algorithms))
-        hashers = Hashers(algorithms)
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                hashers.update(chunk)
-        values = hashers.values()
-        work = self._prepare(artifact, algorithms, values, path, room)
-        more, drafts = work.result() if work is not None else ({}, [])
-        return {**values, **more}, hashers.size, drafts
-
     def _adopt(
-        self, part: Path, values: Mapping[str, bytes], size: int, drafts: Iterable[Draft]
+        self,
+        artifact: Artifact,
+        room: Format,
+        part: Path,
+        values: Mapping[str, bytes],
+        size: int,
+        prepared: Prepared,
     ) -> Blob:
+        reader = room.license(artifact)
+        text = prepared.license
+        if text is None and reader is not None:
+            text = _asked(reader, part)
         blob = self.store.adopt(part, values, size)
-        self.store.adopt_drafts(blob, drafts)
+        self.store.adopt_drafts(blob, prepared.drafts)
+        if text is not None and reader is not None:
+            self.store.say(reader.recipe, blob, text)
         return blob
 
     async def _arrive(
         self, artifact: Artifact, sources: Sequence[str], part: Path, algorithms: Sequence[str]
     ) -> Download:
         if is_commit(sources[0]):
-            return await self.commit(sources[0], part, algorithms)
+            return await self._commit(sources, part, algorithms)
         client = await self.client()
         return await client.download(
             sources,
             part,
             algorithms=algorithms,
             size=artifact.size,
-            max_size=MAX_ARTIFACT_SIZE,
+            max_size=self.max_size,
             label=str(artifact),
+            only_if_absent=artifact.only_if_absent,
         )
+
+    async def _commit(
+        self, sources: Sequence[str], part: Path, algorithms: Sequence[str]
+    ) -> Download:
+        """From the first repository that hands it out; the first one's failure is told."""
+        failure: FetchError | None = None
+        for source in sources:
+            try:
+                return await self.commit(source, part, algorithms)
+            except FetchError as failed:
+                failure = failure or failed
+        assert failure is not None
+        raise failure
+
+
+def _algorithms(wanted: Iterable[Integrity]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(a for pin in wanted for a in pin.algorithms))
+
+
+def _hashed(path: Path, wanted: Iterable[Integrity]) -> tuple[dict[str, bytes], int]:
+    """The value of every streamed algorithm that `wanted` names, and the size."""
+    hashers = Hashers(_algorithms(wanted))
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            hashers.update(chunk)
+    return hashers.values(), hashers.size
+
+
+def _contradicted(pins: Iterable[Integrity], values: Mapping[str, bytes]) -> Integrity | None:
+    """The first pin that the values do not satisfy."""
+    return next((pin for pin in pins if not pin.accepts(values)), None)
 
 
 def _counts(integrity: Integrity) -> bool:
@@ -261,19 +401,34 @@ def _counts(integrity: Integrity) -> bool:
 
 def _prepared(
     room: Format, artifact: Artifact, algorithms: Sequence[str], path: Path, store: Path
-) -> tuple[dict[str, bytes], list[Draft]]:
-    """`Format.prepare`, in any process: the derived digests and the forms it kept."""
+) -> Prepared:
+    """`Format.prepare`, in any process, and what the artifact says of its licence."""
     drafts: list[Draft] = []
     keeper = Store(store)
+    reader = room.license(artifact)
+    said: str | None = None
 
     def keep(recipe: str, chunks: Iterable[bytes | memoryview]) -> None:
-        drafts.append(keeper.draft(recipe, chunks))
+        nonlocal said
+        if reader is not None and recipe == reader.recipe:
+            said = declared(b"".join(chunks).decode("utf-8", "replace"))
+        else:
+            drafts.append(keeper.draft(recipe, chunks))
 
     try:
-        return dict(room.prepare(artifact, algorithms, path, keep)), drafts
+        values = dict(room.prepare(artifact, algorithms, path, keep))
+        if said is None and reader is not None:
+            said = _asked(reader, path)
+        return Prepared(values, drafts, said)
     except BaseException:
         keeper.drop_drafts(drafts)
         raise
+
+
+def _asked(reader: LicenseReader, path: Path) -> str:
+    """What an artifact declares."""
+    with path.open("rb") as file:
+        return ask(reader, file)
 
 
 def _mismatch(
@@ -302,6 +457,13 @@ def _mismatch(
         f"{expected}\n{actual}",
         fix=fix,
     )
+
+
+def _at(artifact: Artifact, failed: FetchError, room: Format) -> FetchError:
+    if failed.status is not None:
+        failed.fix = room.explain_failure(artifact) or failed.fix
+    failed.where = f"{artifact.where}: {artifact}\n{failed.where or ''}".rstrip()
+    return failed
 
 
 def _where(artifact: Artifact) -> str:

@@ -6,7 +6,7 @@ The first of these that fits the address is sent:
    same scheme, host and port, path on segment boundaries, the longest prefix first;
 2. the userinfo of the address the download began with, to that address' own origin;
 3. the netrc file's entry for `host:port`, else for the host: `$NETRC`, else `~/.netrc`, else
-   `~/_netrc`.
+   `~/_netrc`. Not so for the origins that the project's own configuration keeps it from.
 
 The choice is made anew for every hop of a redirect. A netrc `default` entry is passed over:
 the addresses come from a lockfile, and a password for "any host" would go wherever it points.
@@ -40,28 +40,38 @@ class Netrc:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """An Authorization header and where it came from, in words."""
+    """A header and where it came from, in words."""
 
     header: str = field(repr=False)
     source: str
+    name: str = "Authorization"
 
 
 class Logins:
     """All the credentials there are, and the rule for choosing one."""
 
-    def __init__(self, credentials: Iterable[Credential], netrc_file: Netrc) -> None:
+    def __init__(
+        self,
+        credentials: Iterable[Credential],
+        netrc_file: Netrc,
+        without_netrc: Iterable[str] = (),
+    ) -> None:
         """Raises `UsageError` for a credential that cannot be sent."""
-        found = [(_prefix(credential), credential.header) for credential in credentials]
+        found = [(_prefix(credential), credential) for credential in credentials]
         self._credentials = sorted(found, key=lambda pair: len(pair[0].path), reverse=True)
         self._netrc = netrc_file
+        self._without_netrc = frozenset(without_netrc)
 
     def choose(self, address: Address, began: Address) -> Login | None:
         """What to send to `address`, on the way from the address the download `began` with."""
-        for prefix, header in self._credentials:
+        for prefix, credential in self._credentials:
             if _is_below(address, prefix):
-                return Login(header, f"the credentials configured for {prefix.shown}")
+                source = f"the credentials configured for {prefix.shown}"
+                return Login(credential.header, source, credential.name)
         if began.authorization is not None and address.origin == began.origin:
             return Login(began.authorization, "the login in the address itself")
+        if address.origin in self._without_netrc:
+            return None
         # Some clients (Go) name a port that is not the usual one.
         headers = self._netrc.headers
         host_and_port = address.origin.partition("://")[2]
@@ -72,7 +82,9 @@ class Logins:
 
     def explain_absence(self, address: Address) -> str:
         """Where credentials were looked for, for an answer that asks for some."""
-        if self._netrc.problem is not None:
+        if address.origin in self._without_netrc:
+            where = "the netrc file is not to be read for it"
+        elif self._netrc.problem is not None:
             where = f"the netrc file {self._netrc.path} cannot be used: {self._netrc.problem}"
         elif self._netrc.path is not None:
             where = f"the netrc file {self._netrc.path} has no entry for {address.host}"

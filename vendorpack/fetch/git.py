@@ -16,315 +16,55 @@ the commit it leads to.
 
 Stored, not deflated: the bundle's own compression sees the text and does better.
 
-An artifact's address is `git+<url>[?<ref>]#<commit>`. The ref is where a server that does not
-hand out commits by id is asked instead; it is percent-encoded and decides nothing else.
-
-The git client runs with no configuration, no hooks, no prompts, no submodules and a list of
-protocols it may use; lockfiles are not trusted with more than a URL that was checked here.
+How git itself is run: `vendorpack.fetch.git_client`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import contextlib
 import hashlib
-import os
 import re
-import signal
 import struct
 import tempfile
 import zlib
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
-from urllib.parse import unquote, urlsplit, urlunsplit
+from typing import BinaryIO, Final, Unpack
 
-from vendorpack.errors import FetchError, IntegrityError, PolicyError, UnsupportedError
-from vendorpack.redact import redact_text, redact_url
+from vendorpack.errors import FetchError, IntegrityError, UnsupportedError
+from vendorpack.fetch.git_client import Git, GitAddress, GitSettings, scratch
 
-PROTOCOLS: Final = ("https", "ssh")
-"""What git may speak unless the caller says otherwise."""
 MAX_PACK_SIZE: Final = (1 << 31) - 1
 """Bytes. Beyond, a pack's index needs another form, and a source tree is none any more."""
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-_REF: Final = re.compile(r"(?!-)(?!.*(?:\.\.|//|@\{|\.lock(?:/|$)))[^\x00-\x20\x7f ~^:?*\[\\]+")
-_URL: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^\x00-\x20\x7f]+")
-_PASSED_ON: Final = frozenset(
-    {"PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "SSH_AUTH_SOCK"}
-    | {"SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO", "HTTPS_PROXY", "https_proxy"}
-    | {"http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"}
-)
-_KEPT_FOR_CREDENTIALS: Final = frozenset(
-    {"XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_ASKPASS", "SSH_ASKPASS"}
-    | {"GIT_SSH_COMMAND", "GIT_SSH"}
-)
-_OUT_OF_REACH: Final = re.compile(
-    "could not resolve|unable to access|authentication failed|could not read|permission denied|"
-    "repository .*not found|not appear to be a git repository|not allowed|connection|timed out",
-    re.IGNORECASE,
-)
-_ADVICE: Final = (
-    "Where git needs your own configuration for this host (a credential helper, insteadOf, an ssh "
-    "command), say --git-config."
-)
 _TYPES: Final = {b"commit": 1, b"tree": 2, b"blob": 3, b"tag": 4}
-_MAX_TAGS: Final = 16
-"""Tags of tags of tags …: more than that is nobody's release."""
 _BLOCK: Final = 65535
 
 
-@dataclass(frozen=True, slots=True)
-class GitAddress:
-    """Where a commit is to be had."""
-
-    url: str
-    commit: str
-    ref: str | None = None
-
-    @classmethod
-    def parse(cls, address: str) -> GitAddress:
-        """Read `git+<url>[?<ref>]#<commit>`. Raises `UnsupportedError`."""
-        url, _, commit = address.removeprefix("git+").rpartition("#")
-        url, _, ref = url.partition("?")
-        if not address.startswith("git+") or not url:
-            raise UnsupportedError("not the address of a git commit", where=redact_url(address))
-        return cls(url, commit, unquote(ref) or None)
-
-
-async def fetch_commit(
-    address: GitAddress,
-    out: Path,
-    *,
-    environ: Mapping[str, str],
-    protocols: Sequence[str] = PROTOCOLS,
-    authorization: str | None = None,
-    keep_config: bool = False,
-    seconds: float = 1800,
-) -> None:
+async def fetch_commit(address: GitAddress, out: Path, **settings: Unpack[GitSettings]) -> None:
     """Fetch the commit and write its canonical pack to `out`; work files lie beside it.
 
     Every object is hashed again while it is written, but that the pack holds the whole
     commit and nothing else is for the caller to prove, as for any other download.
 
-    environ: what git's own environment is picked from, by name.
-    authorization: value of the Authorization header; redirects are then refused.
-    keep_config: let git read the user's and system's configuration (credential helpers,
-        `insteadOf`, ssh commands).
-    seconds: what one git command may take.
-
     Raises `PolicyError` for a protocol or URL that is not allowed, `UnsupportedError` for a
-    commit that is not given by its full id, `FetchError`, `IntegrityError`.
+    commit that is not given by its full id, `MovedError`, `FetchError`, `IntegrityError`.
     """
-    shown = redact_url(address.url)
-    url, userinfo_header = _checked(address, protocols, shown)
-    with tempfile.TemporaryDirectory(prefix=out.name + ".", dir=out.parent) as work:
-        settings = _environment(environ, Path(work), protocols, keep_config=keep_config)
-        settings |= _authorized(url, authorization or userinfo_header)
-        git = _Git(Path(work), settings, seconds, shown, keep_config)
-        await _fetch_objects(git, url, address)
+    async with scratch(address, out, **settings) as git:
+        if not _COMMIT.fullmatch(address.commit):
+            raise UnsupportedError(
+                "a git source is not pinned to a full commit id",
+                where=git.shown,
+                fix="Lock it to a commit: 40 (or 64) hex digits.",
+            )
+        await git.init(len(address.commit))
+        await git.fetch_commit(address.commit, address.ref)
         await _write_pack(git, address.commit, out)
 
 
-def _checked(address: GitAddress, protocols: Sequence[str], shown: str) -> tuple[str, str | None]:
-    """The URL as git may see it, and the Authorization header its userinfo stands for."""
-    if not _COMMIT.fullmatch(address.commit):
-        raise UnsupportedError(
-            "a git source is not pinned to a full commit id",
-            where=shown,
-            fix="Lock it to a commit: 40 (or 64) hex digits.",
-        )
-    if address.ref is not None and not _REF.fullmatch(address.ref):
-        raise PolicyError("a git ref has characters that no ref may have", where=shown)
-    if not _URL.fullmatch(address.url):
-        raise PolicyError("not a URL that git may be given", where=shown)
-    try:
-        parts = urlsplit(address.url)
-        host, user, password = parts.hostname or "", parts.username, parts.password
-    except ValueError:
-        raise PolicyError("not a URL that git may be given", where=shown) from None
-    if parts.scheme not in protocols:
-        raise PolicyError(
-            f"git may not use {parts.scheme!r}",
-            where=shown,
-            fix=f"Allowed: {', '.join(protocols)}.",
-        )
-    if host.startswith("-") or (user or "").startswith("-") or parts.path.startswith("/-"):
-        raise PolicyError("a git URL that could be read as an option", where=shown)
-    if not host and parts.scheme != "file":
-        raise PolicyError("a git URL without a host", where=shown)
-    if parts.scheme not in ("http", "https") or user is None:
-        return address.url, None
-    # Command lines are everybody's to read, so a token goes in by the environment.
-    secret = f"{unquote(user)}:{unquote(password or '')}".encode()
-    bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-    return bare, "Basic " + base64.b64encode(secret).decode()
-
-
-def _environment(
-    environ: Mapping[str, str], work: Path, protocols: Sequence[str], *, keep_config: bool
-) -> dict[str, str]:
-    """All that git gets to see of the environment."""
-    names = _PASSED_ON | _KEPT_FOR_CREDENTIALS if keep_config else _PASSED_ON
-    result = {name: value for name, value in environ.items() if name in names}
-    result |= {
-        "LC_ALL": "C",
-        "GIT_DIR": str(work),
-        "GIT_ALLOW_PROTOCOL": ":".join(protocols),
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_NO_REPLACE_OBJECTS": "1",
-    }
-    if not keep_config:
-        # It would win over the user's core.sshCommand.
-        result["GIT_SSH_COMMAND"] = "ssh -oBatchMode=yes -oConnectTimeout=30"
-        result |= {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
-    return result
-
-
-def _authorized(url: str, authorization: str | None) -> dict[str, str]:
-    """Git's environment for a header that goes to the URL's own origin, and no redirects."""
-    if authorization is None:
-        return {}
-    parts = urlsplit(url)
-    return {
-        "GIT_CONFIG_COUNT": "2",
-        "GIT_CONFIG_KEY_0": f"http.{parts.scheme}://{parts.netloc}/.extraHeader",
-        "GIT_CONFIG_VALUE_0": f"Authorization: {authorization}",
-        "GIT_CONFIG_KEY_1": "http.followRedirects",
-        "GIT_CONFIG_VALUE_1": "false",
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class _Git:
-    """The git client, bound to one scratch repository."""
-
-    work: Path
-    environ: Mapping[str, str]
-    seconds: float
-    shown: str
-    configured: bool
-    """Whether it reads the user's own configuration."""
-
-    @contextlib.asynccontextmanager
-    async def start(
-        self, *arguments: str, stdin: BinaryIO | None = None
-    ) -> AsyncIterator[asyncio.subprocess.Process]:
-        """A running command; it and its children are gone when the block is left."""
-        settings = (
-            "protocol.ext.allow=never",
-            f"core.hooksPath={os.devnull}",
-            "core.fsmonitor=false",
-            "submodule.recurse=false",
-            "gc.auto=0",
-            "maintenance.auto=false",
-            "http.lowSpeedLimit=1000",
-            "http.lowSpeedTime=60",
-        )
-        options = [word for setting in settings for word in ("-c", setting)]
-        try:
-            process = await asyncio.create_subprocess_exec(
-                "git",
-                *options,
-                *arguments,
-                stdin=asyncio.subprocess.DEVNULL if stdin is None else stdin,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                env=dict(self.environ),
-                cwd=self.work,
-                limit=1 << 20,
-                start_new_session=True,
-            )
-        except FileNotFoundError:
-            raise FetchError(
-                "git is not installed, and a dependency is a git commit",
-                where=self.shown,
-                fix="Install git on this machine; the target may need it too.",
-            ) from None
-        try:
-            async with asyncio.timeout(self.seconds):
-                yield process
-        except TimeoutError:
-            raise FetchError(
-                f"git took longer than {self.seconds:g} seconds", where=self.shown
-            ) from None
-        finally:
-            if process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                await process.communicate()
-
-    async def run(self, *arguments: str) -> bytes:
-        """Run a command to its end: its standard output. Raises `FetchError`."""
-        async with self.start(*arguments) as process:
-            output, errors = await process.communicate()
-        if process.returncode != 0:
-            said = redact_text(errors.decode(errors="replace").strip())
-            raise FetchError(f"git {arguments[0]} failed: {said[-1000:]}", where=self.shown)
-        return output
-
-
-async def _fetch_objects(git: _Git, url: str, address: GitAddress) -> None:
-    """Get the commit's objects: by id if the server allows, else by ref, else everything."""
-    object_format = "sha1" if len(address.commit) == 40 else "sha256"
-    await git.run(
-        "init", "--quiet", "--bare", "--template=", f"--object-format={object_format}", "."
-    )
-    # Where the name of the ref is not known, all that the server shows is taken.
-    tries: list[list[str]] = [["--depth=1", "--", url, address.commit]]
-    if address.ref is not None:
-        tries.append(["--", url, f"+{address.ref}:refs/vendorpack/ref"])
-    tries.append(["--", url, "+refs/*:refs/vendorpack/all/*"])
-    failure: FetchError | None = None
-    for arguments in tries:
-        try:
-            await git.run("fetch", "--quiet", "--no-tags", "--no-recurse-submodules", *arguments)
-        except FetchError as error:
-            failure = error
-            if _OUT_OF_REACH.search(error.what):
-                error.fix = await _way_out(git, url, error.what)
-                raise
-            continue
-        failure = None
-        if await _tags_and_commit(git, address.commit):
-            return
-    raise failure or FetchError(
-        f"the repository has no commit {address.commit}",
-        where=git.shown,
-        fix="It may have been removed by a forced push: lock the dependency anew.",
-    )
-
-
-async def _way_out(git: _Git, url: str, said: str) -> str | None:
-    """What to do about a repository that is out of reach."""
-    if not git.configured:
-        return _ADVICE
-    if "transport 'http' not allowed" not in said:
-        return None
-    asked = (await git.run("ls-remote", "--get-url", url)).decode(errors="replace").strip()
-    host = urlsplit(asked).netloc.rpartition("@")[2]
-    return f"Your configuration leads to plain http. If that is meant: --allow-host http://{host}."
-
-
-async def _tags_and_commit(git: _Git, pinned: str) -> list[str]:
-    """The pinned id and, if it is a tag's, what that leads to; empty if no commit is there."""
-    chain = [pinned]
-    try:
-        while (kind := await git.run("cat-file", "-t", chain[-1])) == b"tag\n":
-            content = await git.run("cat-file", "tag", chain[-1])
-            chain.append(content.partition(b"\n")[0].removeprefix(b"object ").decode("ascii"))
-            if len(chain) > _MAX_TAGS:
-                return []
-    except FetchError:
-        return []
-    return chain if kind == b"commit\n" else []
-
-
-async def _write_pack(git: _Git, commit: str, out: Path) -> None:
+async def _write_pack(git: Git, commit: str, out: Path) -> None:
     """Write the canonical pack of a commit, or tag, whose objects are all here."""
-    *tags, pinned = await _tags_and_commit(git, commit)
+    *tags, pinned = await git.tags_and_commit(commit)
     listed = await git.run("rev-list", "--objects", "--no-object-names", "--no-walk", pinned)
     names = sorted({*listed.split(), *(tag.encode() for tag in tags)})
     hash_name = "sha1" if len(commit) == 40 else "sha256"

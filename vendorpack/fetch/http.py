@@ -26,17 +26,20 @@ from types import TracebackType
 from typing import Final, TypeVar
 
 from vendorpack.errors import FetchError
+from vendorpack.fetch.address import Landing
 from vendorpack.fetch.faults import Fault
 from vendorpack.fetch.part import Download, Part
 from vendorpack.fetch.request import Limits, Reply, Requester, Upload, UrlPolicy
 from vendorpack.fetch.transfer import Transfer
-from vendorpack.model import Access, Answer
+from vendorpack.model import Access
 from vendorpack.redact import redact_url
+from vendorpack.room import Answer
 
 __all__ = ["Client", "Download", "Limits", "Response", "Upload", "UrlPolicy"]
 
 T = TypeVar("T")
 
+_ABSENT: Final = (404, 410)
 _PROGRESS: Final = 1 << 20
 """Bytes that a file must have grown by for the failures on the way to be forgotten."""
 
@@ -52,7 +55,7 @@ class Response:
 
 
 class Client:
-    """Downloads and asks indexes; an asynchronous context manager. Implements `model.Index`.
+    """Downloads and asks indexes; an asynchronous context manager.
 
     Every address, and every target of a redirect, goes through the policy before it is asked.
     """
@@ -105,12 +108,14 @@ class Client:
         size: int | None,
         max_size: int,
         label: str,
+        only_if_absent: bool = False,
     ) -> Download:
         """Fill `part` from the first of `urls` that serves it, going on with what is there.
 
         Nothing is verified: all that holds is that no more than `size` bytes (`max_size` where
         that is not known) are there. After a mismatch the caller deletes `part` before it
-        tries again. `label` names what is downloaded, for messages. If this is cancelled,
+        tries again. `label` names what is downloaded, for messages. `only_if_absent`: go on to
+        the next address only after an answer that there is nothing. If this is cancelled,
         `part` keeps what came.
 
         Raises `FetchError`, `PolicyError`, `StoreError`, `UsageError` (an unusable proxy).
@@ -134,6 +139,8 @@ class Client:
                         shown = await self._persist(url, label, transfer.attempt, lambda: file.size)
                     except FetchError as error:
                         failures.append(error)
+                        if only_if_absent and error.status not in _ABSENT:
+                            break
                         continue
                     return Download(
                         values=file.values,
@@ -153,6 +160,18 @@ class Client:
             async with self._requester.send(url, headers) as reply:
                 body = await _document(reply, max_size)
             return Answer(body, reply.headers.get("Content-Type", ""), reply.address.url)
+
+        async with self._slots:
+            return await self._persist(url, "", attempt, lambda: 0)
+
+    async def landing(self, url: str) -> Landing:
+        """Where an address leads to, each hop judged. Raises what `get` does."""
+
+        async def attempt() -> Landing:
+            async with self._requester.send(url, {"Accept-Encoding": "gzip"}) as reply:
+                if reply.status != 200:
+                    raise reply.fault(f"the server answers {reply.status} where 200 is due")
+                return Landing(reply.address.url, reply.judged)
 
         async with self._slots:
             return await self._persist(url, "", attempt, lambda: 0)

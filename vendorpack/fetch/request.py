@@ -107,7 +107,10 @@ class Reply:
         address: Address,
         watchdog: asyncio.Timeout,
         limits: Limits,
+        judged: tuple[str, ...],
     ) -> None:
+        self.judged = judged
+        """The IP addresses that its address was judged by; none if the host is allowed by name."""
         self.status = response.status
         self.headers: Mapping[str, str] = response.headers
         self.address = address
@@ -154,7 +157,8 @@ class Requester:
         self.requests = 0
         self._policy = policy
         self._limits = limits
-        self._logins = Logins(access.credentials, read_netrc(environ, home))
+        netrc = read_netrc(environ, home)
+        self._logins = Logins(access.credentials, netrc, access.without_netrc)
         self._proxies = Proxies(environ, access.proxies)
         self._context = trust(environ, access.ca_files)
         self._resolver = Resolver()
@@ -204,37 +208,37 @@ class Requester:
         came_from = None if named_by is None else _parse(named_by)
         began = address = _parse(url) if came_from is None else _follow(came_from, url)
         followed = _REDIRECTS if method in ("GET", "HEAD") else _RESENT
+        judged: tuple[str, ...] = ()
         for _ in range(self._limits.max_redirects + 1):
             self._policy.check(
                 address.url, redirected_from=None if came_from is None else came_from.url
             )
             if came_from is not None:
-                await self._judge(address, came_from)
+                judged = await self._judge(address, came_from)
             asked = self._ask(address, began, headers, method, upload, accepted | followed)
             async with asked as (response, watchdog):
                 location = response.headers.get("Location")
                 if response.status not in followed or location is None:
-                    yield Reply(response, address, watchdog, self._limits)
+                    yield Reply(response, address, watchdog, self._limits, judged)
                     return
                 await _drain(response)
             came_from, address = address, _follow(address, location)
         raise Fault(f"more than {self._limits.max_redirects} redirects", where=began.shown)
 
-    async def _judge(self, address: Address, came_from: Address) -> None:
-        """Judge a hop by the addresses that it leads to. Raises `Fault`, what the policy raises.
+    async def _judge(self, address: Address, came_from: Address) -> tuple[str, ...]:
+        """Judge a hop by the addresses that it leads to, and return them.
 
-        Where a proxy is asked, names are its business.
+        Where a proxy is asked, names are its business. Raises `Fault`, what the policy raises.
         """
         if not self._policy.judges_addresses(address.url) or self._proxies.choose(address):
-            return
+            return ()
         proxied = self._proxies.choose(came_from) is not None
         before = [] if proxied else await self._resolved(came_from)
+        found = await self._resolved(address)
         self._policy.check_addresses(
-            address.url,
-            await self._resolved(address),
-            redirected_from=came_from.url,
-            before=before,
+            address.url, found, redirected_from=came_from.url, before=before
         )
+        return tuple(found)
 
     async def _resolved(self, address: Address) -> list[str]:
         try:
@@ -262,7 +266,7 @@ class Requester:
         proxy = self._proxies.choose(address)
         sent = dict(headers)
         if login is not None:
-            sent["Authorization"] = login.header
+            sent[login.name] = login.header
         to_proxy: dict[str, str] = {}
         if proxy is not None and proxy.authorization is not None:
             # Behind a tunnel the server must not see it; without one there is but one request.

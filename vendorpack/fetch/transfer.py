@@ -108,7 +108,8 @@ class Transfer:
     def _too_large(self, reply: Reply) -> Fault:
         said = "the size that is pinned" if self._size is not None else "the largest size allowed"
         reason = f"the file is larger than {self._limit:,} bytes, {said}"
-        return _TooLarge(reason, where=reply.address.shown, status=reply.status)
+        fix = None if self._size is not None else "If that is meant: a larger --max-size."
+        return _TooLarge(reason, where=reply.address.shown, status=reply.status, fix=fix)
 
     def _restart(self) -> None:
         if self._file.size:

@@ -28,6 +28,23 @@ def try_lock(path: Path) -> int | None:
         os.close(descriptor)  # its last holder removed it meanwhile
 
 
+def is_held(path: Path) -> bool:
+    """Whether another process is why `try_lock` could not have it; else there are no locks here."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return isinstance(error, BlockingIOError)
+    finally:
+        os.close(descriptor)
+    return True
+
+
 @contextlib.contextmanager
 def shared(path: Path) -> Iterator[None]:
     """Hold `path` together with others; waits while one holds it alone.

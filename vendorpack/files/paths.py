@@ -13,10 +13,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from array import array
+from collections.abc import Callable
 from typing import Final
 
 MAX_PART: Final = 255
 MAX_PATH: Final = 4096 - 256
+
+_SLOTS: Final = 1 << 10
 
 _UNSAFE: Final = re.compile(
     r"""
@@ -64,7 +68,8 @@ def check_path(path: str) -> None:
 def fold(path: str) -> str:
     """The form that is equal for paths which some file system takes for one."""
     if path.isascii():
-        return path.lower()
+        lower = path.lower()
+        return path if path == lower else lower  # most are: one object in place of two
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
 
 
@@ -84,38 +89,81 @@ class Tree:
     """The paths of one bundle, added one by one and checked against each other.
 
     A folder is only added (like a file) if nothing lies below it.
+
+    path_of: the path that was added as the n-th (from 0), for who keeps them anyway: half a million
+    are not kept twice then.
     """
 
-    def __init__(self) -> None:
-        self._leaves: dict[str, str] = {}
+    def __init__(self, path_of: Callable[[int], str] | None = None) -> None:
+        self._kept: list[str] = []
+        self._keeps = path_of is None
+        self._path_of = path_of or self._kept.__getitem__
+        # A hash table whose keys are kept elsewhere: of each path, by its number, the hash of its
+        # folded form; in the slot that the hash points to, or the next free one, the number + 1.
+        self._hashes = array("q")
+        self._slots = array("I", [0]) * _SLOTS
         self._folders: set[str] = {""}
 
     def add(self, path: str) -> None:
         """Take a path. Raises `PathError` if it is unfit or in the way of an earlier one."""
         check_path(path)
         folded = fold(path)
-        twin = self._leaves.get(folded)
+        twin = self._leaf(folded)
         if twin is not None:
+            earlier = self._path_of(twin)
             raise PathError(
                 "it is there twice"
-                if twin == path
-                else f"{twin!r} is the same path to some systems"
+                if earlier == path
+                else f"{earlier!r} is the same path to some systems"
             )
         if folded in self._folders:
             raise PathError("other files lie below it")
         above = []
         folder = folded.rpartition("/")[0]
         while folder not in self._folders:
-            leaf = self._leaves.get(folder)
+            leaf = self._leaf(folder)
             if leaf is not None:
-                raise PathError(f"{leaf!r}, above it, is not a folder of other files")
+                raise PathError(
+                    f"{self._path_of(leaf)!r}, above it, is not a folder of other files"
+                )
             above.append(folder)
             folder = folder.rpartition("/")[0]
         self._folders.update(above)
-        self._leaves[folded] = path
+        self._hashes.append(hash(folded))
+        if self._keeps:
+            self._kept.append(path)
+        if 2 * len(self._hashes) > len(self._slots):
+            self._slots = array("I", [0]) * (2 * len(self._slots))
+            for number in range(len(self._hashes)):
+                self._place(number)
+        else:
+            self._place(len(self._hashes) - 1)
+
+    def number(self, path: str) -> int | None:
+        """Which one it was (from 0), if exactly this path was added."""
+        number = self._leaf(fold(path))
+        return number if number is not None and self._path_of(number) == path else None
 
     def __len__(self) -> int:
-        return len(self._leaves)
+        return len(self._hashes)
+
+    def _leaf(self, folded: str) -> int | None:
+        """The number of the path with this folded form."""
+        wanted, last = hash(folded), len(self._slots) - 1
+        slot = wanted & last
+        while found := self._slots[slot]:
+            number = found - 1
+            if self._hashes[number] == wanted and fold(self._path_of(number)) == folded:
+                return number
+            slot = (slot + 1) & last
+        return None
+
+    def _place(self, number: int) -> None:
+        last = len(self._slots) - 1
+        slot = self._hashes[number] & last
+        while self._slots[slot]:
+            slot = (slot + 1) & last
+        self._slots[slot] = number + 1
 
 
 def _why_unsafe(path: str, found: str) -> str:

@@ -169,6 +169,14 @@ def _is_own(folder: Path) -> bool:
 # -- input -----------------------------------------------------------------------------------
 
 
+def read_text(path: Path, what: str) -> str:
+    """A text file, or standard input. what: for the error. Raises `UsageError`."""
+    try:
+        return sys.stdin.read() if path == STANDARD else path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read the {what}: {error}", where=str(path)) from None
+
+
 def open_input(path: Path) -> int | None:
     """The whole of a stream, as a file without a name, open for reading. None: it is no stream.
 

@@ -33,6 +33,9 @@ The OCI image layout::
     blobs/sha256/<hex>     layer, config and manifest
     manifest.json          only in a tar: what `docker load` looks for (image `deps:<key>`)
 
+In a tar the entry has "io.containerd.image.name", `docker.io/library/deps:<key>`, as well:
+`podman load` takes it for the image's name, and says `deps:<key>` to it as Docker does.
+
 In a registry
 =============
 The OCI distribution specification 1.1: `GET`, `HEAD`, `POST` and `PUT` below

@@ -19,8 +19,13 @@ MANIFEST_TYPE: Final = "application/vnd.oci.image.manifest.v1+json"
 INDEX_TYPE: Final = "application/vnd.oci.image.index.v1+json"
 MAX_MANIFEST: Final = 4 << 20
 """Bytes; what registries must take and clients need not exceed."""
+SIGNATURE_TYPE: Final = "application/vnd.vendorpack.signature.v1"
+"""Of an artifact that is a bundle's signature, and of the one layer it has."""
+EMPTY: Final = b"{}"
+"""The config of what is no image."""
 REF_NAME: Final = "org.opencontainers.image.ref.name"
 
+_EMPTY_TYPE: Final = "application/vnd.oci.empty.v1+json"
 _CONFIG_TYPE: Final = "application/vnd.oci.image.config.v1+json"
 _LAYER_TYPE: Final = "application/vnd.oci.image.layer.v1.tar"
 _TITLE: Final = "org.opencontainers.image.title"
@@ -119,6 +124,38 @@ def image_of(bundle: Bundle) -> Image:
         }
     )
     return Image(head.key, layer, config, manifest)
+
+
+def signature_manifest(image: Descriptor, signature: bytes) -> bytes:
+    """The manifest that attaches a signature of a bundle to its image."""
+    layer = Descriptor(SIGNATURE_TYPE, digest_of(signature), len(signature))
+    return canonical_json(
+        {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST_TYPE,
+            "artifactType": SIGNATURE_TYPE,
+            "config": empty_config().record(),
+            "layers": [{**layer.record(), "annotations": {_TITLE: "deps.tar.zst.sig"}}],
+            "subject": image.record(),
+        }
+    )
+
+
+def empty_config() -> Descriptor:
+    """What the manifest of what is no image says of its config."""
+    return Descriptor(_EMPTY_TYPE, digest_of(EMPTY), len(EMPTY))
+
+
+def parse_signature(data: bytes, subject: str, where: str) -> Descriptor | None:
+    """The layer of a signature that is attached to an image; None if it is of another one.
+
+    subject: the image's digest. Raises `FetchError`.
+    """
+    layer = parse_manifest(data, where)
+    named = json.loads(data).get("subject")
+    if not isinstance(named, dict) or named.get("digest") != subject:
+        return None
+    return layer if layer.media_type == SIGNATURE_TYPE else None
 
 
 def parse_manifest(data: bytes, where: str) -> Descriptor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
@@ -28,6 +28,8 @@ from vendorpack.oci.image import (
 _MARKER: Final = "oci-layout"
 _INDEX: Final = "index.json"
 _BLOBS: Final = "blobs"
+_LOADED_NAME: Final = "io.containerd.image.name"
+"""What containerd and podman call an image that they load; `docker save` writes it too."""
 _MAX_DOCUMENT: Final = 4 << 20
 _COPY: Final = 1 << 20
 
@@ -70,9 +72,12 @@ def bundle_in(path: Path) -> Path | None:
     return layer if layer.is_file() else None
 
 
-def _documents(image: Image) -> dict[str, bytes]:
-    """Path to content of all that is not the layer."""
-    entry: dict[str, Json] = {**image.descriptor.record(), "annotations": {REF_NAME: image.key}}
+def _documents(image: Image, annotations: Mapping[str, str]) -> dict[str, bytes]:
+    """Path to content of all that is not the layer. annotations: further ones, in the index."""
+    entry: dict[str, Json] = {
+        **image.descriptor.record(),
+        "annotations": {REF_NAME: image.key, **annotations},
+    }
     return {
         _MARKER: canonical_json({"imageLayoutVersion": "1.0.0"}),
         _INDEX: canonical_json({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [entry]}),
@@ -88,7 +93,7 @@ def _blob(descriptor: Descriptor) -> str:
 def _holds(path: Path, image: Image) -> bool:
     """Whether the folder holds just this image, every byte of it."""
     try:
-        for name, content in _documents(image).items():
+        for name, content in _documents(image, {}).items():
             if _read(path / name) != content:
                 return False
         with (path / _blob(image.layer)).open("rb") as file:
@@ -104,7 +109,7 @@ def _write_folder(path: Path, image: Image, bundle: Path) -> None:
     try:
         made = stage / "layout"
         (made / _BLOBS / "sha256").mkdir(parents=True)
-        for name, content in _documents(image).items():
+        for name, content in _documents(image, {}).items():
             with (made / name).open("xb") as file:
                 file.write(content)
                 _sync(file)
@@ -142,19 +147,20 @@ def _refuse_other(path: Path) -> None:
 def _write_tar(path: Path, image: Image, bundle: Path) -> None:
     if path.is_dir():
         raise TargetError("there is a folder where the file is to be", where=str(path))
-    documents = _documents(image)
+    name = f"deps:{image.key}"
+    documents = _documents(image, {_LOADED_NAME: f"docker.io/library/{name}"})
     # Docker's own archive format reads the same blobs; engines without an image layout need it.
     documents["manifest.json"] = canonical_json(
         [
             {
                 "Config": _blob(image.config_descriptor),
-                "RepoTags": [f"deps:{image.key}"],
+                "RepoTags": [name],
                 "Layers": [_blob(image.layer)],
             }
         ]
     )
     temporary.sweep(path.parent, path.name)
-    name, fd = temporary.create_file(path)
+    temporary_name, fd = temporary.create_file(path)
     try:
         with open(fd, "wb") as out:
             for member, content in documents.items():
@@ -164,9 +170,9 @@ def _write_tar(path: Path, image: Image, bundle: Path) -> None:
             _append(out, bundle)
             out.write(tar.padding(image.layer.size) + tar.END)
             _sync(out)
-            temporary.publish(name, path)
+            temporary.publish(temporary_name, path)
     except BaseException:
-        temporary.remove(name)
+        temporary.remove(temporary_name)
         raise
 
 

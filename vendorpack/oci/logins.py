@@ -35,8 +35,8 @@ from typing import Any, Final
 
 from vendorpack.errors import VendorpackError
 from vendorpack.fetch.address import basic
-from vendorpack.model import Host
 from vendorpack.oci.reference import HUB, Reference
+from vendorpack.project import Host
 
 _HELPER_TIME: Final = 60.0
 """Seconds; a helper may ask a cloud for a token."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, TypeVar
 
-from vendorpack.errors import FetchError
+from vendorpack.errors import FetchError, IntegrityError
 from vendorpack.fetch.faults import Fault
 from vendorpack.fetch.http import Download, Response, Upload
 from vendorpack.model import Access, Credential
@@ -98,8 +98,12 @@ class Repository:
             )
         return response.body
 
-    async def put_manifest(self, name: str, manifest: bytes) -> None:
+    async def put_manifest(
+        self, name: str, manifest: bytes, media_type: str = MANIFEST_TYPE
+    ) -> bool:
         """Store a manifest, and point a tag at it if `name` is one.
+
+        Returns whether the registry will list it among those that refer to its subject.
 
         Docker's own registry (2.8) writes the file by which a repository has a blob anew for
         each upload of the blob, and does not know the blob while that file is empty. So while
@@ -107,7 +111,7 @@ class Repository:
         seen: it is sent again.
         """
         url = f"{self.reference.base}/manifests/{name}"
-        upload = Upload(len(manifest), _bytes(manifest), MANIFEST_TYPE)
+        upload = Upload(len(manifest), _bytes(manifest), media_type)
 
         async def attempt() -> Response:
             response = await self._exchange(
@@ -125,7 +129,30 @@ class Repository:
                 again=unknown,
             )
 
-        await self._persist(url, "", attempt)
+        return "OCI-Subject" in (await self._persist(url, "", attempt)).headers
+
+    async def referrers(self, digest: str) -> bytes | None:
+        """The index of what refers to a manifest; None if the registry has no such list."""
+        url = f"{self.reference.base}/referrers/{digest}"
+        headers = {"Accept": INDEX_TYPE}
+        # What a registry that has never heard of referrers answers is its own affair.
+        answer = await self._ask(
+            "GET", url, headers, accepted=[200, 400, 404, 405, 406], max_size=MAX_MANIFEST
+        )
+        kind = answer.headers.get("Content-Type", "").partition(";")[0].strip()
+        return answer.body if answer.status == 200 and kind == INDEX_TYPE else None
+
+    async def blob(self, blob: Descriptor, max_size: int) -> bytes:
+        """A small blob. Raises `IntegrityError` if it has not its digest."""
+        url = f"{self.reference.base}/blobs/{blob.digest}"
+        body = (await self._ask("GET", url, accepted=[200], max_size=max_size)).body
+        if digest_of(body) != blob.digest:
+            raise IntegrityError(
+                "the registry sends other bytes than its manifest names",
+                where=f"{redact_url(url)}\nthey have {digest_of(body)}",
+                fix="Do not use it: it was changed in the registry, or on its way here.",
+            )
+        return body
 
     async def has_blob(self, digest: str) -> bool:
         """Whether the repository has a blob."""

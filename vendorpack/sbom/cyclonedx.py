@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from vendorpack import __version__
 from vendorpack.bundle.manifest import Manifest
 from vendorpack.sbom.packages import TOOL, Package, Source, packages_of
+from vendorpack.spdx import canonical, parts
 
 _ALGORITHMS: Final = {
     "md5": "MD5",
@@ -24,6 +25,7 @@ def cyclonedx(manifest: Manifest, bundle_id: str) -> dict[str, Any]:
     """The document: the same one for the same id, and so without a time."""
     head = manifest.head
     root = f"{TOOL}:{bundle_id}"
+    packages = packages_of(head.artifacts)
     facts = [("id", bundle_id), ("key", head.key)]
     facts += [("lockfile", f"{lock.path} sha256-{lock.sha256}") for lock in head.lockfiles]
     facts += [("options", f"{k} {json.dumps(v, sort_keys=True)}") for k, v in head.options.items()]
@@ -41,17 +43,40 @@ def cyclonedx(manifest: Manifest, bundle_id: str) -> dict[str, Any]:
                 "components": [{"type": "application", "name": TOOL, "version": __version__}]
             },
         },
-        "components": [_component(package) for package in packages_of(head.artifacts)],
-        # Which package asks for which, the manifest does not say.
-        "compositions": [{"aggregate": "incomplete", "dependencies": [root]}],
+        "components": [_component(package) for package in packages],
+        "dependencies": [*_dependencies(root, packages)],
+        "compositions": [*_compositions(root, packages)],
     }
+
+
+def _ref(package: Package) -> str:
+    return package.purl if package.whole else f"{package.purl} {package.name} {package.version}"
+
+
+def _dependencies(root: str, packages: Sequence[Package]) -> Iterator[dict[str, Any]]:
+    """Of the bundle, what the project asks for; a package that is not in here is not known."""
+    yield {"ref": root, "dependsOn": [_ref(package) for package in packages if package.direct]}
+    for package in packages:
+        if package.told or package.requires:
+            yield {"ref": _ref(package), "dependsOn": [_ref(packages[i]) for i in package.requires]}
+
+
+def _compositions(root: str, packages: Sequence[Package]) -> Iterator[dict[str, Any]]:
+    """Where the dependencies are all there is, and where the lockfiles say too little."""
+    told = [_ref(package) for package in packages if package.told]
+    untold = [_ref(package) for package in packages if not package.told]
+    all_direct = all(package.direct is not None for package in packages)
+    (told if all_direct else untold).insert(0, root)
+    for aggregate, refs in (("complete", told), ("incomplete", untold)):
+        if refs:
+            yield {"aggregate": aggregate, "dependencies": refs}
 
 
 def _component(package: Package) -> dict[str, Any]:
     group = package.group
     component: dict[str, Any] = {
         "type": "library" if package.whole else "file",
-        "bom-ref": f"{package.purl} {package.name} {package.version}",
+        "bom-ref": _ref(package),
         "name": package.name[len(group) + 1 :] if group else package.name,
         "version": package.version,
         "scope": package.scope,
@@ -60,13 +85,25 @@ def _component(package: Package) -> dict[str, Any]:
     if group:
         component["group"] = group
     if package.whole:
-        component["purl"] = component["bom-ref"] = package.purl
+        component["purl"] = package.purl
+    if package.licenses:
+        component["licenses"] = _licenses(package.licenses)
     if len(package.sources) == 1:
         component["hashes"] = _hashes(package.sources[0].hashes)
     references = [_reference(source) for source in package.sources if source.url is not None]
     if references:
         component["externalReferences"] = references
     return component
+
+
+def _licenses(texts: Sequence[str]) -> list[dict[str, Any]]:
+    """The expression; or, where there is none or more than one, the names."""
+    expression = canonical(texts[0]) if len(texts) == 1 else ""
+    declared = {"acknowledgement": "declared"}
+    if expression:
+        return [{"expression": expression, **declared}]
+    names = [name for text in texts for name in parts(text) or (text,)]
+    return [{"license": {"name": name, **declared}} for name in dict.fromkeys(names)]
 
 
 def _reference(source: Source) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 from urllib.parse import quote, unquote
 
 from vendorpack.digest import SIZES
@@ -17,6 +17,8 @@ TOOL: Final = "vendorpack"
 _URL_CHARACTERS: Final = "%:/?#[]@!$&'()*+,;=-._~"
 _COMMIT: Final = "git+"
 _SCOPES: Final = ("required", "optional", "excluded")
+_Identity: TypeAlias = tuple[str, str, str]
+"""Purl, name and version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Source:
     bytes (`h1` of Go), or one of several that will do. url: percent-encoded where it has to be;
     None if nobody knows. places: `file:line` where it is pinned. why: what it is for, if not the
     program that runs (`dev`, `optional`, `build` …). scope: required, optional or excluded (from
-    what runs).
+    what runs). licenses: what it declares, as each format reads it.
     """
 
     sha256: str
@@ -41,6 +43,7 @@ class Source:
     places: tuple[str, ...]
     why: tuple[str, ...]
     scope: str
+    licenses: tuple[str, ...] = ()
 
     @property
     def commit(self) -> bool:
@@ -54,12 +57,18 @@ class Package:
 
     purl: as its format wrote it. whole: whether that is a package; with a subpath (`#go.mod`)
     it is a file out of one, which is no reason to take the package for installed.
+    requires: what it asks for, as indexes of the packages that this one is among, ascending.
+    told: whether that is all, as the lockfiles have it.
+    direct: whether the project itself asks for it; None if not all lockfiles say.
     """
 
     purl: str
     name: str
     version: str
     sources: tuple[Source, ...]
+    requires: tuple[int, ...]
+    told: bool
+    direct: bool | None
 
     @property
     def whole(self) -> bool:
@@ -70,6 +79,11 @@ class Package:
     def scope(self) -> str:
         """The strongest that one of its files has."""
         return _strongest(source.scope for source in self.sources)
+
+    @property
+    def licenses(self) -> tuple[str, ...]:
+        """What its files declare."""
+        return _sorted(text for source in self.sources for text in source.licenses)
 
     @property
     def group(self) -> str:
@@ -89,15 +103,41 @@ class Package:
 
 def packages_of(artifacts: Iterable[Mapping[str, Json]]) -> tuple[Package, ...]:
     """The packages of a manifest's artifacts, by purl; one file pinned several times is one."""
-    found: dict[tuple[str, str, str], dict[str, list[Mapping[str, Json]]]] = {}
-    for record in artifacts:
-        name, version, sha256 = (_text(record, key) for key in ("name", "version", "sha256"))
-        purl = _text(record, "purl")
-        found.setdefault((purl, name, version), {}).setdefault(sha256, []).append(record)
-    return tuple(
-        Package(*package, tuple(_source(sha256, files[sha256]) for sha256 in sorted(files)))
-        for package, files in sorted(found.items())
+    every = [*artifacts]
+    found: dict[_Identity, list[Mapping[str, Json]]] = {}
+    for record in every:
+        found.setdefault(_identity(record), []).append(record)
+    places = {identity: place for place, identity in enumerate(sorted(found))}
+    numbers = [places[_identity(record)] for record in every]
+    return tuple(_package(identity, found[identity], numbers) for identity in places)
+
+
+def _identity(record: Mapping[str, Json]) -> _Identity:
+    return _text(record, "purl"), _text(record, "name"), _text(record, "version")
+
+
+def _package(
+    identity: _Identity, records: Sequence[Mapping[str, Json]], numbers: Sequence[int]
+) -> Package:
+    """numbers: of each artifact's package."""
+    files: dict[str, list[Mapping[str, Json]]] = {}
+    for record in records:
+        files.setdefault(_text(record, "sha256"), []).append(record)
+    asked = [record.get("requires") for record in records]
+    direct = [record.get("direct") for record in records]
+    return Package(
+        *identity,
+        tuple(_source(sha256, files[sha256]) for sha256 in sorted(files)),
+        requires=_requires(asked, numbers),
+        told=all(isinstance(one, list) for one in asked),
+        direct=any(one is True for one in direct)
+        or (False if all(one is False for one in direct) else None),
     )
+
+
+def _requires(asked: Iterable[Json], numbers: Sequence[int]) -> tuple[int, ...]:
+    indexes = (i for one in asked if isinstance(one, list) for i in one if type(i) is int)
+    return tuple(sorted({numbers[index] for index in indexes if 0 <= index < len(numbers)}))
 
 
 def _source(sha256: str, records: list[Mapping[str, Json]]) -> Source:
@@ -117,6 +157,7 @@ def _source(sha256: str, records: list[Mapping[str, Json]]) -> Source:
         places=_sorted(_text(record, "where") for record in records),
         why=_sorted(word for why in reasons for word in why),
         scope=_strongest(map(_scope, reasons)),
+        licenses=_sorted(_text(record, "license") for record in records),
     )
 
 

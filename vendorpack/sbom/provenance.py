@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from vendorpack import __version__
-from vendorpack.bundle.manifest import BUNDLE_FORMAT, MANIFEST_PATH, Manifest
+from vendorpack.bundle.manifest import BUNDLE_FORMAT, Manifest
+from vendorpack.bundle.table import MANIFEST_PATH
 from vendorpack.sbom.packages import TOOL, Package, Source, packages_of
 
 _TOOL_PURL: Final = f"pkg:pypi/{TOOL}"

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import datetime
 import importlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from vendorpack.errors import FetchError, UsageError
 from vendorpack.files.disk import storage_error
 from vendorpack.redact import redact_text, redact_url
+from vendorpack.store.objects import Listed
 
 SCHEMES: Final = ("s3", "gs", "az")
 
@@ -74,6 +76,16 @@ class CloudObjects:
         except self._errors.BaseError as error:
             raise self._fault(error, name) from None
 
+    def names(self, folder: str, limit: int) -> list[str]:
+        """The names of objects right below a folder (`a/b/`), sorted; at most `limit`."""
+        try:
+            pages = self._obstore.list(self._store, prefix=folder, chunk_size=limit)
+            return sorted(str(one["path"]) for page in pages for one in page)[:limit]
+        except FileNotFoundError:
+            return []
+        except self._errors.BaseError as error:
+            raise self._fault(error, folder) from None
+
     def save(self, name: str, path: Path, limit: int) -> bool:
         """Write an object to `path`; False if there is none."""
         rest = limit + 1
@@ -91,6 +103,27 @@ class CloudObjects:
         except OSError as error:
             raise storage_error(error, path) from None
         return True
+
+    def listed(self, folder: str) -> Iterator[Listed]:
+        """All objects below a folder (`a/`), in any order."""
+        try:
+            for page in self._obstore.list(self._store, prefix=folder):
+                for one in page:
+                    modified = one["last_modified"].timestamp()
+                    yield Listed(str(one["path"]), int(one["size"]), modified)
+        except FileNotFoundError:
+            return
+        except self._errors.BaseError as error:
+            raise self._fault(error, folder) from None
+
+    def remove(self, name: str) -> None:
+        """Take an object away; it is no fault if it is gone."""
+        try:
+            self._obstore.delete(self._store, name)
+        except FileNotFoundError:
+            return
+        except self._errors.BaseError as error:
+            raise self._fault(error, name) from None
 
     def create(self, name: str, content: BinaryIO) -> bool:
         """Write an object unless it is there; False if it is.

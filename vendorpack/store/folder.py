@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import itertools
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from vendorpack.errors import FetchError
 from vendorpack.files import temporary
 from vendorpack.files.disk import storage_error
+from vendorpack.store.objects import Listed
 
 _CHUNK = 1 << 20
 _NO_HARD_LINKS = {errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS}
@@ -43,6 +47,17 @@ class FolderObjects:
         except OSError as error:
             raise self._fault(error, name) from None
 
+    def names(self, folder: str, limit: int) -> list[str]:
+        """The names of objects right below a folder (`a/b/`), sorted; at most `limit`."""
+        try:
+            with os.scandir(self._folder / folder) as entries:
+                listed = itertools.islice((entry.name for entry in entries), limit)
+                return sorted(folder + name for name in listed if not name.startswith("."))
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise self._fault(error, folder) from None
+
     def save(self, name: str, path: Path, limit: int) -> bool:
         """Write an object to `path`; False if there is none."""
         try:
@@ -60,6 +75,25 @@ class FolderObjects:
             except OSError as error:
                 raise storage_error(error, path) from None
         return True
+
+    def listed(self, folder: str) -> Iterator[Listed]:
+        """All objects below a folder (`a/`), in any order."""
+        for parent, _, names in os.walk(self._folder / folder):
+            for name in names:
+                if name.startswith("."):
+                    continue  # on its way to its name
+                path = Path(parent, name)
+                with contextlib.suppress(FileNotFoundError):
+                    found = path.stat()
+                    relative = path.relative_to(self._folder).as_posix()
+                    yield Listed(relative, found.st_size, found.st_mtime)
+
+    def remove(self, name: str) -> None:
+        """Take an object away; it is no fault if it is gone."""
+        try:
+            (self._folder / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise self._fault(error, name) from None
 
     def create(self, name: str, content: BinaryIO) -> bool:
         """Write an object unless it is there; False if it is."""

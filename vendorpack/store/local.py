@@ -5,6 +5,7 @@
     <store>/v1/
       blobs/<2 hex>/<62 hex>                 the bytes, named by their sha256
       index/<algorithm>/<2 hex>/<rest>       "<sha256> <size>\\n": which blob has this digest
+      said/<recipe>/<2 hex>/<62 hex>         "<sha256> <text>\\n": what was read of a blob
       parts/<64 hex>.part                    a download under way, or cut short
       parts/<64 hex>.lock                    held (flock) by the process that writes the part
       in-use                                 held (flock) by all who pack, or by one who prunes
@@ -26,7 +27,7 @@ import hashlib
 import io
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -35,7 +36,9 @@ from vendorpack.digest import Hashers, Integrity
 from vendorpack.errors import BlobLost
 from vendorpack.files import locks
 from vendorpack.files.disk import storage_error
-from vendorpack.model import Blob, Host
+from vendorpack.model import Blob, Slice
+from vendorpack.project import Host
+from vendorpack.room import Keep, Make
 
 CHUNK: Final = 1 << 20
 TOUCH_AFTER: Final = 600
@@ -95,7 +98,7 @@ class Store:
         self.folder = folder
         self._root = folder / "v1"
         try:
-            for name in ("blobs", "index", "parts"):
+            for name in ("blobs", "index", "parts", "said"):
                 (self._root / name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise storage_error(error, folder) from None
@@ -132,23 +135,22 @@ class Store:
         except OSError:
             return False
         values = hashers.values()
-        streamed = Integrity.of(d for d in integrity.digests if d.streamed)
         if values["sha256"].hex() != blob.sha256:
             self._discard(blob)
             return False
-        return streamed.accepts(values)
+        return integrity.streamed.accepts(values)
 
     # -- reading -------------------------------------------------------------------------
 
-    def chunks(self, blob: Blob) -> Iterator[bytes]:
+    def chunks(self, blob: Blob | Slice) -> Iterator[bytes]:
         """The bytes in pieces; raises `BlobLost` at the end if they were not the right ones.
 
         Nothing that was taken may be used before the iterator has ended.
         """
-        with self._open(blob) as file:
+        with self._open(blob.blob if isinstance(blob, Slice) else blob) as file:
             yield from self._hashed(blob, file)
 
-    def read(self, blob: Blob) -> bytes:
+    def read(self, blob: Blob | Slice) -> bytes:
         """All the bytes, verified."""
         return b"".join(self.chunks(blob))
 
@@ -176,22 +178,25 @@ class Store:
         except OSError as error:
             raise storage_error(error, self._path(blob)) from None
 
-    def _hashed(self, blob: Blob, file: io.FileIO) -> Iterator[bytes]:
+    def _hashed(self, wanted: Blob | Slice, file: io.FileIO) -> Iterator[bytes]:
         state = hashlib.sha256()
+        whole, rest = (wanted.blob, wanted.size) if isinstance(wanted, Slice) else (wanted, None)
         size = 0
         try:
-            while chunk := file.read(CHUNK):
+            if isinstance(wanted, Slice):
+                file.seek(wanted.offset)
+            while chunk := file.read(CHUNK if rest is None else min(CHUNK, rest - size)):
                 state.update(chunk)
                 size += len(chunk)
                 yield chunk
         except OSError as error:
-            raise storage_error(error, self._path(blob)) from None
-        if state.hexdigest() != blob.sha256 or size != blob.size:
-            self._discard(blob)
+            raise storage_error(error, self._path(whole)) from None
+        if state.hexdigest() != wanted.sha256 or size != wanted.size:
+            self._discard(whole)
             raise BlobLost(
-                blob.sha256,
+                whole.sha256,
                 "a file of the store was damaged; it has been removed",
-                where=f"sha256 {blob.sha256}",
+                where=f"sha256 {whole.sha256}",
             )
 
     # -- writing -------------------------------------------------------------------------
@@ -227,6 +232,19 @@ class Store:
         finally:
             own.unlink(missing_ok=True)
 
+    def busy(self, part: Path) -> int | None:
+        """Bytes that another process has so far, if it made this one use a file of its own.
+
+        None if that is not so, or cannot be told, as the file system has no locks.
+        """
+        first = part.with_name(f"{part.name.partition('.')[0]}.part")
+        if part == first or not locks.is_held(first.with_suffix(".lock")):
+            return None
+        try:
+            return first.stat().st_size
+        except OSError:
+            return 0
+
     def adopt(self, path: Path, values: Mapping[str, bytes], size: int) -> Blob:
         """Give a verified file its name, and note every digest that is known of it.
 
@@ -260,13 +278,11 @@ class Store:
         size = 0
         path = self._temporary()
         try:
-            with path.open("xb", buffering=0) as file:
+            with path.open("xb", buffering=CHUNK) as file:
                 for chunk in chunks:
                     state.update(chunk)
                     size += len(chunk)
-                    view = memoryview(chunk)
-                    while view:
-                        view = view[file.write(view) :]
+                    file.write(chunk)
         except BaseException as error:
             path.unlink(missing_ok=True)
             if isinstance(error, OSError):
@@ -290,13 +306,50 @@ class Store:
 
     def derived(self, recipe: str, blob: Blob, make: Callable[[bytes], bytes]) -> Blob:
         """`make(read(blob))`, made once: found again by recipe and source."""
-        algorithm = f"derived:{recipe}"
-        known = self._look_up(algorithm, blob.sha256)
-        if known is not None and self._has(known):
-            return known
-        result = self.keep((make(self.read(blob)),))
-        self._note(algorithm, blob.sha256, result)
-        return result
+
+        def form(file: BinaryIO, keep: Keep) -> None:
+            keep(recipe, (make(file.read()),))
+
+        return self.forms((recipe,), blob, form)[0]
+
+    def forms(self, recipes: Sequence[str], blob: Blob, make: Make) -> tuple[Blob, ...]:
+        """What `make` keeps of the blob, verified, by recipe; made once: see `derived`."""
+        known = [self._look_up(f"derived:{recipe}", blob.sha256) for recipe in recipes]
+        found = tuple(form for form in known if form is not None and self._has(form))
+        if len(found) == len(recipes):
+            return found
+        drafts: dict[str, Draft] = {}
+
+        def keep(recipe: str, chunks: Iterable[bytes | memoryview]) -> None:
+            drafts[recipe] = self.draft(recipe, chunks)
+
+        try:
+            with self.open(blob) as file:
+                make(file, keep)
+            self.adopt_drafts(blob, drafts.values())
+        finally:
+            self.drop_drafts(drafts.values())
+        return tuple(drafts[recipe].blob for recipe in recipes)
+
+    def say(self, recipe: str, source: Blob, text: str) -> None:
+        """Keep what was read of `source`, which is verified: `said` finds it from now on.
+
+        It is one line of printable text.
+        """
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        self._write(self._said(recipe, source), f"{digest} {text}\n".encode())
+
+    def said(self, recipe: str, blob: Blob, ask: Callable[[BinaryIO], str]) -> str:
+        """What `ask` reads of the blob, verified; asked once: found again by recipe and source."""
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            line = self._said(recipe, blob).read_text("utf-8")
+            digest, _, text = line.removesuffix("\n").partition(" ")
+            if digest == hashlib.sha256(text.encode()).hexdigest():
+                return text
+        with self.open(blob) as file:
+            text = ask(file)
+        self.say(recipe, blob, text)
+        return text
 
     # -- house-keeping -------------------------------------------------------------------
 
@@ -331,6 +384,9 @@ class Store:
                     blob = _parse_index(path.read_bytes())
                     if blob is None or not self._path(blob).exists():
                         _remove(path, now if alone else before)
+            for path in self._files("said"):
+                if not (self._root / "blobs" / path.parent.name / path.name).exists():
+                    _remove(path, now if alone else before)
             return Pruned(removed, freed, not alone)
 
     def _prune_part(self, path: Path, before: float) -> int:
@@ -392,8 +448,10 @@ class Store:
             return None
 
     def _note(self, algorithm: str, hex_value: str, blob: Blob) -> None:
-        path = self._index(algorithm, hex_value)
-        line = f"{blob.sha256} {blob.size}\n".encode()
+        self._write(self._index(algorithm, hex_value), f"{blob.sha256} {blob.size}\n".encode())
+
+    def _write(self, path: Path, line: bytes) -> None:
+        """A small file of the store's own, which appears whole."""
         temporary = self._temporary()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -401,6 +459,9 @@ class Store:
             temporary.replace(path)
         except OSError as error:
             raise storage_error(error, path) from None
+
+    def _said(self, recipe: str, blob: Blob) -> Path:
+        return self._root / "said" / recipe / blob.sha256[:2] / blob.sha256[2:]
 
     def _index(self, algorithm: str, hex_value: str) -> Path:
         folder = self._root / "index" / algorithm.replace(":", "-")

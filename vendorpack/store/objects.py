@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An object in a listing. modified: seconds since 1970, when it was created."""
+
+    name: str
+    size: int
+    modified: float
 
 
 class Objects(Protocol):
@@ -26,11 +37,23 @@ class Objects(Protocol):
         """At most `size` bytes of an object; None if there is none."""
         ...
 
+    def names(self, folder: str, limit: int) -> list[str]:
+        """The names of objects right below a folder (`a/b/`), sorted; at most `limit`."""
+        ...
+
     def save(self, name: str, path: Path, limit: int) -> bool:
         """Write an object to `path`; False if there is none. No more than `limit` bytes and one.
 
         Raises `StoreError` if `path` cannot be written.
         """
+        ...
+
+    def listed(self, folder: str) -> Iterator[Listed]:
+        """All objects below a folder (`a/`), in any order."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Take an object away; it is no fault if it is gone."""
         ...
 
     def create(self, name: str, content: BinaryIO) -> bool:

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from vendorpack.bundle.manifest import File
 from vendorpack.bundle.reader import Bundle, Frame
+from vendorpack.bundle.table import File
 from vendorpack.digest import Digest, Integrity
 from vendorpack.errors import BundleError
 from vendorpack.files.disk import storage_error

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from vendorpack.files import temporary
 from vendorpack.files.disk import storage_error
-from vendorpack.model import Host
+from vendorpack.project import Host
 from vendorpack.store.local import cache_folder
 
 _NAME = re.compile(r"[0-9a-f]{32}")

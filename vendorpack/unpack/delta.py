@@ -10,14 +10,17 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from vendorpack.bundle.manifest import File, Manifest, manifest_id
+from vendorpack.bundle.manifest import Manifest, manifest_id
+from vendorpack.bundle.pieces import Pieces, in_bundle
 from vendorpack.bundle.plan import Base
 from vendorpack.bundle.reader import Bundle
+from vendorpack.bundle.table import File
 from vendorpack.errors import BundleError, TargetError
 from vendorpack.parallel import Progress, in_order, split_evenly
+from vendorpack.unpack.prefix import look
 from vendorpack.unpack.stage import Filler, Route, fill_from_bundle
 
 _OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
@@ -30,6 +33,35 @@ def kept_files(bundle: Bundle) -> tuple[File, ...]:
         return ()
     held = frozenset(bundle.delta.files)
     return tuple(file for i, file in enumerate(bundle.manifest.files) if i not in held)
+
+
+def pieces_of_base(bundle: Bundle, base: Bundle | None, prefix: Path | None) -> Pieces:
+    """The files that a delta leaves to its base, of a bundle or of the folder that holds it.
+
+    Raises as `fill_from_base` and `fill_from_prefix` do, while the pieces are read too.
+    """
+    kept = kept_files(bundle)
+    if base is not None:
+        _check(bundle, kept, base.id, base.manifest, str(base.path))
+        return _only(kept, in_bundle(base))
+    assert prefix is not None
+    there = look(prefix).manifest
+    if there is None or there.dump() != bundle.manifest_bytes:
+        _check_prefix(bundle, kept, prefix, there)
+
+    def pieces(wanted: Mapping[str, File]) -> Iterator[tuple[File, bytes]]:
+        for file in wanted.values():
+            for chunk in _verified(prefix, file):
+                yield file, chunk
+            if not file.size:
+                yield file, b""
+
+    return _only(kept, pieces)
+
+
+def _only(kept: Sequence[File], pieces: Pieces) -> Pieces:
+    paths = frozenset(file.path for file in kept)
+    return lambda wanted: pieces({path: file for path, file in wanted.items() if path in paths})
 
 
 def fill_from_base(
@@ -61,15 +93,8 @@ def fill_from_prefix(
     there: the manifest of what was unpacked to `prefix`, if anything was. Raises `BundleError`
     (not the base), `StoreError`, `TargetError` (the base's files are not as they were packed).
     """
-    if there is None:
-        raise BundleError(
-            f"this is a delta, and bundle {_base_id(bundle)}, which has the rest, is not there",
-            where=str(prefix),
-            fix="Unpack the base there first, or name its file with --base.",
-        )
     kept = kept_files(bundle)
-    full = there.full()
-    _check(bundle, kept, manifest_id(full.dump()), full, str(prefix))
+    _check_prefix(bundle, kept, prefix, there)
 
     def copy(run: Sequence[File]) -> int:
         for file in run:
@@ -91,6 +116,19 @@ def fill_from_prefix(
 def _base_id(bundle: Bundle) -> str:
     assert bundle.delta is not None
     return bundle.delta.base
+
+
+def _check_prefix(
+    bundle: Bundle, kept: Sequence[File], prefix: Path, there: Manifest | None
+) -> None:
+    if there is None:
+        raise BundleError(
+            f"this is a delta, and bundle {_base_id(bundle)}, which has the rest, is not there",
+            where=str(prefix),
+            fix="Unpack the base there first, or name its file with --base.",
+        )
+    full = there.full()
+    _check(bundle, kept, manifest_id(full.dump()), full, str(prefix))
 
 
 def _check(bundle: Bundle, kept: Sequence[File], base_id: str, base: Manifest, where: str) -> None:

@@ -12,14 +12,15 @@ import fcntl
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeAlias
 
-from vendorpack.bundle.manifest import ENVIRONMENT_PATH, MANIFEST_PATH, File
+from vendorpack.bundle.manifest import ENVIRONMENT_PATH
+from vendorpack.bundle.table import MANIFEST_PATH, File
 from vendorpack.errors import TargetError
 from vendorpack.files.disk import real_path, sha256_of, sync, target_error
 from vendorpack.unpack.stage import STICKY, TREE, Filler, Stage, refuse_file, room_for
@@ -71,13 +72,13 @@ class Caches:
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
-        needed: dict[str, list[File]] = {}
+        needed: dict[str, int] = {}
         for file in self._files:
             if (start := self._find(file.path)) is not None:
-                needed.setdefault(start, []).append(file)
+                needed[start] = needed.get(start, 0) + room_for([file])
         with self._stack:
-            for start, files in needed.items():
-                self._open(start, room_for(files))
+            for start, room in needed.items():
+                self._open(start, room)
             self._stack = self._stack.pop_all()
         return self
 
@@ -100,21 +101,17 @@ class Caches:
                 filler = self._fillers.get(start) or self._open(start, 0)
         return filler, path[len(start) :]
 
-    def publish(self, files: Iterable[File], merge: Merge) -> MergeResult:
+    def publish(self, files: Sequence[File], merge: Merge) -> MergeResult:
         """Give the staged files their places, root by root, each in the order of `files`."""
-        places: dict[str, list[File]] = {}
-        for file in files:
-            if (start := self._find(file.path)) is not None:
-                places.setdefault(start, []).append(file)
         result = MergeResult()
-        for start, placed in places.items():
-            stage = self._stages[start]
+        for start, stage in self._stages.items():
             try:
                 # What is visible is on disk, whatever happens to the power.
                 sync(stage.fd)
                 with Publisher(stage, merge, result) as publisher:
-                    for file in placed:
-                        publisher.publish(file, file.path[len(start) :])
+                    for file in files:
+                        if self._find(file.path) == start:
+                            publisher.publish(file, file.path[len(start) :])
                 sync(stage.fd)
             except OSError as error:
                 raise target_error(error, stage.target, stage.needed) from None

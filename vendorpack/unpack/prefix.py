@@ -12,13 +12,14 @@ import errno
 import fcntl
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from vendorpack.bundle.frames import MAX_MANIFEST_FRAME
-from vendorpack.bundle.manifest import MANIFEST_PATH, File, Head, Manifest, manifest_id
+from vendorpack.bundle.manifest import Head, Manifest, manifest_id
+from vendorpack.bundle.table import MANIFEST_PATH, File
 from vendorpack.errors import BundleError, TargetError
 from vendorpack.files import temporary
 from vendorpack.files.disk import sha256_of, sync, sync_folder, target_error
@@ -155,9 +156,11 @@ def check_folder(folder: Path, manifest: Manifest, *, jobs: int) -> FolderCheck:
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - costs 10 ms
 
     try:
-        runs = split_evenly(manifest.files, lambda file: file.size + 4096, max(jobs, 1) * 4)
+        files = manifest.files
+        rows = range(len(files))
+        runs = split_evenly(rows, lambda row: files[row].size + 4096, max(jobs, 1) * 4)
         with ThreadPoolExecutor(max(jobs, 1), "check") as pool:
-            found = list(pool.map(lambda run: [(f.path, _same(fd, f)) for f in run], runs))
+            found = list(pool.map(lambda run: _others(fd, files, run), runs))
     finally:
         os.close(fd)
     outcomes = [outcome for run in found for outcome in run]
@@ -165,6 +168,14 @@ def check_folder(folder: Path, manifest: Manifest, *, jobs: int) -> FolderCheck:
         missing=tuple(path for path, same in outcomes if same is None),
         changed=tuple(path for path, same in outcomes if same is False),
     )
+
+
+def _others(
+    folder: int, files: Sequence[File], rows: Iterable[int]
+) -> list[tuple[str, bool | None]]:
+    """The paths of those rows' files that are not as they should be, with what `_same` says."""
+    checked = ((file.path, _same(folder, file)) for file in map(files.__getitem__, rows))
+    return [(path, same) for path, same in checked if not same]
 
 
 def _same(folder: int, file: File) -> bool | None:

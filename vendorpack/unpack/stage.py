@@ -15,9 +15,9 @@ from types import TracebackType
 from typing import Self, TypeAlias
 
 from vendorpack.bundle.frames import Buffer
-from vendorpack.bundle.manifest import File
 from vendorpack.bundle.plan import Batch, Member, ReadBlob, content_of
 from vendorpack.bundle.reader import Bundle, Frame
+from vendorpack.bundle.table import File
 from vendorpack.errors import StoreError, TargetError
 from vendorpack.files import temporary
 from vendorpack.files.disk import existing_folder, free_space, no_space, target_error

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from vendorpack.bundle.manifest import MANIFEST_PATH, Head, Manifest, check_head, manifest_id
+from vendorpack.bundle.manifest import Head, Manifest, check_head, manifest_id
 from vendorpack.bundle.plan import DEFAULT_LIMITS, Limits, ReadBlob, Section, Tally, cut, members
 from vendorpack.bundle.reader import Bundle
+from vendorpack.bundle.table import MANIFEST_PATH
 from vendorpack.files.disk import real_path, target_error
 from vendorpack.parallel import Progress
 from vendorpack.unpack.delta import fill_from_base, fill_from_prefix
@@ -128,7 +129,7 @@ def entries_to_prefix(
     check = Successor(head, None, replace)
     check(prefix, there)
     tally = Tally()
-    batches = tally.watch(cut(members(sections), limits))
+    batches = tally.watch(cut(members(sections, tally.files), limits))
     with Stage(prefix, 0) as stage:
         filler = Filler(stage, mtime)
         fill_from_entries(
@@ -192,7 +193,7 @@ def merge_entries(
     Raises as `merge_into` and `write_bundle` do.
     """
     tally = Tally()
-    batches = tally.watch(cut(members(sections)))
+    batches = tally.watch(cut(members(sections, tally.files)))
     with Caches(roots, (), mtime) as caches:
         fill_from_entries(batches, read_blob, caches.route, jobs=jobs, progress=progress)
         return caches.publish(tally.files, merge)

@@ -15,9 +15,9 @@ no client could install it: `UnsupportedError`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import BinaryIO, Final
 
 from vendorpack.errors import UnsupportedError
 from vendorpack.formats._shared.archives.inflate import InflateError, decompressobj
@@ -47,6 +47,10 @@ _EXTENDED: Final = frozenset({_PAX, _PAX_GLOBAL, _GNU_LONG_NAME, _GNU_LONG_LINK}
 _FILES: Final = {FILE: FILE, "7": FILE}
 """`7` (contiguous) is a plain file wherever storage has no such notion."""
 _MAX_EXTENDED_HEADER: Final = 1024 * 1024
+_MAX_FIRST_FILE: Final = 4 << 20
+_MAX_PASSED: Final = 256 << 20
+_CHUNK: Final = 16 << 10
+"""Bytes that are inflated at a time where it ends early: what is sought is mostly in the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +134,121 @@ def package_path(name: str) -> str | None:
     if len(parts) < 2 or ".." in parts:
         return None
     return "/".join(parts[1:])
+
+
+def first_file(
+    file: BinaryIO, name: str, *, label: str, wanted: Callable[[str], bool] | None = None
+) -> bytes | None:
+    """The first small file of this name; None if there is none in the first 256 MiB.
+
+    The archive is inflated no further than that takes, so what is behind it is not checked.
+
+    Args:
+        file: the archive, gzipped or plain.
+        name: what the file's own begins after its last folder; all of it without `wanted`.
+        wanted: is asked for whole names, as the archive has them.
+
+    Raises:
+        UnsupportedError: it is not an archive, or is damaged before that file.
+    """
+    gzipped = file.read(2) == _GZIP_MAGIC
+    file.seek(0)
+    source = _Inflated(file, label) if gzipped else _Plain(file)
+    suffix = name.encode()
+    plain = extended = _Extended()
+    offset = 0
+    while offset < _MAX_PASSED:
+        header = source.read(_BLOCK)
+        if len(header) < _BLOCK or header == _ZEROS:
+            break
+        flag = chr(header[156] or ord(FILE))
+        digits = header[124:136].rstrip(b" \0")
+        octal = digits and not digits.translate(None, b"01234567")
+        size = int(digits, 8) if octal else _number(header[124:136], label, offset)
+        passed = 0
+        if flag in _EXTENDED:
+            _check_sum(header, label, offset)
+            if size > _MAX_EXTENDED_HEADER:
+                raise _damaged(label, f"the extended header at {offset} is too long")
+            extended = extended.with_header(flag, source.read(size), label, offset)
+            passed = size
+        else:
+            if extended.size is not None:
+                size = extended.size
+            own = header[:100].partition(b"\0")[0]
+            if flag in _FILES and (own.endswith(suffix) or extended.name is not None):
+                full = _name(header) if extended.name is None else extended.name
+                good = full == name if wanted is None else wanted(full)
+                if good and size <= _MAX_FIRST_FILE:
+                    _check_sum(header, label, offset)
+                    return source.read(size)
+            extended = plain
+        end = -(-size // _BLOCK) * _BLOCK
+        source.skip(min(end - passed, _MAX_PASSED))
+        offset += _BLOCK + end
+    return None
+
+
+class _Plain:
+    """An archive that is not compressed."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.read = file.read
+
+    def skip(self, size: int) -> None:
+        self._file.seek(size, 1)
+
+
+class _Inflated:
+    """A gzipped archive, inflated a piece at a time."""
+
+    def __init__(self, file: BinaryIO, label: str) -> None:
+        self._file, self._label = file, label
+        self._inflater = decompressobj(_GZIP_WBITS)
+        self._members = 1
+        self._held, self._at = b"", 0
+
+    def read(self, size: int) -> bytes:
+        """So many bytes, fewer at the end."""
+        parts = []
+        while size:
+            part = self._held[self._at : self._at + size]
+            if not part and not self._more():
+                break
+            self._at += len(part)
+            size -= len(part)
+            parts.append(part)
+        return b"".join(parts)
+
+    def skip(self, size: int) -> None:
+        """Pass over them."""
+        while size:
+            passed = min(size, len(self._held) - self._at)
+            if not passed and not self._more():
+                break
+            self._at += passed
+            size -= passed
+
+    def _more(self) -> bool:
+        """Take the next piece; False at the end."""
+        self._held, self._at = b"", 0
+        while not self._held:
+            data = self._inflater.unconsumed_tail
+            if self._inflater.eof:
+                data = self._inflater.unused_data or self._file.read(_CHUNK)
+                if not data.startswith(_GZIP_MAGIC) or self._members == MAX_GZIP_MEMBERS:
+                    return False
+                self._members += 1
+                self._inflater = decompressobj(_GZIP_WBITS)
+            data = data or self._file.read(_CHUNK)
+            if not data:
+                return False
+            try:
+                self._held = self._inflater.decompress(data, 8 * _CHUNK)
+            except InflateError as error:
+                raise _damaged(self._label, f"gzip: {error}") from None
+        return True
 
 
 def _walk(tar: bytes, label: str) -> Iterator[Member]:

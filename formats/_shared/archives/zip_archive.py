@@ -27,6 +27,7 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO, Final
 
 from vendorpack.errors import UnsupportedError
+from vendorpack.formats._shared.archives.inflate import InflateError, decompressobj
 from vendorpack.formats._shared.archives.tarball import unpacked_limit
 
 _LOCAL: Final = struct.Struct("<4sHHHHHIIIHH")
@@ -137,7 +138,7 @@ def _checked(compressed: Iterator[bytes], member: Member, label: str) -> Iterato
 
 
 def _inflated(compressed: Iterator[bytes], member: Member, label: str) -> Iterator[bytes]:
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    inflater = decompressobj(-zlib.MAX_WBITS)
     try:
         for data in compressed:
             if inflater.eof:
@@ -150,7 +151,7 @@ def _inflated(compressed: Iterator[bytes], member: Member, label: str) -> Iterat
                     yield chunk
         while chunk := inflater.decompress(b"", _CHUNK):
             yield chunk
-    except zlib.error as error:
+    except InflateError as error:
         raise _refusal(label, f"{member.name}: {error}") from None
     if not inflater.eof or inflater.unused_data:
         raise _refusal(label, f"{member.name} has data that does not end where the archive says")

@@ -10,7 +10,6 @@ from vendorpack.errors import UnsupportedError
 from vendorpack.formats._shared.git.pack import BLOB, TREE, Pack, read_blob
 
 _MAX_DEPTH: Final = 256
-_LINK: Final = 0o120000
 _EXECUTABLE: Final = 0o111
 
 
@@ -36,6 +35,21 @@ def checked_out(pack: Pack, file: BinaryIO) -> Iterator[CheckedOut]:
     yield from _below(pack, file, pack.root, "", 0)
 
 
+def file_at(pack: Pack, file: BinaryIO, path: str) -> bytes | None:
+    """One file's content, by its path with `/`; None if there is none."""
+    tree = pack.root
+    *folders, name = path.encode().split(b"/")
+    for folder in folders:
+        found = [e.oid for e in pack.entries(tree) if e.name == folder and e.kind == TREE]
+        if not found:
+            return None
+        tree = found[0]
+    for entry in pack.entries(tree):
+        if entry.name == name and entry.kind == BLOB:
+            return read_blob(file, pack.objects[entry.oid])
+    return None
+
+
 def _below(
     pack: Pack, file: BinaryIO, tree: bytes, folder: str, depth: int
 ) -> Iterator[CheckedOut]:
@@ -50,5 +64,5 @@ def _below(
                 path,
                 read_blob(file, pack.objects[entry.oid]),
                 is_executable=bool(entry.mode & _EXECUTABLE),
-                is_link=entry.mode & 0o170000 == _LINK,
+                is_link=entry.is_link,
             )

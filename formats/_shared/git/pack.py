@@ -33,8 +33,10 @@ _NAMES: Final = {COMMIT: b"commit", TREE: b"tree", BLOB: b"blob", TAG: b"tag"}
 _HASHES: Final = {20: "sha1", 32: "sha256"}
 _BLOCK: Final = 65535
 _TAGGED: Final = re.compile(rb"object ((?:[0-9a-f]{2}){20,32})\ntype (commit|tag)\n")
+_FORMAT: Final = 0o170000
 _GITLINK: Final = 0o160000
-_KIND_OF_MODE: Final = {0o040000: TREE, 0o100000: BLOB, 0o120000: BLOB}
+_LINK: Final = 0o120000
+_KIND_OF_MODE: Final = {0o040000: TREE, 0o100000: BLOB, _LINK: BLOB}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +60,17 @@ class TreeEntry:
     @property
     def is_submodule(self) -> bool:
         """Whether it names a commit of another repository."""
-        return self.mode & 0o170000 == _GITLINK
+        return self.mode & _FORMAT == _GITLINK
+
+    @property
+    def is_link(self) -> bool:
+        """Whether its blob is what a symbolic link points to."""
+        return self.mode & _FORMAT == _LINK
 
     @property
     def kind(self) -> int | None:
         """The kind of object it names; None for a submodule or a mode git does not have."""
-        return _KIND_OF_MODE.get(self.mode & 0o170000)
+        return _KIND_OF_MODE.get(self.mode & _FORMAT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +98,17 @@ class Pack:
 def hash_name(id_size: int) -> str:
     """The hash whose ids have that many bytes."""
     return _HASHES[id_size]
+
+
+def object_header(kind: int, size: int) -> bytes:
+    """Type (3 bits) and size, seven bits a byte after the first four, lowest first."""
+    result = bytearray()
+    byte, size = kind << 4 | size & 15, size >> 4
+    while size:
+        result.append(byte | 0x80)
+        byte, size = size & 0x7F, size >> 7
+    result.append(byte)
+    return bytes(result)
 
 
 def pack_commit_id(path: Path, id_size: int = 20) -> bytes:

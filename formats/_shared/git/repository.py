@@ -35,10 +35,14 @@ from vendorpack.formats._shared.git.pack import (
     pack_commit_id,
     read_pack,
 )
-from vendorpack.model import Artifact, Blob, Entry, Packed, Workshop
+from vendorpack.model import Artifact, Blob, Entry, Packed
+from vendorpack.room import Workshop
 
 DIGEST: Final = "git"
 """Name of the derived digest whose value is a commit's id."""
+
+CONFIG: Final = b"[core]\n\trepositoryformatversion = 0\n\tbare = true\n"
+"""The settings of a bare repository with SHA-1 ids."""
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _READ_SIZE: Final = 1 << 20
@@ -118,7 +122,7 @@ def _peeled(refs: Mapping[str, str], packs: Sequence[Pack]) -> dict[str, str]:
 
 def _config(id_size: int) -> bytes:
     if id_size == 20:
-        return b"[core]\n\trepositoryformatversion = 0\n\tbare = true\n"
+        return CONFIG
     return (
         b"[core]\n\trepositoryformatversion = 1\n\tbare = true\n"
         b"[extensions]\n\tobjectFormat = sha256\n"
@@ -130,7 +134,7 @@ def _one_pack(
 ) -> tuple[bytes, bytes, Blob]:
     """Checksum, index and blob of a pack with every commit of `packed`."""
     if len(packed) == 1:
-        return packs[0].checksum, _index(packs[0].objects, packs[0].checksum), packed[0].blob
+        return packs[0].checksum, pack_index(packs[0].objects, packs[0].checksum), packed[0].blob
     origin = {oid: number for number, pack in enumerate(packs) for oid in pack.objects}
     objects: dict[bytes, PackedObject] = {}
     position = 12
@@ -148,7 +152,7 @@ def _one_pack(
         yield checksum.digest()
 
     blob = workshop.keep(chunks())
-    return checksum.digest(), _index(objects, checksum.digest()), blob
+    return checksum.digest(), pack_index(objects, checksum.digest()), blob
 
 
 def _merged(
@@ -171,7 +175,7 @@ def _slice(file: BinaryIO, offset: int, length: int) -> Iterator[bytes]:
         yield chunk
 
 
-def _index(objects: Mapping[bytes, PackedObject], checksum: bytes) -> bytes:
+def pack_index(objects: Mapping[bytes, PackedObject], checksum: bytes) -> bytes:
     """A pack index, version 2, for objects in the order of their ids."""
     if any(item.offset > _LARGEST_OFFSET for item in objects.values()):
         raise UnsupportedError("the commits of one git repository hold more than 2 GiB")

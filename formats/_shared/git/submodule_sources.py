@@ -13,7 +13,8 @@ from typing import Final, TypeVar
 from vendorpack.formats._shared.git.pack import read_pack
 from vendorpack.formats._shared.git.repository import commit_of
 from vendorpack.formats._shared.git.submodules import read_submodules, submodule_address
-from vendorpack.model import Artifact, Packed, Variable, Workshop
+from vendorpack.model import Artifact, Packed, Variable
+from vendorpack.room import Workshop
 
 Commit = TypeVar("Commit", bound=Artifact)
 

@@ -45,7 +45,9 @@ def read_submodules(pack: Pack, file: BinaryIO) -> tuple[Submodule, ...]:
 
 
 def submodule_address(repository: str, url: str) -> str:
-    """A submodule's address; a relative one counts from its repository's, of any scheme.
+    """A submodule's address; a relative one counts from its repository's.
+
+    That may have any scheme, or be as scp writes it: `git@host:path`.
 
     Raises `ValueError` for what is no address.
     """
@@ -53,7 +55,10 @@ def submodule_address(repository: str, url: str) -> str:
         return url
     scheme, mark, rest = repository.partition("://")
     if not mark:
-        raise ValueError(f"{repository!r} is not a URL")
+        host, colon, path = repository.partition(":")
+        if not colon or "/" in host:
+            raise ValueError(f"{repository!r} is not a URL")
+        return f"{host}:" + urljoin(f"/{path.rstrip('/')}/", url).removeprefix("/")
     # The standard library joins the schemes it knows only.
     joined = urljoin(f"https://{rest.rstrip('/')}/", url)
     return scheme + joined.removeprefix("https")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Final
 
 from vendorpack.digest import Digest, DigestError, Hashers, Integrity
-from vendorpack.errors import FetchError, IntegrityError
+from vendorpack.errors import FetchError, IntegrityError, LockfileError
 from vendorpack.formats._shared.maven.files import MavenFile, coordinates, file_of
-from vendorpack.formats._shared.maven.poms import needed, pom_path
-from vendorpack.model import Artifact, Index, Packed, Trust, Workshop
+from vendorpack.formats._shared.maven.poms import Pom, needed, pom_path, read_pom
+from vendorpack.formats._shared.text.xml_text import HostileXml
+from vendorpack.model import Artifact, Packed, Trust
 from vendorpack.redact import redact_url
+from vendorpack.room import Index, Workshop
 
 _ALGORITHMS: Final = ("sha512", "sha256", "sha1")
 _MAX_SIDECAR: Final = 4096
@@ -24,13 +26,17 @@ async def missing_poms(
     """What clients read besides the packed files, as far as is known yet.
 
     Of every file its own POM; of every POM its parents and the BOMs that it imports. A POM that
-    no registry has is left out: clients pass over it too. Raises `FetchError`.
+    no registry has is left out: clients pass over it too. Raises `FetchError`, and
+    `HostileXml` for a POM that nobody should read.
     """
+    import asyncio  # noqa: PLC0415 - dear, and `key` needs none
+
     files = {one.artifact.path: one for one in packed if isinstance(one.artifact, MavenFile)}
 
-    def read(path: str) -> bytes | None:
+    @cache  # many have the same parents
+    def read(path: str) -> Pom | None:
         one = files.get(path)
-        return None if one is None else workshop.read(one.blob)
+        return None if one is None else _read(one, workshop)
 
     missing: dict[str, MavenFile] = {}
     for path, one in files.items():
@@ -42,6 +48,20 @@ async def missing_poms(
                 missing.setdefault(wanted, one.artifact)
     asked = [_vouched(path, needs, index) for path, needs in sorted(missing.items())]
     return [file for file in await asyncio.gather(*asked) if file is not None]
+
+
+def _read(one: Packed, workshop: Workshop) -> Pom | None:
+    """A packed POM; None if no client can read it: they pass over such, and say so."""
+    try:
+        return read_pom(workshop.read(one.blob), one.artifact.purl)
+    except HostileXml as error:
+        raise HostileXml(
+            error.what,
+            where=error.where,
+            fix="No POM needs that: tell its publisher, or --exclude what brings it.",
+        ) from None
+    except LockfileError:
+        return None
 
 
 async def _vouched(path: str, needs: MavenFile, index: Index) -> MavenFile | None:

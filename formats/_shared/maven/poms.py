@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from vendorpack.errors import LockfileError
 from vendorpack.formats._shared.text.xml_text import Element, load_xml
 
 _PROPERTY: Final = re.compile(r"\$\{([^}]+)\}")
@@ -40,7 +39,7 @@ def pom_path(group: str, artifact: str, version: str) -> str:
 
 
 def read_pom(data: bytes, where: str) -> Pom:
-    """Read a POM. Raises `LockfileError`."""
+    """Read a POM. Raises `LockfileError`, for some `HostileXml`."""
     root = load_xml(data, where)
     parent = root.one("parent")
     moved = root.one("distributionManagement/relocation")
@@ -59,10 +58,11 @@ def read_pom(data: bytes, where: str) -> Pom:
     )
 
 
-def needed(path: str, read: Callable[[str], bytes | None]) -> Iterator[str]:
+def needed(path: str, read: Callable[[str], Pom | None]) -> Iterator[str]:
     """Paths of the POMs that a client reads with the one at `path`, that one left out.
 
-    read: the bytes of a POM, None for one that is not there yet: its own needs are not known then.
+    read: a POM, None for one that is not there yet (its own needs are not known then) or that no
+    client could read.
     """
     chain = _chain(path, read)
     if not chain:
@@ -82,17 +82,13 @@ def needed(path: str, read: Callable[[str], bytes | None]) -> Iterator[str]:
             yield pom_path(group, artifact, version)
 
 
-def _chain(path: str, read: Callable[[str], bytes | None]) -> list[Pom]:
+def _chain(path: str, read: Callable[[str], Pom | None]) -> list[Pom]:
     """A POM and its parents, the nearest first, as far as they are there."""
     found: list[Pom] = []
     while len(found) < _MAX_PARENTS:
-        data = read(path)
-        if data is None:
+        pom = read(path)
+        if pom is None:
             break
-        try:
-            pom = read_pom(data, path)
-        except LockfileError:
-            break  # clients pass over what they cannot read, and say so
         found.append(pom)
         if pom.parent is None or not all(pom.parent):
             break

@@ -19,7 +19,8 @@ from urllib.parse import urlsplit
 
 from vendorpack.errors import LockfileError, UnsupportedError, UsageError
 from vendorpack.formats._shared.text.xml_text import Element, load_xml
-from vendorpack.model import Access, Credential, Host, Warning
+from vendorpack.model import Access, Credential, Warning
+from vendorpack.project import Host
 
 CENTRAL: Final = "https://repo.maven.apache.org/maven2/"
 """The public repository that every Maven asks unless it is configured otherwise."""

@@ -25,7 +25,8 @@ from vendorpack.errors import LockfileError, UnsupportedError
 from vendorpack.formats._shared.archives import zip_archive
 from vendorpack.formats._shared.maven.files import Coordinates, MavenFile, coordinates
 from vendorpack.formats._shared.text.xml_text import load_xml
-from vendorpack.model import Entry, Packed, Workshop
+from vendorpack.model import Entry, Packed
+from vendorpack.room import Workshop
 
 METADATA: Final = "maven-metadata-local.xml"
 TRACKING: Final = "_remote.repositories"
@@ -59,6 +60,12 @@ def layout(root: str, packed: Sequence[Packed], workshop: Workshop) -> Iterator[
     made = {**_tracking(seen, files), **_versions(files), **_prefixes(seen, files, workshop)}
     for path in sorted(made):
         yield Entry(f"{root}/{path}", made[path])
+
+
+def is_place_of(root: str, path: str, name: str, version: str) -> bool:
+    """Whether a path of the bundle is one of a package's: the folders say whose it is."""
+    group, _, artifact = name.partition(":")
+    return path.startswith(f"{root}/{group.replace('.', '/')}/{artifact}/{version}/")
 
 
 def merged(path: str, existing: bytes, ours: bytes) -> bytes:

@@ -1,1 +1,1 @@
-"""What JavaScript clients share: the npm registry, .npmrc, packages' files, commits, folders."""
+"""What JavaScript clients share: the npm registry, .npmrc, packages, commits, corepack, folders."""

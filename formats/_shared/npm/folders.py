@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vendorpack.model import Host
+from vendorpack.project import Host
 
 
 def user_caches(host: Host) -> Path:

@@ -5,7 +5,8 @@
     <folder>/<digest>.git/      a bare repository for each address: git's insteadOf
 
 Both clients clone a repository's branches and look for the commit in there (npm 10 to 12, pnpm 8
-to 12), so each commit has a branch; npm asks for the submodules too, which are not packed.
+to 12), so each commit has a branch; npm asks for the submodules too, which are not packed. Of hosts
+that they know they take an archive, which is made from the commit (`HostedCommit`).
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final
-from urllib.parse import quote, urlsplit, urlunsplit
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final, TypeVar
+from urllib.parse import quote, urlunsplit
 
 from vendorpack.formats._shared.git.addresses import check_address
-from vendorpack.formats._shared.git.pack import BLOB, read_blob, read_pack
+from vendorpack.formats._shared.git.archive import tar_of_commit
+from vendorpack.formats._shared.git.checkout import file_at
+from vendorpack.formats._shared.git.pack import read_pack
 from vendorpack.formats._shared.git.repository import (
     bare_repository,
     commit_address,
@@ -27,18 +30,27 @@ from vendorpack.formats._shared.git.repository import (
     commit_of,
 )
 from vendorpack.formats._shared.git.submodules import read_submodules
+from vendorpack.formats._shared.npm.git_hosts import HostedCommit
 from vendorpack.formats._shared.npm.registry import purl
-from vendorpack.model import Artifact, Entry, Packed, Warning, Workshop
+from vendorpack.formats._shared.text.addresses import parts_of
+from vendorpack.model import Artifact, Blob, Entry, Packed, Warning
+from vendorpack.room import Workshop
 
 _SCP: Final = re.compile(r"([\w.-]+@[\w.-]+):(?!/)(.+)", re.ASCII)
+Kind = TypeVar("Kind", bound=Artifact)
 _DEPENDENCIES: Final = ("dependencies", "devDependencies", "optionalDependencies")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit(Artifact):
-    """A package that is a commit. `remote`: the repository, as the client asks git for it."""
+    """A package that is a commit.
+
+    remote: the repository, as the client asks git for it; empty if it takes an archive instead.
+    folder: where in the repository the package lies; empty for the root.
+    """
 
     remote: str
+    folder: str = ""
 
 
 def fetch_address(name: str, remote: str, where: str) -> str:
@@ -48,10 +60,7 @@ def fetch_address(name: str, remote: str, where: str) -> str:
     """
     if match := _SCP.fullmatch(remote):
         return f"ssh://{match[1]}/{match[2]}"
-    try:
-        parts = urlsplit(remote)
-    except ValueError:
-        parts = urlsplit("")
+    parts = parts_of(remote)
     check_address(name, remote, parts, where)
     return urlunsplit(parts._replace(scheme={"git": "https"}.get(parts.scheme, parts.scheme)))
 
@@ -69,6 +78,27 @@ def commit_artifact(name: str, version: str, remote: str, commit: str, where: st
         where=where,
         remote=remote,
     )
+
+
+def hosted_artifact(name: str, version: str, hosted: HostedCommit, where: str) -> Commit:
+    """The artifact of a commit whose archive the client takes from a host that it knows."""
+    https, ssh = hosted.repositories
+    made = commit_artifact(name, version, https, hosted.commit, where)
+    sources = tuple(commit_address(place, hosted.commit) for place in (https, ssh))
+    return replace(made, remote="", fetch_from=sources)
+
+
+def of_kind(kind: type[Kind], made: Commit, **more: Any) -> Kind:
+    """The artifact as a room's own kind of it, with what that has beside or in place of it."""
+    own = {field.name for field in fields(kind)}
+    known = {f.name: getattr(made, f.name) for f in fields(made) if f.name in own}
+    return kind(**(known | more))
+
+
+def archive_of(one: Packed, workshop: Workshop, folder: str = "package") -> Blob:
+    """The archive of a commit, uncompressed, all in one folder."""
+    with workshop.open(one.blob) as file:
+        return workshop.keep(tar_of_commit(file, len(commit_of(one.artifact)), folder))
 
 
 # -- layout --------------------------------------------------------------------------------
@@ -101,7 +131,7 @@ def _by_remote(packed: Sequence[Packed]) -> dict[str, list[Packed]]:
     """Repository address to its commits, each once."""
     found: dict[str, dict[bytes, Packed]] = {}
     for one in packed:
-        if isinstance(one.artifact, Commit):
+        if isinstance(one.artifact, Commit) and one.artifact.remote:
             found.setdefault(one.artifact.remote, {}).setdefault(commit_of(one.artifact), one)
     return {remote: list(commits.values()) for remote, commits in found.items()}
 
@@ -120,7 +150,7 @@ def warnings(
     for one in packed:
         if not isinstance(one.artifact, Commit):
             continue
-        manifest, has_submodules = _read(one, workshop)
+        manifest, has_submodules = read_commit(one, one.artifact.folder, workshop)
         given = manifest.get("scripts")
         ran = [name for name in scripts if isinstance(given, dict) and given.get(name)]
         if ran and any(manifest.get(section) for section in _DEPENDENCIES):
@@ -137,16 +167,15 @@ def warnings(
             )
 
 
-def _read(one: Packed, workshop: Workshop) -> tuple[dict[str, object], bool]:
-    """package.json (empty if it is none), and whether there are submodules."""
+def read_commit(one: Packed, folder: str, workshop: Workshop) -> tuple[dict[str, object], bool]:
+    """package.json in a folder (empty if it is none), and whether there are submodules."""
+    path = f"{folder}/package.json" if folder else "package.json"
     manifest: object = None
     with workshop.open(one.blob) as file:
         pack = read_pack(file, len(commit_of(one.artifact)))
-        for entry in pack.entries(pack.root):
-            if entry.name == b"package.json" and entry.kind == BLOB:
-                try:
-                    data = read_blob(file, pack.objects[entry.oid])
-                    manifest = json.loads(data.decode("utf-8-sig"))
-                except (ValueError, RecursionError):
-                    manifest = None
+        data = file_at(pack, file, path) or b""
+        try:
+            manifest = json.loads(data.decode("utf-8-sig"))
+        except (ValueError, RecursionError):
+            manifest = None
         return manifest if isinstance(manifest, dict) else {}, bool(read_submodules(pack, file))

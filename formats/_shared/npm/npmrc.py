@@ -22,7 +22,9 @@ from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared.npm.registry import DEFAULT_REGISTRY
-from vendorpack.model import Access, Credential, Host, Project, Warning
+from vendorpack.formats._shared.text.addresses import refused_variable, variable_in_path
+from vendorpack.model import Access, Credential, Warning
+from vendorpack.project import Host, Project
 from vendorpack.redact import redact_url
 
 Settings = dict[str, tuple[str, ...]]
@@ -31,8 +33,23 @@ Settings = dict[str, tuple[str, ...]]
 _ENVIRONMENT: Final = re.compile(r"npm_config_", re.IGNORECASE)
 _VARIABLE: Final = re.compile(r"(?<!\\)(\\*)\$\{([^${}?]+)(\?)?\}")
 _SCOPE_REGISTRY: Final = re.compile(r"(@[^/:]+):registry")
+_PROXIES: Final = ("https-proxy", "proxy")
 _WELL_KNOWN: Final = (Path("/usr/local/etc/npmrc"), Path("/usr/etc/npmrc"))
 """Global files of a node in /usr/local and in /usr, its two usual places."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """One source of settings.
+
+    exposed: those that are an address with a variable in its path, and the variable.
+    written: those with variables, as they stand there.
+    """
+
+    settings: Settings
+    exposed: Mapping[str, str]
+    written: Mapping[str, str]
+    where: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +65,19 @@ class Npmrc:
     scopes: Mapping[str, str]
     warnings: tuple[Warning, ...]
     _settings: Settings = field(repr=False)
+    _exposed: Mapping[str, LockfileError]
+    _written: Mapping[str, str]
     _credentials: tuple[Credential, ...] = field(repr=False)
     _folder: Path
     _home: Path
 
     def get(self, name: str) -> str | None:
-        """A plain setting's value, such as `cache`; None if it is not set."""
+        """A plain setting's value, such as `cache`; None if it is not set.
+
+        Raises `LockfileError` for an address with a variable in its path.
+        """
+        if name in self._exposed:
+            raise self._exposed[name]
         return _last(self._settings, name)
 
     def path(self, name: str) -> Path | None:
@@ -89,6 +113,11 @@ class Npmrc:
         """Where this configuration lets us go. `extra`: addresses whose origins are allowed too."""
         addresses = (DEFAULT_REGISTRY, *self.registries(), *extra)
         cafile = self.path("cafile")
+        if cafile is not None and "cafile" in self._written and not cafile.exists():
+            raise LockfileError(f"there is no such cafile: {self._written['cafile']}")
+        for name in _PROXIES:
+            if name in self._written and "://" not in (_last(self._settings, name) or ""):
+                raise LockfileError(f"{name} is not an address: {self._written[name]}")
         return Access(
             origins=frozenset(_origin(address) for address in addresses),
             credentials=self._credentials,
@@ -100,11 +129,12 @@ class Npmrc:
 def load_npmrc(project: Project) -> Npmrc:
     """Read the configuration that npm would see in the lockfile's folder.
 
-    Raises `LockfileError` for a file that cannot be read or a registry that is no address.
+    Raises `LockfileError` for a file that cannot be read, a registry that is no address, or one
+    with a variable in its path.
     """
     shown = str(project.lockfile.parent / ".npmrc")
-    local = _parse(project.read(".npmrc"), project.host.environ)
-    return _load(project.host, project.folder, [(local, shown)])
+    local = _parse(project.settings(".npmrc"), project.host.environ, shown)
+    return _load(project.host, project.folder, [local])
 
 
 def load_user_npmrc(host: Host) -> Npmrc:
@@ -112,17 +142,17 @@ def load_user_npmrc(host: Host) -> Npmrc:
     return _load(host, host.home, [])
 
 
-def _load(host: Host, folder: Path, project: list[tuple[Settings, str]]) -> Npmrc:
+def _load(host: Host, folder: Path, project: list[_Layer]) -> Npmrc:
     environ = host.environ
-    layers = [(_from_environment(environ), "the environment"), *project]
+    layers = [_from_environment(environ), *project]
 
     def look_up(name: str) -> Path | None:
-        value = next((v for layer, _ in layers if (v := _last(layer, name))), None)
+        value = next((v for layer in layers if (v := _last(layer.settings, name))), None)
         return _path(value, folder, host.home) if value else None
 
     user = look_up("userconfig") or host.home / ".npmrc"
     if not project or user != folder / ".npmrc":
-        layers.append((_parse(host.config_bytes(user), environ), str(user)))
+        layers.append(_parse(host.config_bytes(user), environ, str(user)))
     prefix = look_up("prefix")
     if prefix is None and environ.get("PREFIX"):
         prefix = Path(environ["PREFIX"])
@@ -130,22 +160,34 @@ def _load(host: Host, folder: Path, project: list[tuple[Settings, str]]) -> Npmr
     for path in (system,) if system else _well_known(host):
         data = host.config_bytes(path)
         if data is not None:
-            layers.append((_parse(data, environ), str(path)))
+            layers.append(_parse(data, environ, str(path)))
             break
     return _merge(layers, folder, host.home)
 
 
-def _merge(layers: list[tuple[Settings, str]], folder: Path, home: Path) -> Npmrc:
+def _merge(layers: list[_Layer], folder: Path, home: Path) -> Npmrc:
     settings: Settings = {}
     sources: dict[str, str] = {}
-    for layer, source in reversed(layers):
-        settings |= layer
-        sources |= dict.fromkeys(layer, source)
+    exposed: dict[str, LockfileError] = {}
+    written: dict[str, str] = {}
+    for layer in reversed(layers):
+        settings |= layer.settings
+        written = {n: w for n, w in written.items() if n not in layer.settings}
+        written |= layer.written
+        sources |= dict.fromkeys(layer.settings, layer.where)
+        for name in layer.settings:
+            exposed.pop(name, None)
+        for name, variable in layer.exposed.items():
+            exposed[name] = refused_variable(name, variable, layer.where)
 
     userinfo: list[Credential] = []
 
     def registry(setting: str) -> str:
-        address, credential = _registry(settings[setting][-1], sources[setting])
+        if setting in exposed:
+            raise exposed[setting]
+        value = settings[setting][-1]
+        shown = redact_url(written.get(setting, value))
+        address, credential = _registry(value, shown, sources[setting])
         userinfo.extend(credential)
         return address
 
@@ -161,6 +203,8 @@ def _merge(layers: list[tuple[Settings, str]], folder: Path, home: Path) -> Npmr
         scopes=scopes,
         warnings=tuple(_warnings(settings, sources)),
         _settings=settings,
+        _exposed=exposed,
+        _written=written,
         _credentials=_credentials(settings, registries, userinfo),
         _folder=folder,
         _home=home,
@@ -170,9 +214,11 @@ def _merge(layers: list[tuple[Settings, str]], folder: Path, home: Path) -> Npmr
 # -- files and environment -----------------------------------------------------------------
 
 
-def _from_environment(environ: Mapping[str, str]) -> Settings:
+def _from_environment(environ: Mapping[str, str]) -> _Layer:
     """`npm_config_user_agent` and the like; an empty value is none."""
     found: Settings = {}
+    exposed: dict[str, str] = {}
+    written: dict[str, str] = {}
     for variable in sorted(environ):
         prefix = _ENVIRONMENT.match(variable)
         if prefix is None or not environ[variable]:
@@ -180,13 +226,18 @@ def _from_environment(environ: Mapping[str, str]) -> Settings:
         name = variable[prefix.end() :]
         if not name.startswith("//"):  # keys that carry an address are taken as they are
             name = (name[:1] + name[1:].replace("_", "-")).lower()
-        found[_expand(name, environ)] = (_expand(environ[variable].strip(), environ),)
-    return found
+        name, value = _expand(name, environ), environ[variable].strip()
+        found[name] = (_expand(value, environ),)
+        exposed |= _exposed(name, value, environ)
+        written |= {name: value} if found[name] != (value,) else {}
+    return _Layer(found, exposed, written, "the environment")
 
 
-def _parse(data: bytes | None, environ: Mapping[str, str]) -> Settings:
+def _parse(data: bytes | None, environ: Mapping[str, str], where: str) -> _Layer:
     """Top-level settings of an ini file as the package `ini` 5 and 6 reads it."""
     found: Settings = {}
+    exposed: dict[str, str] = {}
+    as_written: dict[str, str] = {}
     text = (data or b"").decode("utf-8-sig", errors="replace")
     for raw in re.split(r"[\r\n]+", text):
         line = raw.strip()
@@ -196,13 +247,24 @@ def _parse(data: bytes | None, environ: Mapping[str, str]) -> Settings:
             break  # a section: npm has no settings in any, and there is no way back
         key, equals, value = line.partition("=")
         name = _unquote(key)
-        value = _expand(_unquote(value).strip(), environ) if equals else "true"
+        written = _unquote(value).strip() if equals else "true"
+        value = _expand(written, environ)
         if name.endswith("[]") and len(name) > 2:
             name = _expand(name[:-2], environ)
             found[name] = (*found.get(name, ()), value)
         elif name:
-            found[_expand(name, environ)] = (value,)
-    return found
+            name = _expand(name, environ)
+            found[name] = (value,)
+            exposed.pop(name, None)
+            exposed |= _exposed(name, written, environ)
+            as_written.pop(name, None)
+            as_written |= {name: written} if value != written else {}
+    return _Layer(found, exposed, as_written, where)
+
+
+def _exposed(name: str, value: str, environ: Mapping[str, str]) -> dict[str, str]:
+    variable = variable_in_path(value, _VARIABLE, lambda text: _expand(text, environ))
+    return {name: variable} if variable else {}
 
 
 def _unquote(raw: str) -> str:
@@ -258,8 +320,11 @@ def _well_known(host: Host) -> tuple[Path, ...]:
 # -- what the settings mean ----------------------------------------------------------------
 
 
-def _registry(value: str, source: str) -> tuple[str, list[Credential]]:
-    """A registry's address in its one form, and the credential that its userinfo was."""
+def _registry(value: str, shown: str, source: str) -> tuple[str, list[Credential]]:
+    """A registry's address in its one form, and the credential that its userinfo was.
+
+    shown: as it may be printed: without what variables hold.
+    """
     try:
         parts = urlsplit(value)
         host, _ = parts.hostname, parts.port
@@ -267,7 +332,7 @@ def _registry(value: str, source: str) -> tuple[str, list[Credential]]:
         host, parts = None, urlsplit("")
     if not host or parts.scheme not in ("http", "https"):
         raise LockfileError(
-            f"a registry is not an http(s) address: {redact_url(value)}",
+            f"a registry is not an http(s) address: {shown}",
             where=source,
             fix="Set `registry` to an address such as https://registry.example/npm/.",
         )
@@ -337,7 +402,7 @@ def _basic(pair: str) -> str:
 
 
 def _proxies(settings: Settings) -> dict[str, str]:
-    proxy = _last(settings, "https-proxy") or _last(settings, "proxy")
+    proxy = next((found for name in _PROXIES if (found := _last(settings, name))), None)
     # npm takes one proxy for both schemes; `false` and `null` switch it off.
     return {"http": proxy, "https": proxy} if proxy not in (None, "false", "null") else {}
 

@@ -7,7 +7,6 @@ builds and reads them.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,8 +16,9 @@ from urllib.parse import quote
 from vendorpack.digest import Digest, DigestError, Integrity
 from vendorpack.errors import FetchError, IntegrityError, LockfileError
 from vendorpack.formats._shared.text.json_text import decode_utf8, load_json
-from vendorpack.model import Artifact, Index, Target, Trust, Warning
+from vendorpack.model import Artifact, Need, Packed, Target, Trust, Wanted
 from vendorpack.redact import redact_url
+from vendorpack.room import Index
 
 A = TypeVar("A", bound=Artifact)
 
@@ -31,21 +31,23 @@ ALIAS_REGISTRY: Final = "https://registry.yarnpkg.com/"
 CORGI: Final = "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*"
 """Accept header of the abbreviated packument, byte for byte as npm 10 to 12 send it."""
 
-_DOWNLOADERS: Final[Mapping[str, str]] = {
-    "@sentry/cli": "SENTRYCLI_SKIP_DOWNLOAD=1",
-    "chromedriver": "CHROMEDRIVER_SKIP_DOWNLOAD=true",
-    "cypress": "CYPRESS_INSTALL_BINARY=0",
-    "edgedriver": "EDGEDRIVER_SKIP_DOWNLOAD=true",
-    "electron": "ELECTRON_SKIP_BINARY_DOWNLOAD=1",
-    "geckodriver": "GECKODRIVER_SKIP_DOWNLOAD=true",
-    "node-sass": "SASS_SKIP_DOWNLOAD_BINARY_FOR_CI=1",
-    "playwright": "PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1",
-    "playwright-chromium": "PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1",
-    "playwright-firefox": "PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1",
-    "playwright-webkit": "PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1",
-    "puppeteer": "PUPPETEER_SKIP_DOWNLOAD=1",
+DOWNLOADERS: Final[Mapping[str, tuple[str, str]]] = {
+    "@sentry/cli": ("SENTRYCLI_SKIP_DOWNLOAD=1", "sentry-cli-*"),
+    "chromedriver": ("CHROMEDRIVER_SKIP_DOWNLOAD=true", "chromedriver-*.zip"),
+    "cypress": ("CYPRESS_INSTALL_BINARY=0", "cypress.zip"),
+    "edgedriver": ("EDGEDRIVER_SKIP_DOWNLOAD=true", "edgedriver*"),
+    "electron": ("ELECTRON_SKIP_BINARY_DOWNLOAD=1", "electron-v*.zip"),
+    "ffmpeg-static": ("FFMPEG_BIN=/path/to/ffmpeg", "ffmpeg-*.gz"),
+    "geckodriver": ("GECKODRIVER_SKIP_DOWNLOAD=true", "geckodriver*"),
+    "node-sass": ("SASS_SKIP_DOWNLOAD_BINARY_FOR_CI=1", "node-v*-headers.tar.gz"),
+    "playwright": ("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1", "chrom*-linux*.zip"),
+    "playwright-chromium": ("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1", "chrom*.zip"),
+    "playwright-firefox": ("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1", "firefox*.zip"),
+    "playwright-webkit": ("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1", "webkit*.zip"),
+    "puppeteer": ("PUPPETEER_SKIP_DOWNLOAD=1", "chrome*.zip"),
 }
-"""Packages whose install script downloads what no lockfile names, and what stops it."""
+"""Packages whose install script downloads what no lockfile names: what stops it, and the file that
+serves it (its name, as fnmatch has it)."""
 
 _SCOPED: Final = re.compile(r"@([^/@]+)/([^/@]+)")
 # What JavaScript's encodeURIComponent leaves alone.
@@ -87,13 +89,14 @@ def check_version(version: str, where: str) -> str:
     raise LockfileError(f"{version[:100]!r} is not a version", where=where)
 
 
-def download_warnings(name: str, where: str, otherwise: str = "") -> Iterator[Warning]:
-    """What to do about an install script that downloads; `otherwise`: what helps in any case."""
-    if stopped_by := _DOWNLOADERS.get(name):
-        remedy = f"{stopped_by} or {otherwise}" if otherwise else stopped_by
-        yield Warning(
-            f"{name}'s install script downloads from the network; set {remedy} offline", where
-        )
+def download_needs(packed: Iterable[Packed]) -> Iterator[Need]:
+    """What is known to be downloaded by install scripts."""
+    for one in packed:
+        artifact = one.artifact
+        if known := DOWNLOADERS.get(artifact.name):
+            remedy, pattern = known
+            how = "its install script"
+            yield Need(str(artifact), how, artifact.where, (Wanted(pattern),), remedy)
 
 
 def purl(name: str, version: str) -> str:
@@ -138,6 +141,11 @@ def chosen(
 ) -> bool:
     """Whether a package with these limits is for any of the targets; no targets means all."""
     return not targets or any(fits(target, os=os, cpu=cpu, libc=libc) for target in targets)
+
+
+def node_platform(target: Target) -> tuple[str, str]:
+    """A target's system and CPU in Node's words: ("linux", "x64")."""
+    return _NODE_OS.get(target.os, target.os), _NODE_CPU.get(target.cpu, target.cpu)
 
 
 def _in_list(value: str, limits: Sequence[str]) -> bool:
@@ -193,6 +201,8 @@ async def dists_from_packuments(index: Index, releases: Iterable[Release]) -> di
 
     Raises `FetchError` for every failure but "not found", and for an answer without sense.
     """
+    import asyncio  # noqa: PLC0415 - dear, and `key` needs none
+
     wanted: dict[tuple[str, str], set[str]] = {}
     for release in releases:
         wanted.setdefault((release.registry, release.name), set()).add(release.version)

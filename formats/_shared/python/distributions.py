@@ -9,7 +9,7 @@ A hash decides, never a place: whatever an index offers beside the locked hashes
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,8 +20,9 @@ from vendorpack.errors import FetchError, IntegrityError, UnsupportedError
 from vendorpack.formats._shared.python import wheels
 from vendorpack.formats._shared.python.index import IndexFile, page_url, pages, purl
 from vendorpack.formats._shared.python.wheels import EITHER, Binary, is_sdist, is_wheel, release_of
-from vendorpack.model import Artifact, Index, Target, Warning
+from vendorpack.model import Artifact, Target, Warning
 from vendorpack.redact import redact_url
+from vendorpack.room import Index
 
 Pages = Mapping[tuple[str, str], "tuple[IndexFile, ...] | None"]
 
@@ -36,13 +37,15 @@ class Release(Artifact):
     """A pinned version of a project, before its files are known.
 
     integrity: the hashes of all its files, as alternatives.
-    indexes: base addresses it may come from, in order.
+    indexes: base addresses it may come from, in order. find_links: pages that list files of many
+        projects, which it may come from as well.
     targets: those it is for; empty means all.
     filenames: (file name, hash) of its files, where the lock has names.
     marker: its environment marker as it is locked, for an exported requirements file.
     """
 
     indexes: tuple[str, ...]
+    find_links: tuple[str, ...] = ()
     targets: tuple[Target, ...] = ()
     binary: Binary = EITHER
     filenames: tuple[tuple[str, Digest], ...] = ()
@@ -98,7 +101,7 @@ async def locate(
     locked ones) and `UnsupportedError` (no file for a target).
     """
     releases = [a for a in artifacts if isinstance(a, Release)]
-    found = await pages(index, ((base, r.name) for r in releases for base in r.indexes))
+    found = await pages(index, (place for r in releases for place in _places(r)))
     located: list[Artifact] = []
     warnings: list[Warning] = []
     for artifact in artifacts:
@@ -151,8 +154,8 @@ def choose_files(
 
 
 def _offered(release: Release, found: Pages) -> list[IndexFile]:
-    """All files of the version, on all indexes."""
-    known = [page for base in release.indexes if (page := found[base, release.name]) is not None]
+    """All files of the version, on all indexes and pages."""
+    known = [page for place in _places(release) if (page := found[place]) is not None]
     if not known:
         raise FetchError(
             f"no index has a project named {release.name}",
@@ -175,6 +178,12 @@ def _offered(release: Release, found: Pages) -> list[IndexFile]:
             status=404,
         )
     return offered
+
+
+def _places(release: Release) -> Iterator[tuple[str, str]]:
+    """What is asked about it, as `pages` takes it."""
+    yield from ((base, release.name) for base in release.indexes)
+    yield from ((page, "") for page in release.find_links)
 
 
 def _version(text: str) -> Version | None:
@@ -288,7 +297,8 @@ def _distribution(release: Release, file: IndexFile, builders: tuple[Target, ...
 
 
 def _where(release: Release, files: Sequence[IndexFile] = ()) -> str:
-    asked = ", ".join(redact_url(page_url(base, release.name)) for base in release.indexes)
+    addresses = (page_url(base, name) if name else base for base, name in _places(release))
+    asked = ", ".join(map(redact_url, addresses))
     names = [file.filename for file in files]
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     listed = f"\nit has {', '.join(names[:_SHOWN])}{more}" if names else ""

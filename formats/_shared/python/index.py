@@ -9,7 +9,6 @@ Addresses are handed on without userinfo; whoever configured it turns it into a 
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,9 +18,10 @@ from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 from vendorpack.digest import SIZES, Digest, DigestError, Integrity
 from vendorpack.errors import FetchError, LockfileError
+from vendorpack.formats._shared.text.addresses import parts_of
 from vendorpack.formats._shared.text.json_text import decode_utf8, load_json
-from vendorpack.model import Answer, Index
 from vendorpack.redact import redact_url
+from vendorpack.room import Answer, Index
 
 T = TypeVar("T")
 
@@ -66,10 +66,7 @@ def check_filename(filename: str, where: str) -> str:
 
 def filename_of(url: str) -> str:
     """The file's name at the end of an address, unquoted; may be empty or unfit for a file."""
-    try:
-        return unquote(urlsplit(url).path.rpartition("/")[2])
-    except ValueError:
-        return ""
+    return unquote(parts_of(url).path.rpartition("/")[2])
 
 
 def parse_hash(text: str, where: str, algorithms: Iterable[str] = tuple(SIZES)) -> Digest:
@@ -132,7 +129,18 @@ async def project_files(index: Index, base: str, name: str) -> tuple[IndexFile, 
 
     Raises `FetchError` for any other failure, and for an answer that makes no sense.
     """
-    url = page_url(base, name)
+    return await _listed(index, page_url(base, name), base, name)
+
+
+async def flat_files(index: Index, address: str) -> tuple[IndexFile, ...] | None:
+    """All files that a page for pip's `--find-links` has links to, of whatever project.
+
+    None if there is no such page. Raises as `project_files`.
+    """
+    return await _listed(index, address, address, address)
+
+
+async def _listed(index: Index, url: str, base: str, name: str) -> tuple[IndexFile, ...] | None:
     try:
         answer = await index.get(url, accept=ACCEPT)
     except FetchError as error:
@@ -153,14 +161,21 @@ async def project_files(index: Index, base: str, name: str) -> tuple[IndexFile, 
 async def pages(
     index: Index, wanted: Iterable[tuple[str, str]]
 ) -> Mapping[tuple[str, str], tuple[IndexFile, ...] | None]:
-    """Many projects' files at once, each (base, name) asked for once; see `project_files`."""
+    """Many projects' files at once, each (base, name) asked for once; see `project_files`.
+
+    An empty name is asked of a page that lists many projects; see `flat_files`.
+    """
     keys = sorted(set(wanted))
-    answers = await together(project_files(index, base, name) for base, name in keys)
+    answers = await together(
+        project_files(index, base, name) if name else flat_files(index, base) for base, name in keys
+    )
     return dict(zip(keys, answers, strict=True))
 
 
 async def together(questions: Iterable[Any]) -> list[Any]:
     """`asyncio.gather` that leaves nothing running when one of them fails."""
+    import asyncio  # noqa: PLC0415 - dear, and `key` needs none
+
     tasks = [asyncio.ensure_future(question) for question in questions]
     try:
         return await asyncio.gather(*tasks)

@@ -16,7 +16,8 @@ from vendorpack.errors import UsageError
 from vendorpack.formats._shared.python.builds.requirements import Source
 from vendorpack.formats._shared.python.builds.system import BuildSystem, build_system_of
 from vendorpack.formats._shared.python.wheels import SDIST_SUFFIXES
-from vendorpack.model import Json, Project, Target, Warning
+from vendorpack.model import Json, Target, Warning
+from vendorpack.project import Project
 
 _FOLDER: Final = re.compile(
     rb'\b(?:path|url|file|editable|directory)"?\s*[=:]\s*"([^"\\\x00-\x1f\x7f]{1,200})"'

@@ -22,7 +22,8 @@ from urllib.parse import unquote, urlsplit
 from vendorpack.errors import LockfileError, UnsupportedError
 from vendorpack.formats._shared.python.index import DEFAULT_FILES, DEFAULT_INDEX, without_userinfo
 from vendorpack.formats._shared.text.addresses import is_http
-from vendorpack.model import Access, Credential, Host, Warning
+from vendorpack.model import Access, Credential, Warning
+from vendorpack.project import Host
 from vendorpack.redact import redact_url
 
 _SECTIONS: Final = ("global", "install")
@@ -35,12 +36,14 @@ class PipConfig:
 
     index: the main index, with a trailing slash and without userinfo.
     extra_indexes: the others, in their order, in the same form.
+    find_links: pages and folders of files, as written, and where they stand.
     """
 
     index: str
     extra_indexes: tuple[str, ...]
     warnings: tuple[Warning, ...]
     cache_dir: Path | None
+    find_links: tuple[tuple[str, str], ...] = field(repr=False)
     _logins: tuple[tuple[str, str], ...] = field(repr=False)
     _certificate: str | None
     _proxy: str | None = field(repr=False)
@@ -96,6 +99,11 @@ def load_pip_config(host: Host) -> PipConfig:
         extra_indexes=tuple(dict.fromkeys(e for e in extra if e != main)),
         warnings=tuple(_warnings(settings)),
         cache_dir=_path(cache_dir, host) if cache_dir else None,
+        find_links=tuple(
+            (place, settings["find-links"][1])
+            for place in (get("find-links") or "").split()
+            if not host.is_of_bundle(place)
+        ),
         _logins=tuple(logins),
         _certificate=str(_path(cert, host)) if (cert := get("cert")) else None,
         _proxy=get("proxy"),
@@ -114,12 +122,17 @@ def index_address(text: str, where: str) -> tuple[str, tuple[tuple[str, str], ..
             fix="It should look like https://index.example/simple/.",
         )
     base = without_userinfo(text).rstrip("/") + "/"
-    parts = urlsplit(text)
+    header = login_of(text)
+    return base, () if header is None else ((base, header),)
+
+
+def login_of(address: str) -> str | None:
+    """The Authorization header that an address's user name and password make, if it has some."""
+    parts = urlsplit(address)
     if parts.username is None:
-        return base, ()
+        return None
     pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-    header = "Basic " + base64.b64encode(pair.encode()).decode()
-    return base, ((base, header),)
+    return "Basic " + base64.b64encode(pair.encode()).decode()
 
 
 def expand_userinfo(text: str, environ: Mapping[str, str], where: str) -> str:

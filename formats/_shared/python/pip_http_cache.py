@@ -21,7 +21,8 @@ from collections.abc import Iterator
 from typing import Final, TypeAlias
 from urllib.parse import quote, urlsplit
 
-from vendorpack.model import Artifact, Blob, Entry, Workshop
+from vendorpack.model import Artifact, Blob, Entry
+from vendorpack.room import Workshop
 
 Value: TypeAlias = "bool | int | str | bytes | dict[str, Value]"
 

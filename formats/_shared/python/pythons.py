@@ -15,7 +15,8 @@ from packaging.specifiers import SpecifierSet
 
 from vendorpack.errors import UsageError
 from vendorpack.formats._shared.python.markers import LAST_PATCH, RUNTIME, python_minor
-from vendorpack.model import Options, Project, Target, Warning
+from vendorpack.model import Options, Target, Warning
+from vendorpack.project import Project
 from vendorpack.target import this_python
 
 VERSION_FILE: Final = ".python-version"

@@ -36,7 +36,9 @@ from vendorpack.formats._shared.python.distributions import (
     GitProject,
 )
 from vendorpack.formats._shared.python.pip_config import pip_cache_dir, user_cache_dir
-from vendorpack.model import Entry, Environment, Host, Packed, Variable, Workshop
+from vendorpack.model import Entry, Environment, Packed, Variable
+from vendorpack.project import Host
+from vendorpack.room import Workshop
 
 FOLDER: Final = "pip"
 _WHEELHOUSE: Final = f"{FOLDER}/wheelhouse"

@@ -10,17 +10,27 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
+from urllib.parse import urlsplit
 
+from vendorpack.demands import Client, Contents, Demand
 from vendorpack.errors import UsageError
 from vendorpack.formats._shared.git.repository import DIGEST, derive_commit
 from vendorpack.formats._shared.git.submodule_sources import new_submodules
-from vendorpack.formats._shared.python import direct_references, local_projects, wheelhouse
+from vendorpack.formats._shared.python import (
+    direct_references,
+    local_projects,
+    playwright,
+    wheelhouse,
+)
+from vendorpack.formats._shared.python import license as licenses
 from vendorpack.formats._shared.python.builds.choices import OPTIONS as BUILD_OPTIONS
 from vendorpack.formats._shared.python.builds.choices import (
     BuildChoices,
     build_choices,
 )
+from vendorpack.formats._shared.python.builds.resolver import Narrow, Tiers, ask_all, one_by_one
 from vendorpack.formats._shared.python.builds.wheels import (
     BuildingLockfile,
     Material,
@@ -28,6 +38,7 @@ from vendorpack.formats._shared.python.builds.wheels import (
     further,
     side_files,
 )
+from vendorpack.formats._shared.python.demands import no_binary, python_demands
 from vendorpack.formats._shared.python.distributions import (
     CACHE,
     OLD_CACHE,
@@ -43,6 +54,7 @@ from vendorpack.formats._shared.python.pythons import (
     said_of_pythons,
     with_pythons,
 )
+from vendorpack.formats._shared.python.requests import explain_output, explain_request
 from vendorpack.formats._shared.python.wheels import Binary
 from vendorpack.model import (
     Access,
@@ -50,18 +62,19 @@ from vendorpack.model import (
     Brought,
     Entry,
     Environment,
-    Format,
-    Host,
-    Index,
+    Graph,
     Json,
+    Lack,
+    LicenseReader,
     Lockfile,
+    Need,
     Options,
     Packed,
-    Project,
     Target,
     Warning,
-    Workshop,
 )
+from vendorpack.project import Host, Project
+from vendorpack.room import Format, Index, Workshop
 
 COMMON_OPTIONS: Final[Mapping[str, str]] = {
     "only-binary": "Names (or :all:) that are taken as wheels only, parted by commas",
@@ -100,6 +113,8 @@ class WheelhouseFormat(Format):
     """Finds which versions of Python a lock was made for: its group."""
     python_is_advice = False
     """Whether the client installs with another version too."""
+    merges_indexes = True
+    """Whether the client takes the newest of what all its indexes have."""
 
     def asked(self, project: Project) -> AskedPython:
         """What the project says of its Python."""
@@ -155,18 +170,35 @@ class WheelhouseFormat(Format):
         artifacts: Sequence[Artifact],
         access: Access,
         warnings: Sequence[Warning],
+        *,
+        tiers_of: Mapping[str, Tiers] = MappingProxyType({}),
+        narrow: Narrow = ask_all,
+        graph: Graph | None = None,
     ) -> BuildingLockfile:
-        """What `read` answers. indexes: where build dependencies come from."""
-        said = said_of_pythons(options, self.asked(project), project.where())
+        """What `read` answers. indexes: where build dependencies come from.
+
+        tiers_of, narrow: see `BuildPlan`.
+        """
+        said = [
+            *said_of_pythons(options, self.asked(project), project.where()),
+            *_said_of_plain_http(artifacts),
+        ]
         return BuildingLockfile(
             path=str(project.lockfile),
             format=self.name,
             artifacts=tuple(dict.fromkeys(artifacts)),
+            graph=graph,
             access=access,
             warnings=tuple(dict.fromkeys((*warnings, *said))),
             build=choices.build,
             local=local,
-            plan=choices.build.plan(project, indexes),
+            plan=choices.build.plan(
+                project,
+                one_by_one(indexes),
+                tiers_of=tiers_of,
+                narrow=narrow,
+                stricter_than=self.title if self.merges_indexes else "",
+            ),
         )
 
     def asks_for_hash(self, artifact: Artifact) -> bool:
@@ -195,6 +227,18 @@ class WheelhouseFormat(Format):
         """Files to write beside the lockfile after a pack: the build lock, if asked for."""
         return side_files(project, lockfile, packed, workshop, material_of)
 
+    def needs(
+        self, project: Project, packed: Sequence[Packed], options: Options, workshop: Workshop
+    ) -> Sequence[Need]:
+        """Browsers of Playwright."""
+        return playwright.needs(packed, options, workshop)
+
+    def license(self, artifact: Artifact) -> LicenseReader | None:
+        """What a distribution's metadata declare."""
+        if isinstance(artifact, GitProject):
+            return licenses.of_commit(artifact, artifact.subdirectory)
+        return licenses.of_file(artifact.filename) if isinstance(artifact, Distribution) else None
+
     def derive(self, artifact: Artifact, algorithm: str, path: Path) -> bytes:
         """The commit of a git artifact."""
         if algorithm != DIGEST:
@@ -209,9 +253,40 @@ class WheelhouseFormat(Format):
         """No index, and the wheelhouse in its place."""
         return wheelhouse.environment(packed)
 
+    def explain_request(self, url: str) -> str | None:
+        """Name what was asked for, if this client asks for it."""
+        return explain_request(url, self.name)
+
+    def explain_output(self, text: str) -> Sequence[Lack]:
+        """Find what it lacks in the client's words."""
+        return explain_output(text, self.name)
+
+    def demands(self, contents: Contents) -> Sequence[Demand]:
+        """The client, Python, what its packages need, and nothing that asks for others."""
+        client = Client((self.command.split()[0],), otherwise=f"Install {self.title}.")
+        return (client, *python_demands(contents), *no_binary(contents))
+
     def native_roots(self, host: Host) -> Mapping[str, Path]:
         """A folder among the user's caches, and pip's own cache."""
         return wheelhouse.native_roots(host)
+
+
+def _said_of_plain_http(artifacts: Iterable[Artifact]) -> Iterator[Warning]:
+    """pip keeps in its cache what came by plain http only if the user trusts the host.
+
+    A bundle does not say that in the user's place: it would hold for all that pip does there.
+    """
+    first: dict[str, Artifact] = {}
+    for artifact in artifacts:
+        parts = urlsplit(artifact.url or "")
+        if isinstance(artifact, Distribution) and parts.scheme == "http":
+            first.setdefault(parts.netloc, artifact)
+    for host in sorted(first):
+        yield Warning(
+            f"{first[host].name} comes by plain http: pip uses its cache only where "
+            f"PIP_TRUSTED_HOST={host} is set, also when it installs",
+            first[host].where,
+        )
 
 
 def _commit(artifact: Artifact) -> tuple[GitProject, str] | None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from packaging.tags import Tag, compatible_tags, cpython_tags, mac_platforms
@@ -118,6 +118,14 @@ def best_wheels(filenames: Iterable[str], target: Target) -> tuple[str, ...]:
 def has_to_build(filenames: Iterable[str], target: Target) -> bool:
     """Whether the target's system may be too old for all of the wheels."""
     return not _best(filenames, target)[1]
+
+
+def oldest(target: Target) -> Target:
+    """The target with the oldest system that it may have; it names that itself, or none does."""
+    floor, ceiling = _versions(target)
+    if target.release or floor == ceiling:
+        return target
+    return replace(target, release=f"2.{floor}" if target.os == "linux" else f"{floor}")
 
 
 def _best(filenames: Iterable[str], target: Target) -> tuple[tuple[str, ...], bool]:

@@ -14,6 +14,12 @@ from typing import Any, Final
 from vendorpack.errors import LockfileError
 
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+_TOKEN: Final = re.compile(r'"((?:[^"\\]|\\.)*)"(\s*:)?|[{}]')
+_ANEW: Final = "Let the package manager write the lockfile anew."
+
+
+class _TwiceError(Exception):
+    """An object has a key twice."""
 
 
 def decode_utf8(data: bytes, where: str) -> str:
@@ -51,6 +57,9 @@ def load_json(text: str, where: str) -> Any:
         raise LockfileError("the file has half a character in it", where=where) from None
     except ValueError as error:  # an integer of more digits than Python will read, or ours
         raise LockfileError(f"the file is not sensible JSON: {error}", where=where) from None
+    except _TwiceError as error:
+        line = _line_of_second(text)
+        raise LockfileError(str(error), where=f"{where}:{line}", fix=_ANEW) from None
     return value
 
 
@@ -81,8 +90,24 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise ValueError(f"the key {twice[:100]!r} comes twice")
+        raise _TwiceError(f"the key {twice[:100]!r} comes twice")
     return found
+
+
+def _line_of_second(text: str) -> int:
+    """The line of the first key that its object has already."""
+    objects: list[set[str]] = []
+    for token in _TOKEN.finditer(text):
+        if token[0] == "{":
+            objects.append(set())
+        elif token[0] == "}":
+            objects.pop()
+        elif token[2] is not None:
+            key = json.loads(f'"{token[1]}"')
+            if key in objects[-1]:
+                return text.count("\n", 0, token.start()) + 1
+            objects[-1].add(key)
+    return 1
 
 
 def _no_constant(name: str) -> Any:

@@ -21,6 +21,10 @@ _OWN: Final = frozenset({"amp", "lt", "gt", "quot", "apos"})
 _ENTITY: Final = re.compile(rb"&([A-Za-z][A-Za-z0-9]*);")
 
 
+class HostileXml(LockfileError):
+    """XML as only an attack has it; a client's own parser may not be as careful."""
+
+
 @dataclass(slots=True)
 class Element:
     """An element. text: what stands directly in it, without white space at its ends."""
@@ -49,15 +53,18 @@ class Element:
 
 
 def load_xml(data: bytes, where: str) -> Element:
-    """The root element. Raises `LockfileError` with the line; `where` names the file."""
+    """The root element; `where` names the file.
+
+    Raises `LockfileError` with the line, `HostileXml` for a document type or a bottomless nesting.
+    """
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
     open_elements: list[Element] = []
     texts: list[list[str]] = []
     roots: list[Element] = []
 
-    def refuse(what: str) -> LockfileError:
-        return LockfileError(what, where=f"{where}:{parser.CurrentLineNumber}")
+    def refuse(what: str) -> HostileXml:
+        return HostileXml(what, where=f"{where}:{parser.CurrentLineNumber}")
 
     def start(name: str, attributes: dict[str, str]) -> None:
         if len(open_elements) >= _MAX_DEPTH:

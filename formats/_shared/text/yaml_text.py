@@ -70,10 +70,12 @@ def load_documents(data: bytes, where: str) -> list[Document]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        if any(row.startswith("<<<<<<<") for row in text.splitlines()[:line]):
+        marks = (row.startswith("<<<<<<<") for row in text.split("\n")[:line])
+        conflict = next((number for number, found in enumerate(marks, start=1) if found), None)
+        if conflict is not None:
             raise LockfileError(
                 "the file has a merge conflict in it",
-                where=f"{where}:{line}",
+                where=f"{where}:{conflict}",
                 fix=f"Settle the conflict. {_ANEW}",
             ) from None
         if _opened(text[: mark.index] if mark else text) > MAX_DEPTH:

@@ -13,7 +13,8 @@ from typing import Any
 from tests.formats.pnpm.locks import sri
 from vendorpack.formats.bun import FORMAT
 from vendorpack.formats.bun.artifacts import BunArtifact
-from vendorpack.model import Host, Options, Project
+from vendorpack.model import Options
+from vendorpack.project import Host, Project
 from vendorpack.target import parse_target
 
 LINUX = Options(targets=(parse_target("linux-x86_64-gnu"),))

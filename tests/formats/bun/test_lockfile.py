@@ -14,7 +14,8 @@ from vendorpack.errors import LockfileError, UnsupportedError, VendorpackError
 from vendorpack.formats.bun import FORMAT
 from vendorpack.formats.bun.config import load_registries
 from vendorpack.formats.bun.wyhash import wyhash
-from vendorpack.model import Host, Options
+from vendorpack.model import Options
+from vendorpack.project import Host
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 HOST = Host(environ={}, home=Path("/home/me"), os="linux")

@@ -88,7 +88,9 @@ def test_every_section() -> None:
         "racc-1.8.1-java.gem",
     ]
     assert lock.commits == (
-        LockedCommit("https://git.example/a.git", COMMIT, "refs/heads/main", False, 1),
+        LockedCommit(
+            "https://git.example/a.git", COMMIT, "refs/heads/main", False, 1, ("a",), ("racc",)
+        ),
     )
     assert lock.unknown == (("TASTE", 47),)
 

@@ -23,10 +23,11 @@ from tests.world.gems import (
     sha256,
 )
 from tests.world.git import Repository
-from vendorpack.errors import FetchError, IntegrityError, UnsupportedError
+from vendorpack.errors import FetchError, IntegrityError, UnsupportedError, UsageError
 from vendorpack.formats.bundler import FORMAT
-from vendorpack.formats.bundler.artifacts import Gem
-from vendorpack.model import Artifact, Credential, Host, Lockfile, Options, Project, Trust
+from vendorpack.formats.bundler.artifacts import Gem, asked_addresses
+from vendorpack.model import Artifact, Credential, Lockfile, Options, Trust
+from vendorpack.project import Host, Project
 from vendorpack.target import parse_target
 
 LINUX = Options(targets=(parse_target("linux-x86_64"),))
@@ -137,12 +138,6 @@ def test_names_of_artifacts(tmp_path: Path) -> None:
         (lock_text({"https://[x": [release("a")]}), "no web address"),
         ("GIT\n  remote: /srv/a\n  revision: " + "a" * 40 + "\n  specs:\n", "on a network"),
         ("GIT\n  remote: https://x.example/a\n  revision: abc\n  specs:\n", "full commit"),
-        (
-            "GIT\n  remote: https://x.example/a\n  revision: "
-            + "a" * 40
-            + "\n  submodules: true\n  specs:\n",
-            "submodules",
-        ),
     ],
 )
 def test_what_cannot_be_served(lock: str, what: str, tmp_path: Path) -> None:
@@ -423,3 +418,32 @@ def test_a_pack_is_the_same_twice_and_has_no_secret(world: GemWorld, tmp_path: P
         "BUNDLE_GLOBAL_GEM_CACHE": "true",
         "BUNDLE_USER_CACHE": f"{prefix}/bundler/user",
     }
+
+
+@pytest.mark.parametrize(
+    ("remote", "asked"),
+    [
+        ("git@git.example:o/a.git", ["git@git.example:o/a.git"]),
+        ("ssh://git@git.example/a", ["ssh://git.example/a", "ssh://git@git.example/a"]),
+        ("https://git.example/a", ["https://git.example/a"]),
+    ],
+)
+def test_what_git_asks_for_submodules_by(remote: str, asked: list[str]) -> None:
+    assert list(asked_addresses(remote)) == asked
+
+
+def test_the_bundler_that_wrote_it(tmp_path: Path) -> None:
+    carry = Options(extra={"bundler-bundled-with": "yes"})
+    lock = lock_text({PRIVATE: [release("a")]})
+    project = project_of(tmp_path, lock)
+    names = [(a.name, a.version, a.url) for a in FORMAT.read(project, carry).artifacts]
+    assert names[1:] == [("bundler", "2.6.7", f"{SOURCE}gems/bundler-2.6.7.gem")]
+    assert FORMAT.fingerprint(project, carry) != FORMAT.fingerprint(project, Options())
+    assert len(FORMAT.read(project, Options()).artifacts) == 1
+    pinned = lock.replace("CHECKSUMS\n", f"CHECKSUMS\n  bundler (2.6.7) sha256={'0' * 64}\n")
+    own = FORMAT.read(project_of(tmp_path / "pinned", pinned), carry).artifacts[1]
+    assert own.integrity.digests[0].hex == "0" * 64
+    with pytest.raises(UnsupportedError, match="which Bundler"):
+        FORMAT.read(project_of(tmp_path / "x", lock.partition("BUNDLED WITH")[0]), carry)
+    with pytest.raises(UsageError):
+        FORMAT.read(project, Options(extra={"bundler-bundled-with": "2.6"}))

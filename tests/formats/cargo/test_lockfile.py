@@ -14,6 +14,7 @@ from vendorpack.formats.cargo import FORMAT
 from vendorpack.formats.cargo.artifacts import Commit, Crate, download_url, index_path
 from vendorpack.formats.cargo.sources import Registry
 from vendorpack.model import Credential, Lockfile, Options
+from vendorpack.target import parse_target
 
 ONE = hashlib.sha256(b"one").hexdigest()
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -103,7 +104,7 @@ def test_commits_of_one_repository_are_listed_once_each(tmp_path: Path) -> None:
         (V4 + package("a", "1.0.0", "git+https://x/y#abc"), UnsupportedError, "Cargo.lock:3"),
         (V4 + package("a", "1.0.0", "git+https://x/y"), UnsupportedError, "Cargo.lock:3"),
         (V4 + package("a", "1.0.0", f"git+https://[x#{COMMIT}"), LockfileError, "Cargo.lock:3"),
-        (V4 + package("a", "1.0.0", "registry+https://a.test"), UnsupportedError, "Cargo.lock:3"),
+        (V4 + package("a", "1.0.0", "registry+file:///a"), UnsupportedError, "Cargo.lock:3"),
     ],
 )  # fmt: skip
 def test_what_is_no_lockfile_says_where(
@@ -148,6 +149,45 @@ def test_tokens_are_in_credentials_toml_of_cargo_home_too(tmp_path: Path) -> Non
     (home / "credentials.toml").write_text('[registries.my-own]\ntoken = "secret-token"\n')
     lockfile = read(tmp_path, V4 + package("a", "1.0.0", OTHER, b""), {"CARGO_HOME": str(home)})
     assert [credential.header for credential in lockfile.access.credentials] == ["secret-token"]
+
+
+@pytest.mark.parametrize(
+    ("config", "environ", "provider"),
+    [
+        ('credential-provider = "cargo:libsecret"', {}, "cargo:libsecret"),
+        (
+            'credential-provider = ["cargo:token-from-stdout", "pass", "canary"]',
+            {},
+            "cargo:token-from-stdout",
+        ),
+        (
+            'credential-provider = "cargo:token"\n[registry]\n'
+            'global-credential-providers = ["cargo:libsecret"]',
+            {},
+            None,
+        ),
+        (
+            '[registry]\nglobal-credential-providers = ["cargo:wincred", "cargo:token", "own --x"]',
+            {},
+            "own",
+        ),
+        ("", {"CARGO_REGISTRY_GLOBAL_CREDENTIAL_PROVIDERS": "cargo:token"}, None),
+        ("", {"CARGO_REGISTRIES_MY_OWN_CREDENTIAL_PROVIDER": "own-program canary"}, "own-program"),
+        ('credential-provider = "cargo:libsecret"', {"CARGO_REGISTRIES_MY_OWN_TOKEN": "t"}, None),
+    ],
+)
+def test_a_credential_provider_is_named_and_never_asked(
+    tmp_path: Path, config: str, environ: dict[str, str], provider: str | None
+) -> None:
+    file = tmp_path / "home/.cargo/config.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text(CONFIG + config)
+    lockfile = read(tmp_path, V4 + package("a", "1.0.0", OTHER, b""), environ)
+    said = [warning.what for warning in lockfile.warnings]
+    assert len(said) == (provider is not None)
+    for what in said:
+        assert f"{provider!r}" in what
+        assert "CARGO_REGISTRIES_MY_OWN_TOKEN" in what and "canary" not in what
 
 
 def test_a_registry_that_nothing_names_is_warned_of_and_not_trusted(tmp_path: Path) -> None:
@@ -236,3 +276,76 @@ def test_download_templates_and_index_paths() -> None:
         "3/a/abc",
         "ab/cd/abcd",
     ]
+
+
+@pytest.mark.parametrize("value", ["", "no", "0", "yes", "1", "1.70", "1.65"])
+def test_what_older_cargos_need(tmp_path: Path, value: str) -> None:
+    extra = {"cargo-compat": value}
+    lockfile = read(tmp_path, V4 + package("a", "1.0.0", CRATES_IO, b""), extra=extra)
+    (crate,) = lockfile.artifacts
+    assert isinstance(crate, Crate)
+    assert crate.compat == (value not in ("", "no", "0"))
+    assert crate.git_index == (value == "1.65")
+
+
+def test_a_cargo_that_is_too_old(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cargo-compat"):
+        read(tmp_path, V4, extra={"cargo-compat": "1.40"})
+
+
+# -- the crates of some targets alone ----------------------------------------------------------
+
+GRAPH = (
+    V4
+    + package("mine", "0.1.0", None)
+    + 'dependencies = ["asked", "forked", "twice 1.0.0"]\n'
+    + package("asked", "1.0.0", CRATES_IO, b"")
+    + f'dependencies = ["twice 2.0.0 ({CRATES_IO})", "deep"]\n'
+    + package("deep", "1.0.0", CRATES_IO, b"")
+    + package("forked", "1.0.0", f"git+https://git.example.com/forked#{COMMIT}")
+    + 'dependencies = ["of-a-commit"]\n'
+    + package("of-a-commit", "1.0.0", CRATES_IO, b"")
+    + package("twice", "1.0.0", CRATES_IO, b"")
+    + package("twice", "2.0.0", CRATES_IO, b"")
+    + package("unused", "1.0.0", CRATES_IO, b"").replace("[[package]]", "[[patch.unused]]")
+)
+
+
+def test_who_needs_whom_is_read_where_targets_choose(tmp_path: Path) -> None:
+    options = Options(targets=(parse_target("linux-x86_64"),), extra={"cargo-crates": "targets"})
+    lockfile = FORMAT.read(project(tmp_path / "p", GRAPH), options)
+    crates = {(a.name, a.version): a for a in lockfile.artifacts if isinstance(a, Crate)}
+    assert {name for (name, _), crate in crates.items() if crate.is_asked_for} == {
+        "asked",
+        "of-a-commit",
+        "twice",
+        "unused",
+    }
+    assert not crates["twice", "2.0.0"].is_asked_for
+    needs = [(one.name, one.version) for one in crates["asked", "1.0.0"].needs]
+    assert needs == [("twice", "2.0.0"), ("deep", "1.0.0")]
+    everything = FORMAT.read(project(tmp_path / "p", GRAPH), Options(targets=options.targets))
+    assert not any(a.needs for a in everything.artifacts if isinstance(a, Crate))
+
+
+def test_very_old_lockfiles_have_a_root(tmp_path: Path) -> None:
+    lock = f'[root]\nname = "a"\nversion = "1.0.0"\ndependencies = ["one 1.0.0 ({CRATES_IO})"]\n'
+    options = Options(targets=(parse_target("linux-x86_64"),), extra={"cargo-crates": "targets"})
+    lockfile = FORMAT.read(
+        project(tmp_path / "p", lock + package("one", "1.0.0", CRATES_IO)), options
+    )
+    assert [a.is_asked_for for a in lockfile.artifacts if isinstance(a, Crate)] == [True]
+
+
+def test_the_targets_are_in_the_key_only_if_they_choose(tmp_path: Path) -> None:
+    def of(extra: dict[str, str], *targets: str) -> object:
+        options = Options(targets=tuple(map(parse_target, targets)), extra=extra)
+        return FORMAT.fingerprint(project(tmp_path / "p", V4), options)
+
+    chosen = {"cargo-crates": "targets"}
+    assert of({}, "linux-x86_64") == of({}, "macos-aarch64") == of({"cargo-crates": "all"})
+    assert of(chosen, "linux-x86_64") != of(chosen, "macos-aarch64")
+    assert of(chosen, "linux-x86_64-gnu2.36-py3.12") == of(chosen, "linux-x86_64")
+    assert of(chosen) == of({})
+    with pytest.raises(UsageError, match="cargo-crates"):
+        of({"cargo-crates": "some"})

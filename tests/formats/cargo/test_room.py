@@ -14,13 +14,21 @@ import pytest
 from tests.memory import MemoryIndex, MemoryWorkshop
 from tests.world.crates import CRATES_IO, OTHER, archive, crate, package, project
 from tests.world.git import Repository
-from vendorpack.errors import FetchError, IntegrityError, LockfileError, UnsupportedError
-from vendorpack.fetch.git import GitAddress, fetch_commit
+from vendorpack.errors import (
+    FetchError,
+    IntegrityError,
+    LockfileError,
+    TargetError,
+    UnsupportedError,
+)
+from vendorpack.fetch.git import fetch_commit
+from vendorpack.fetch.git_client import GitAddress
 from vendorpack.formats.cargo import FORMAT
 from vendorpack.formats.cargo.artifacts import Crate
 from vendorpack.formats.cargo.index import cache_file, line_of_crate, merged_cache_file
 from vendorpack.formats.cargo.sources import git_folders
 from vendorpack.model import Artifact, Credential, Options, Packed, Trust
+from vendorpack.target import parse_target
 
 V4 = "version = 4\n\n"
 NEW = "index.crates.io-1949cf8c6b5b557f"
@@ -302,6 +310,58 @@ def test_index_lines_of_the_registry_without_what_may_change(tmp_path: Path) -> 
     assert packed[0].artifact.index_line == line_of_crate(content, crates_io=False)
 
 
+LINUX = Options(targets=(parse_target("linux-x86_64"),), extra={"cargo-crates": "targets"})
+APP = '[[package]]\nname = "app"\nversion = "0.1.0"\ndependencies = ["one"]\n'
+
+
+def of_windows(content: bytes, deps: object = None) -> dict[str, bytes]:
+    """Answers for a crate that needs another on Windows alone."""
+    line = json.loads(line_of_crate(content, crates_io=False))
+    wants = dependency("win", "1", target="cfg(windows)")
+    win = {"name": "win", "vers": "1.0.0", "cksum": "0" * 64, "deps": []}
+    lines = {"3/o/one": line | {"deps": [wants] if deps is None else deps}, "3/w/win": win}
+    found = {INDEX + path: json.dumps(line).encode() for path, line in lines.items()}
+    return answers(content) | found
+
+
+def test_lockfiles_that_choose_differently_share_one_index(tmp_path: Path) -> None:
+    content = crate("one", "1.0.0")
+    one = package("one", "1.0.0", OTHER, content)
+    win = package("win", "1.0.0", OTHER).rstrip() + f'\nchecksum = "{"0" * 64}"\n'
+    index, workshop = MemoryIndex(of_windows(content)), MemoryWorkshop()
+    lock = V4 + APP + one + 'dependencies = ["win"]\n' + win
+    left = pack(tmp_path, lock, {"one": content}, workshop, LINUX, index)
+    right = pack(tmp_path, V4 + APP + one, {"one": content}, workshop, LINUX, index)
+    assert [item.artifact.name for item in (*left, *right)] == ["one", "one"]
+    for packed in ([*left, *right], [*right, *left]):
+        entries = {e.path: workshop.content(e) for e in FORMAT.layout(packed, workshop)}
+        assert [path.rpartition("/")[2] for path in sorted(entries)] == [
+            "one-1.0.0.crate",
+            "one",
+            "win",
+            "config.json",
+        ]
+        (cached,) = [data for path, data in entries.items() if path.endswith("/3/o/one")]
+        assert cached.count(b"1.0.0\0{") == 1
+
+
+def test_a_lockfile_of_another_platforms_crates_keeps_them(tmp_path: Path) -> None:
+    """A registry's index lines go with some crate of it."""
+    content = crate("one", "1.0.0")
+    lock = V4 + package("one", "1.0.0", OTHER, content)  # nobody asks for it
+    index = MemoryIndex(answers(content))
+    packed = pack(tmp_path, lock, {"one": content}, MemoryWorkshop(), LINUX, index)
+    assert [item.artifact.name for item in packed] == ["one"]
+
+
+def test_an_index_whose_dependencies_are_no_list(tmp_path: Path) -> None:
+    content = crate("one", "1.0.0")
+    lock = V4 + APP + package("one", "1.0.0", OTHER, content)
+    index = MemoryIndex(of_windows(content, deps=[1]))
+    with pytest.raises(FetchError, match="no list of what one"):
+        pack(tmp_path, lock, {"one": content}, MemoryWorkshop(), LINUX, index)
+
+
 @pytest.mark.parametrize(
     ("change", "error"),
     [
@@ -429,6 +489,7 @@ def test_a_submodule_without_an_address_is_refused(
     [
         ("cargo/registry/index/r/config.json", b'{"dl":"theirs"}', b'{"dl":"theirs"}'),
         ("cargo/registry/index/r/config.json", b"half", b"ours"),
+        ("cargo/registry/index/r/config", b"theirs", b"theirs"),
         ("cargo/registry/cache/r/a-1.0.0.crate", b"damaged", b"ours"),
         ("cargo/git/db/r/HEAD", b"theirs", b"theirs"),
         ("cargo/git/db/r/config", b"theirs", b"theirs"),
@@ -437,6 +498,13 @@ def test_a_submodule_without_an_address_is_refused(
 )
 def test_merging_into_the_users_own_cargo_home(path: str, existing: bytes, expected: bytes) -> None:
     assert FORMAT.merge(path, existing, b"ours") == expected
+
+
+def test_a_git_index_of_the_users_own_is_left_alone() -> None:
+    path = "cargo/registry/index/r/refs/remotes/origin/HEAD"
+    assert FORMAT.merge(path, b"ours", b"ours") == b"ours"
+    with pytest.raises(TargetError, match="of its own"):
+        FORMAT.merge(path, b"theirs", b"ours")
 
 
 def test_the_native_root_is_cargo_home(tmp_path: Path) -> None:

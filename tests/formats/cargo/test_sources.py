@@ -27,6 +27,10 @@ def test_names_of_other_sources() -> None:
         "library-18f7b69f95fc16b1",
     )
     assert git_folders("https://example.com/", compat=False) == ("_empty-4d52e45a48c53201",)
+    # as cargo 1.65 named it: older ones hash a registry's address as it is
+    git = Registry("registry+https://127.0.0.1:43665/git/index.git")
+    assert git.folders(compat=True)[1] == "127.0.0.1-8e27c347417362e9"
+    assert git.folders(compat=False) == Registry(git.source[:-4]).folders(compat=False)
     assert (
         Registry("sparse+https://a.example:8080/i/")
         .folders(compat=False)[0]

@@ -22,7 +22,8 @@ from vendorpack.formats.deno.artifacts import (
     files_of,
     registry_folder,
 )
-from vendorpack.model import Artifact, Host, Options, Packed, Project
+from vendorpack.model import Artifact, Options, Packed
+from vendorpack.project import Host, Project
 from vendorpack.target import parse_target
 
 LINUX = Options(targets=(parse_target("linux-x86_64-gnu"),))

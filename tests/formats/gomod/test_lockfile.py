@@ -11,6 +11,7 @@ from tests.world.modules import h1, project
 from vendorpack.errors import DiscoveryError, LockfileError, UnsupportedError, VendorpackError
 from vendorpack.formats.gomod import FORMAT
 from vendorpack.formats.gomod.modfile import directives
+from vendorpack.formats.gomod.modules import ModuleFile
 from vendorpack.model import Credential, Lockfile, Options
 
 A, B = h1({"a": b"a"}), h1({"b": b"b"})
@@ -32,7 +33,9 @@ def test_a_line_is_a_zip_or_a_go_mod(tmp_path: Path) -> None:
         f"example.com/Big/x v1.2.3-RC.1/go.mod {B}\n"
         f"a.example v2.0.0+incompatible {A}\n"
         f"a.example v2.0.0+incompatible {A}\n"
-        f"a.example v2.0.0+incompatible h2:whatever\n",
+        f"a.example v2.0.0+incompatible h2:whatever\n"
+        # Once written for what is no module; go drops it.
+        f"b.example v1.0.0/go.mod {h1({'go.mod': b''})}\n",
     )
     assert [(a.name, a.version, a.url, a.purl, a.where) for a in lockfile.artifacts] == [
         (
@@ -135,6 +138,7 @@ def test_a_workspace_is_the_union_of_its_members(tmp_path: Path) -> None:
         ("use (x)", None),
         ('use "a b"', [("use", ["a b"])]),
         ("// only\n\n", []),
+        ("use x//y (z)", [("use", ["x"])]),
         (")", None),
         ('use "open', None),
         (b"\xff", None),
@@ -184,21 +188,90 @@ def test_proxies(tmp_path: Path, environ: dict[str, str], sources: list[str] | i
 @pytest.mark.parametrize(
     ("environ", "message"),
     [
-        ({"GOPROXY": "direct"}, "no proxy to ask for example.com/x"),
         ({"GOPROXY": "off"}, "no proxy to ask for example.com/x"),
         ({"GOPROXY": "file:///srv/proxy"}, "not an https address"),
         ({"GOPROXY": "nonsense"}, "not an https address"),
-        ({"GOPRIVATE": "example.com"}, "example.com/x is private"),
-        ({"GOPRIVATE": "*.com/[^a]"}, "example.com/x is private"),
-        ({"GONOPROXY": "example.com/*", "GOPRIVATE": "none"}, "example.com/x is private"),
     ],
 )
-def test_what_only_version_control_has_is_refused_by_name(
+def test_a_proxy_that_cannot_be_asked(
     tmp_path: Path, environ: dict[str, str], message: str
 ) -> None:
     with pytest.raises(UnsupportedError, match=message) as caught:
         read(tmp_path, LINE, environ)
     assert caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("environ", "names_host"),
+    [
+        ({"GOPROXY": "direct"}, False),
+        ({"GOPROXY": "off", "GOPRIVATE": "example.com"}, True),
+        ({"GOPRIVATE": "*.com/[^a]"}, False),
+        ({"GONOPROXY": "example.com/*", "GOPRIVATE": "none"}, True),
+        ({"GOPRIVATE": "*"}, False),
+    ],
+)
+def test_what_comes_from_version_control(
+    tmp_path: Path, environ: dict[str, str], names_host: bool
+) -> None:
+    """Its host is allowed if the user's own configuration names that, not only the lockfile."""
+    lockfile = read(tmp_path, LINE, environ)
+    (artifact,) = lockfile.artifacts
+    assert isinstance(artifact, ModuleFile)
+    assert artifact.is_direct and artifact.url is None  # its page is asked
+    assert ("https://example.com" in lockfile.access.origins) is names_host
+
+
+@pytest.mark.parametrize(
+    ("path", "version", "address"),
+    [
+        ("github.com/a/b", "v1.0.0", "git+https://github.com/a/b?refs/tags/v1.0.0"),
+        ("github.com/a/b/sub/v2", "v2.0.0", "git+https://github.com/a/b?refs/tags/sub/v2.0.0"),
+        ("github.com/a/b/v2", "v2.0.0-rc.1", "git+https://github.com/a/b?refs/tags/v2.0.0-rc.1"),
+        ("example.com/x/y.git/z", "v1.0.0", "git+https://example.com/x/y?refs/tags/z/v1.0.0"),
+        ("example.com/y.git", "v3.0.0+incompatible", "git+https://example.com/y?refs/tags/v3.0.0"),
+        (
+            "example.com/y.git/v2",
+            "v2.0.1-0.20200102030405-0123456789ab",
+            "git+https://example.com/y#0123456789ab",
+        ),
+        (
+            "example.com/y.git",
+            "v0.0.0-20200102030405-0123456789ab",
+            "git+https://example.com/y#0123456789ab",
+        ),
+    ],
+)
+def test_a_path_that_says_where_it_is_kept(
+    tmp_path: Path, path: str, version: str, address: str
+) -> None:
+    line = LINE.replace("example.com/x", path).replace("v1.0.0", version)
+    (artifact,) = read(tmp_path, line, {"GOPRIVATE": "*"}).artifacts
+    assert artifact.url == address
+
+
+@pytest.mark.parametrize(
+    ("go", "listed", "disagrees"),
+    [
+        ("1.22", "# example.com/x v1.0.0\n## explicit; go 1.20\nexample.com/x\n", False),
+        ("1.22", "# example.com/x v1.0.0 => ../x\n## explicit\n# example.com/x => ../x\n", False),
+        ("1.22", "# example.com/x v0.9.0\n## explicit\n", True),
+        ("1.22", "# example.com/x v1.0.0\nexample.com/x\n", True),
+        ("1.22", "", True),
+        ("1.13", "# example.com/x v0.9.0\n", False),
+    ],
+)
+def test_a_vendor_folder_that_go_refuses(
+    tmp_path: Path, go: str, listed: str, disagrees: bool
+) -> None:
+    files = {
+        "go.sum": LINE,
+        "go.mod": f"module app\n\ngo {go}\n\nrequire example.com/x v1.0.0\n",
+        "vendor/modules.txt": listed,
+    }
+    lockfile = FORMAT.read(project(tmp_path, files), Options())
+    said = [warning.what for warning in lockfile.warnings]
+    assert any("disagree about example.com/x" in what for what in said) is disagrees
 
 
 def test_variables_that_go_itself_saved(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from vendorpack.errors import LockfileError, UnsupportedError
 from vendorpack.formats import BUILTIN
 from vendorpack.formats._shared.maven.repositories import CENTRAL
 from vendorpack.formats.gradle import FORMAT, GOOGLE, PLUGIN_PORTAL
-from vendorpack.model import Host, Lockfile, Options, Packed, Project
+from vendorpack.model import Lockfile, Options, Packed
+from vendorpack.project import Host, Project
 
 SHA = hashlib.sha256(b"x").hexdigest()
 OTHER = hashlib.sha256(b"y").hexdigest()

@@ -14,11 +14,12 @@ import pytest
 from tests.memory import MemoryWorkshop
 from vendorpack.errors import LockfileError, UnsupportedError, UsageError
 from vendorpack.formats._shared.maven.files import MavenFile, coordinates
-from vendorpack.formats._shared.maven.poms import needed, read_pom
+from vendorpack.formats._shared.maven.poms import Pom, needed, read_pom
 from vendorpack.formats._shared.maven.repositories import CENTRAL, url_hash
 from vendorpack.formats.maven import FORMAT
 from vendorpack.formats.maven.summary import parse_name
-from vendorpack.model import Host, Lockfile, Options, Packed, Project
+from vendorpack.model import Lockfile, Options, Packed
+from vendorpack.project import Host, Project
 
 POM = "org/example/thing/1.0/thing-1.0.pom"
 JAR = "org/example/thing/1.0/thing-1.0.jar"
@@ -359,6 +360,10 @@ def test_lockfile_json(tmp_path: Path) -> None:
     assert lockfile.artifacts[2].url == elsewhere
     assert "https://elsewhere.example" not in lockfile.access.origins
     assert "tests will not run offline" in lockfile.warnings[0].what
+    without = read(
+        project(tmp_path / "bare", "lockfile.json", json.dumps({**lock, "mavenPlugins": []}))
+    )
+    assert "lists no plugins" in without.warnings[0].what
     twice = lock | {"mavenPlugins": [entry("a", checksum=sha256("x"))]}
     with pytest.raises(LockfileError, match="pinned twice"):
         read(project(tmp_path / "twice", "lockfile.json", json.dumps(twice)))
@@ -384,8 +389,8 @@ def test_the_poms_that_a_pom_leads_to() -> None:
             </relocation></distributionManagement></project>""",
     }
 
-    def look(path: str) -> bytes | None:
-        return poms[path].encode() if path in poms else None
+    def look(path: str) -> Pom | None:
+        return read_pom(poms[path].encode(), path) if path in poms else None
 
     assert list(needed("g/child/1/child-1.pom", look)) == [
         "g/parent/1/parent-1.pom",

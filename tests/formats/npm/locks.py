@@ -11,7 +11,8 @@ from typing import Any
 
 from vendorpack.formats.npm import FORMAT
 from vendorpack.formats.npm.artifacts import NpmArtifact
-from vendorpack.model import Host, Lockfile, Options, Project
+from vendorpack.model import Lockfile, Options
+from vendorpack.project import Host, Project
 from vendorpack.target import parse_target
 
 REGISTRY = "https://registry.npmjs.org/"

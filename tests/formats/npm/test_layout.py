@@ -24,7 +24,8 @@ from tests.memory import MemoryWorkshop
 from vendorpack.digest import Digest
 from vendorpack.formats.npm import FORMAT
 from vendorpack.formats.npm.artifacts import NpmArtifact
-from vendorpack.model import Host, Options, Packed, Variable
+from vendorpack.model import Options, Packed, Variable
+from vendorpack.project import Host
 from vendorpack.target import parse_target
 
 NPM_ACCEPTS = {

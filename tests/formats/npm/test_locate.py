@@ -14,7 +14,8 @@ from tests.memory import MemoryIndex
 from vendorpack.errors import FetchError, IntegrityError
 from vendorpack.formats.npm import FORMAT
 from vendorpack.formats.npm.artifacts import NpmArtifact
-from vendorpack.model import Options, Project, Trust
+from vendorpack.model import Options, Trust
+from vendorpack.project import Project
 
 DATA = b"a@1.0.0"
 PRIVATE = "https://private.example/npm/"

@@ -13,7 +13,9 @@ from vendorpack.errors import IntegrityError, LockfileError, UnsupportedError, V
 from vendorpack.formats._shared.python import direct_references
 from vendorpack.formats._shared.python.distributions import Distribution, GitProject, Release
 from vendorpack.formats._shared.python.index import DEFAULT_INDEX
+from vendorpack.formats._shared.python.pip_config import load_pip_config
 from vendorpack.formats.pdm import FORMAT, git_requirements, requirements
+from vendorpack.formats.pdm.manifest import load_sources
 from vendorpack.model import Lockfile, Options, Packed
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -66,7 +68,7 @@ def test_groups_and_markers(tmp_path: Path) -> None:
     assert (foo.where, foo.indexes) == ("pdm.lock:8", (DEFAULT_INDEX,))
     assert (test.url, test.why) == (FILES + "test-2-py3-none-any.whl", ("dev",))
     assert test.places == ("wheelhouse",)
-    assert "served to pip" in lockfile.warnings[0].what
+    assert lockfile.warnings[0].what.startswith("`pdm install` asks test itself, offline too")
     assert [a.name for a in read(tmp_path, LOCK, options(WINDOWS)).artifacts] == ["foo"]
     assert [a.name for a in read(tmp_path, LOCK, options(LINUX, dev=False)).artifacts] == ["foo"]
     with pytest.raises(LockfileError, match="no group nope"):
@@ -82,9 +84,58 @@ url = "https://mirror.example/simple"
 name = "private"
 url = "https://index.example/simple"
 """
-    foo = read(tmp_path, LOCK, options(LINUX), pyproject_toml=pyproject).artifacts[0]
+    lockfile = read(tmp_path, LOCK, options(LINUX, dev=False), pyproject_toml=pyproject)
+    foo = lockfile.artifacts[0]
     assert isinstance(foo, Release)
+    assert "asks private, pypi itself" in lockfile.warnings[0].what
     assert foo.indexes == ("https://mirror.example/simple/", "https://index.example/simple/")
+
+
+PATTERNS = """
+[[tool.pdm.source]]
+name = "corp"
+url = "https://corp.example/simple"
+include_packages = ["F?o", "Corp_*"]
+[[tool.pdm.source]]
+name = "rest"
+url = "https://rest.example/simple"
+exclude_packages = ["te*", "corp.x"]
+"""
+
+
+def test_patterns_choose_the_index(tmp_path: Path) -> None:
+    asked = project(tmp_path, "pdm.lock", {"pdm.lock": LOCK, "pyproject.toml": PATTERNS})
+    corp, rest = "https://corp.example/simple/", "https://rest.example/simple/"
+    sources = load_sources(asked)
+    assert sources.asked_for("foo") == (corp,)
+    assert sources.asked_for("Corp.X") == (corp,)
+    assert sources.asked_for("test") == (DEFAULT_INDEX, corp)
+    assert sources.asked_for("other") == (DEFAULT_INDEX, corp, rest)
+    foo = FORMAT.read(asked, options(LINUX, dev=False)).artifacts[0]
+    assert isinstance(foo, Release)
+    assert foo.indexes == (corp,)
+    plain = PATTERNS.replace("exclude_packages", "exclude")
+    other = project(tmp_path, "pdm.lock", {"pdm.lock": LOCK, "pyproject.toml": PATTERNS})
+    before = FORMAT.fingerprint(other, options(LINUX))
+    (tmp_path / "project/pyproject.toml").write_text(plain)
+    assert FORMAT.fingerprint(other, options(LINUX)) != before
+
+
+def test_a_sourced_bundle_is_not_configuration(tmp_path: Path) -> None:
+    """What vendorpack.env set in the shell says where that bundle is, and no more."""
+    environ = {
+        "VENDORPACK_PREFIX": "/opt/deps",
+        "PDM_PYPI_URL": "file:///opt/deps/pip/simple",
+        "PIP_FIND_LINKS": "/opt/deps/pip/wheelhouse",
+    }
+    shell = project(tmp_path, "pdm.lock", {"pdm.lock": LOCK}, environ)
+    assert FORMAT.fingerprint(shell, options(LINUX)) == FORMAT.fingerprint(
+        project(tmp_path, "pdm.lock", {}), options(LINUX)
+    )
+    assert load_pip_config(shell.host).find_links == ()
+    own = project(tmp_path, "pdm.lock", {}, environ | {"PDM_PYPI_URL": "file:///opt/simple"})
+    with pytest.raises(LockfileError, match=r"not an http\(s\) address"):
+        FORMAT.read(own, options(LINUX))
 
 
 def test_the_requirements_file(tmp_path: Path) -> None:
@@ -109,6 +160,13 @@ files = [{{file = "direct-1.0-py3-none-any.whl", hash = "sha256:{sha256(b"direct
         "test==2 ; sys_platform == 'linux' \\\n"
         f"    --hash=sha256:{sha256(FOO[TEST])}\n"
     )
+    link = f'<a href="../../wheelhouse/{NAME}#sha256={sha256(FOO[NAME])}">{NAME}</a><br>\n'
+    page = f"<!DOCTYPE html><html><body>\n{link}</body></html>\n".encode()
+    assert workshop.content(entries["pip/simple/foo/index.html"]) == page
+    other = page.replace(b"foo-1.0", b"foo-2.0")
+    assert FORMAT.merge("pip/simple/foo/index.html", other, page).count(b"<a ") == 2
+    assert FORMAT.merge("pip/simple/foo/index.html", page, page) == page
+    assert not [p for p in entries if "direct" in p and "simple" in p]
     assert [p for p in entries if "wheelhouse" in p] == [
         f"pip/wheelhouse/{NAME}",
         "pip/wheelhouse/test-2-py3-none-any.whl",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -175,3 +176,18 @@ def test_spaces_without_end_take_no_time() -> None:
 def test_a_tab_before_an_option() -> None:
     """As pip 23 takes it; others refuse it, which is theirs to say."""
     assert split_options("a==1\t--hash=sha256:00", "x:1") == ("a==1", [("--hash", "sha256:00")])
+
+
+def test_a_line_without_end_is_refused_at_once(tmp_path: Path) -> None:
+    begun = time.process_time()
+    attack = "b==1\na==1 --hash=sha256:" + "0" * 8_000_000
+    with pytest.raises(LockfileError, match="more than 262,144 characters") as error:
+        read(tmp_path, {"requirements.txt": attack})
+    assert error.value.where == "requirements.txt:2"
+    assert time.process_time() - begun < 5
+
+
+def test_a_line_of_very_many_hashes_is_read(tmp_path: Path) -> None:
+    hashes = " \\\n".join(f"    --hash=sha256:{number:064x}" for number in range(2000))
+    found = read(tmp_path, {"requirements.txt": f"a==1 \\\n{hashes}\n"})
+    assert len(found.lines[0].hashes) == 2000

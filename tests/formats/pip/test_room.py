@@ -21,7 +21,8 @@ from vendorpack.errors import (
     UsageError,
     VendorpackError,
 )
-from vendorpack.fetch.git import GitAddress, fetch_commit
+from vendorpack.fetch.git import fetch_commit
+from vendorpack.fetch.git_client import GitAddress
 from vendorpack.formats._shared.git.submodule_sources import ALLOWED_PROTOCOLS
 from vendorpack.formats._shared.python.distributions import Distribution, GitProject
 from vendorpack.formats._shared.python.index import DEFAULT_INDEX

@@ -14,7 +14,8 @@ from tests.memory import MemoryWorkshop
 from vendorpack.digest import Digest, Integrity
 from vendorpack.formats.pnpm import FORMAT
 from vendorpack.formats.pnpm.artifacts import PnpmArtifact
-from vendorpack.model import Host, Lockfile, Options, Packed, Project
+from vendorpack.model import Lockfile, Options, Packed
+from vendorpack.project import Host, Project
 from vendorpack.target import parse_target
 
 LINUX = Options(targets=(parse_target("linux-x86_64-gnu"),))

@@ -382,9 +382,8 @@ def test_git_hosts(tmp_path: Path) -> None:
     lockfile = read(tmp_path, tarball(resolution))
     (found,) = lockfile.artifacts
     assert isinstance(found, PnpmArtifact)
-    assert found.git_hosted
+    assert found.git_hosted and not found.is_commit
     assert found.integrity
-    assert "--ignore-scripts" in lockfile.warnings[-1].what
 
 
 def test_archives_in_the_project(tmp_path: Path) -> None:
@@ -414,6 +413,25 @@ def test_git_hosts_are_told_by_their_address(address: str, hosted: bool, tmp_pat
     assert found.git_hosted is hosted
 
 
+@pytest.mark.parametrize("path", ["", "/packages/b"])
+def test_an_archive_without_a_hash_is_the_commit(path: str, tmp_path: Path) -> None:
+    url = f"https://codeload.github.com/o/b/tar.gz/{COMMIT}"
+    more = f", path: {path}" if path else ""
+    key = f"b@{url}#path:{path}" if path else f"b@{url}"
+    lock = tarball(f"{{gitHosted: true, tarball: '{url}'{more}}}", key)
+    (found,) = read(tmp_path, lock).artifacts
+    assert isinstance(found, PnpmArtifact) and found.is_commit and found.git_hosted
+    assert found.url == f"git+https://github.com/o/b.git#{COMMIT}"
+    assert found.sources[1] == f"git+ssh://git@github.com/o/b.git#{COMMIT}"
+    assert (found.id, found.folder) == (key.removeprefix("b@"), path.strip("/"))
+
+
+@pytest.mark.parametrize("path", ["../x", "/a/../../x", "a\\b"])
+def test_a_folder_outside(path: str, tmp_path: Path) -> None:
+    with pytest.raises(LockfileError, match="path is not a folder below"):
+        read(tmp_path, tarball(f"{{tarball: 'https://example.com/b.tgz', path: '{path}'}}"))
+
+
 @pytest.mark.parametrize(
     ("repo", "asked"),
     [
@@ -436,9 +454,7 @@ def test_commits(repo: str, asked: str, tmp_path: Path) -> None:
         "{type: git, repo: 'https://example.com/b.git', commit: '0123'}",
         f"{{type: git, repo: 'https://u:s3cret@example.com/b.git', commit: {COMMIT}}}",
         f"{{type: git, repo: 'file:///b.git', commit: {COMMIT}}}",
-        f"{{type: git, repo: 'https://example.com/b.git', commit: {COMMIT}, path: /packages/b}}",
-        "{type: variations, variants: []}",
-        "{tarball: 'https://example.com/b.tgz', path: /packages/b, gitHosted: true}",
+        "{type: 'custom:x'}",
     ],
 )
 def test_what_cannot_be_served(resolution: str, tmp_path: Path) -> None:
@@ -501,7 +517,7 @@ def test_a_secret_in_an_address_is_not_shown(tmp_path: Path) -> None:
     ("package_json", "option", "stores"),
     [
         ("{}", None, ("v3", "v10", "v11")),
-        ('{"packageManager": "pnpm@9.15.9+sha512.abc"}', None, ("v3",)),
+        ('{"packageManager": "pnpm@9.15.9+sha512"}', None, ("v3",)),
         ('{"packageManager": "pnpm@10.1.0"}', None, ("v10",)),
         ('{"packageManager": "pnpm@11.0.0"}', None, ("v11",)),
         ('{"packageManager": "pnpm@12"}', None, ("v11",)),

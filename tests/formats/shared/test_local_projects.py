@@ -17,7 +17,8 @@ from vendorpack.formats._shared.python.local_projects import (
     folders_in,
     local_projects,
 )
-from vendorpack.model import Format, Options
+from vendorpack.model import Options
+from vendorpack.room import Format
 
 HATCH = '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
 FLIT = '[build-system]\nrequires = ["flit-core"]\nbuild-backend = "flit_core.api"\n'

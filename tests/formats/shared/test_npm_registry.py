@@ -22,7 +22,7 @@ from vendorpack.formats._shared.npm.registry import (
     tarball_url,
 )
 from vendorpack.formats._shared.text.json_text import decode_utf8, key_lines, load_json
-from vendorpack.model import Answer
+from vendorpack.room import Answer
 from vendorpack.target import parse_target
 
 GOOD_NAMES = [

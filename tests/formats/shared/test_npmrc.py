@@ -11,7 +11,7 @@ import pytest
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared.npm.npmrc import Npmrc, load_npmrc
 from vendorpack.formats._shared.npm.registry import DEFAULT_REGISTRY
-from vendorpack.model import Host, Project
+from vendorpack.project import Host, Project
 
 SECRET = "c4n4ry"
 
@@ -101,6 +101,40 @@ INI = [
 @pytest.mark.parametrize(("text", "registry"), INI)
 def test_ini(tmp_path: Path, text: str, registry: str) -> None:
     assert load(tmp_path, text, environ={"R": "https://from.example/"}).registry == registry
+
+
+@pytest.mark.parametrize("setting", ["registry", "@a:registry", "${NAME}:registry"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://r.example/${T}/npm/",
+        "https://${H}/npm?key=${T}",
+        "${R}/x/${T}",
+        '"https://r/a${T?}"',
+    ],
+)
+def test_a_variable_in_the_path_is_refused(tmp_path: Path, setting: str, address: str) -> None:
+    environ = {"T": "canary", "H": "h.example", "R": "https://r.example", "NAME": "@b"}
+    with pytest.raises(LockfileError, match=r"has \$\{T\??\} in the path") as error:
+        load(tmp_path, f"{setting}={address}", environ=environ)
+    assert "canary" not in str(error.value) + str(error.value.where) + str(error.value.fix)
+    # What is not in force is not refused.
+    stronger = setting.replace("${NAME}", "@b")
+    environ[f"npm_config_{stronger}"] = "https://env.example/"
+    load(tmp_path, f"{setting}={address}", environ=environ)
+
+
+@pytest.mark.parametrize(
+    ("address", "found"),
+    [
+        ("https://${H}/npm/", "https://h.example/npm/"),
+        ("https://u:${T}@r.example/npm/", "https://r.example/npm/"),
+        ("${R}/npm", "https://r.example/npm/"),
+    ],
+)
+def test_a_variable_before_the_path_is_followed(tmp_path: Path, address: str, found: str) -> None:
+    environ = {"T": "canary", "H": "h.example", "R": "https://r.example"}
+    assert load(tmp_path, f"registry={address}", environ=environ).registry == found
 
 
 def test_scopes(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_lines_count_from_the_start_of_the_file() -> None:
         (b"a: 'b", "not valid YAML", 1),
         (b"a: b\nc: \xff", "not UTF-8", 2),
         (b"a: b\nc: \x00", "NUL", 2),
-        (b"a: 1\n<<<<<<< HEAD\nb: 1\n=======\nb: 2\n>>>>>>> main\n", "merge conflict", 3),
+        (b"a: 1\n<<<<<<< HEAD\nb: 1\n=======\nb: 2\n>>>>>>> main\n", "merge conflict", 2),
     ],
 )
 def test_refuses(data: bytes, what: str, line: int) -> None:

@@ -4,6 +4,7 @@ import io
 import struct
 import warnings
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 
 import pytest
@@ -139,6 +140,27 @@ def swollen(data: bytes) -> bytes:
     return patched(patched(data, 22, "<I", 5), central(data) + 24, "<I", 5)
 
 
+def by_hand(between: bytes = b"", behind: bytes = b"") -> bytes:
+    """Two members; what lies between them, and behind each one's deflate stream as its data."""
+    content = b"hello"
+    packer = zlib.compressobj(wbits=-15)
+    data = packer.compress(content) + packer.flush() + behind
+    fields = (20, 0, zipfile.ZIP_DEFLATED, 0, 33, zlib.crc32(content), len(data), len(content))
+    archive, listed = b"", b""
+    for name in (b"a", b"b"):
+        at = len(archive)
+        archive += struct.pack("<4sHHHHHIIIHH", b"PK\3\4", *fields, 1, 0) + name + data
+        more = (1, 0, 0, 0, 0, 0, at)
+        listed += struct.pack("<4sHHHHHHIIIHHHHHII", b"PK\1\2", 20, *fields, *more) + name
+        archive += between if name == b"a" else b""
+    sizes = (2, 2, len(listed), len(archive), 0)
+    return archive + listed + struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, *sizes)
+
+
+def test_one_by_hand_can_be_honest() -> None:
+    assert read(by_hand()) == {"a": b"hello", "b": b"hello"}
+
+
 GOOD = make()
 BAD: dict[str, Callable[[], bytes]] = {
     "empty": lambda: b"",
@@ -170,7 +192,11 @@ BAD: dict[str, Callable[[], bytes]] = {
     "bzip2": lambda: make(method=zipfile.ZIP_BZIP2),
     "lzma": lambda: make(method=zipfile.ZIP_LZMA),
     "count": lambda: patched(GOOD, len(GOOD) - 12, "<H", 2),
+    "both counts": lambda: patched(patched(GOOD, len(GOOD) - 14, "<H", 2), len(GOOD) - 12, "<H", 2),
     "disks": lambda: patched(GOOD, len(GOOD) - 18, "<H", 1),
+    "between members": lambda: by_hand(between=b"evil"),
+    "behind the data": lambda: by_hand(behind=b"evil"),
+    "far behind the data": lambda: by_hand(behind=bytes(600_000)),
     "local offset": lambda: patched(GOOD, central(GOOD) + 42, "<I", 1),
 }
 

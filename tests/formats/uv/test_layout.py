@@ -14,11 +14,13 @@ from tests.memory import MemoryWorkshop
 from tests.world.distributions import LINUX, Pages, options, project, sdist, sha256, wheel
 from tests.world.git import Repository
 from vendorpack.errors import FetchError, UnsupportedError
-from vendorpack.fetch.git import GitAddress, fetch_commit
+from vendorpack.fetch.git import fetch_commit
+from vendorpack.fetch.git_client import GitAddress
 from vendorpack.formats._shared.python.index import ACCEPT, DEFAULT_INDEX
 from vendorpack.formats.uv import FORMAT
 from vendorpack.formats.uv.cache import SDIST_BUCKETS, WHEEL_BUCKETS, digest
-from vendorpack.model import Artifact, Blob, Entry, Index, Packed, Variable
+from vendorpack.model import Artifact, Entry, Packed, Slice, Variable
+from vendorpack.room import Index
 
 DEFAULT = DEFAULT_INDEX.rstrip("/")
 INDEX = "https://index.example/simple"
@@ -104,7 +106,7 @@ def test_a_wheel(tmp_path: Path) -> None:
         "six/lib.so": (0o755, len(LARGE)),
     }
     large = next(e for p, e in archive.items() if p.endswith("lib.so"))
-    assert isinstance(large.content, Blob)  # not held in memory
+    assert isinstance(large.content, Slice)  # not held in memory
     name = "six/1.17.0-py2.py3-none-any.http"
     assert [p for p in found if p not in archive] == [
         f"uv/{bucket.name}/{ROOT}/{name}" for bucket in WHEEL_BUCKETS

@@ -10,7 +10,8 @@ from pathlib import Path, PurePosixPath
 
 from vendorpack.formats.yarn_berry import FORMAT
 from vendorpack.formats.yarn_berry.artifacts import BerryArtifact
-from vendorpack.model import Host, Lockfile, Options, Project
+from vendorpack.model import Lockfile, Options
+from vendorpack.project import Host, Project
 from vendorpack.target import parse_target
 
 LINUX = parse_target("linux-x86_64-gnu")

@@ -17,7 +17,8 @@ from vendorpack.errors import IntegrityError, UnsupportedError
 from vendorpack.formats._shared.npm.registry import DEFAULT_REGISTRY as REGISTRY
 from vendorpack.formats.yarn_berry import FORMAT
 from vendorpack.formats.yarn_berry.archive import CacheKey, zip_from_tarball
-from vendorpack.model import Host, Lockfile, Options, Packed, Trust
+from vendorpack.model import Lockfile, Options, Packed, Trust
+from vendorpack.project import Host
 
 STORED = CacheKey(10, "0")
 
@@ -131,4 +132,4 @@ def test_only_settings_that_the_yarn_of_the_lockfile_knows(
 )
 def test_native_roots(system: str, environ: dict[str, str], folder: str) -> None:
     host = Host(environ, Path("/home/me"), system)
-    assert FORMAT.native_roots(host) == {"yarn-berry": Path(folder)}
+    assert FORMAT.native_roots(host)["yarn-berry"] == Path(folder)

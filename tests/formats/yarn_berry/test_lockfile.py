@@ -121,6 +121,7 @@ def test_what_needs_no_download_is_passed_over(tmp_path: Path) -> None:
     text = lock(
         entry("root@workspace:."),
         entry("linked@link:./lib::locator=root%40workspace%3A."),
+        entry("$linked@link:./lib::locator=root%40workspace%3A."),
         entry("portal@portal:../lib::locator=root%40workspace%3A."),
         entry("file@file:./x.tgz#./x.tgz::hash=1&locator=root%40workspace%3A.", checksum=SUM),
         entry("made@exec:./make.js::locator=root%40workspace%3A."),

@@ -22,7 +22,7 @@ from vendorpack.digest import Digest
 from vendorpack.errors import LockfileError, UnsupportedError
 from vendorpack.formats._shared.npm.registry import ALIAS_REGISTRY, DEFAULT_REGISTRY
 from vendorpack.formats.yarn_classic import FORMAT
-from vendorpack.formats.yarn_classic.artifacts import mirror_name
+from vendorpack.formats.yarn_classic.artifacts import MirrorCommit, mirror_name
 from vendorpack.model import Options
 from vendorpack.target import parse_target
 
@@ -108,21 +108,53 @@ def test_what_lies_in_the_project_is_passed_over(tmp_path: Path) -> None:
     assert [a.name for a in artifacts(project(tmp_path, text))] == ["d"]
 
 
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.mark.parametrize(
+    ("resolved", "asked", "file_name"),
+    [
+        ("git+https://git.example/u/r.git", "https://git.example/u/r.git", "r.git"),
+        ("git+ssh://git@git.example/u/r.git", "ssh://git@git.example/u/r.git", "r.git"),
+        ("git://git.example/u/r", "https://git.example/u/r", "r"),
+        ("git+ssh://git@gitlab.com:u/r.git", "https://gitlab.com/u/r.git", "r.git"),
+        ("ssh://git@git.example/u/r", "ssh://git@git.example/u/r", "r"),
+        ("https://git.example/u/r.git", "https://git.example/u/r.git", "r.git"),
+        ("git+ssh://git@github.com/u/r.git", "https://github.com/u/r.git", "r.git"),
+    ],
+)
+def test_git(tmp_path: Path, resolved: str, asked: str, file_name: str) -> None:
+    (found,) = read(project(tmp_path, lock(entry("r@git", f"{resolved}#{COMMIT}")))).artifacts
+    assert isinstance(found, MirrorCommit)
+    assert found.url == f"git+{asked}#{COMMIT}"
+    assert (found.file_name, found.root) == (f"{file_name}-{COMMIT}", "")
+
+
+def test_an_archive_of_a_git_host_is_the_commit(tmp_path: Path) -> None:
+    url = f"https://codeload.github.com/u/r/tar.gz/{COMMIT}"
+    (found,) = read(project(tmp_path, lock(entry("r@u/r", url)))).artifacts
+    assert isinstance(found, MirrorCommit)
+    assert found.url == f"git+https://github.com/u/r.git#{COMMIT}"
+    assert (found.file_name, found.root) == (COMMIT, "package")
+    text = lock(entry("r@u/r", url, integrity=sri(b"r")))
+    assert artifacts(project(tmp_path, text))[0].url == url
+
+
 @pytest.mark.parametrize(
     "resolved",
     [
         "git+https://git.example/u/r.git#0f3ce1",
-        "git+ssh://git@git.example/u/r.git#0f3ce1",
-        "git://git.example/u/r#0f3ce1",
-        "git@git.example:u/r.git#0f3ce1",
-        "ssh://git@git.example/u/r#0f3ce1",
-        "https://git.example/u/r.git#0f3ce1",
+        "git+https://git.example/u/r.git#main",
+        f"git+https://u:s3cret@git.example/u/r.git#{COMMIT}",
+        f"git@git.example:u/r.git#{COMMIT}",
+        f"git+file:///u/r.git#{COMMIT}",
     ],
 )
-def test_git_is_refused(tmp_path: Path, resolved: str) -> None:
-    with pytest.raises(UnsupportedError, match="git") as caught:
-        artifacts(project(tmp_path, lock(entry("r@git", resolved))))
+def test_git_that_is_refused(tmp_path: Path, resolved: str) -> None:
+    with pytest.raises((UnsupportedError, LockfileError)) as caught:
+        read(project(tmp_path, lock(entry("r@git", resolved))))
     assert caught.value.where == "yarn.lock:5"
+    assert "s3cret" not in str(caught.value)
 
 
 def test_the_configured_registry_is_asked(tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ from vendorpack.digest import Digest, Integrity
 from vendorpack.errors import IntegrityError, UnsupportedError
 from vendorpack.formats._shared.npm.registry import DEFAULT_REGISTRY
 from vendorpack.formats.yarn_classic import FORMAT
-from vendorpack.model import Artifact, Host, Lockfile, Options, Packed, Trust
+from vendorpack.model import Artifact, Lockfile, Options, Packed, Trust
+from vendorpack.project import Host
 
 
 def _packed(lockfile: Lockfile, workshop: MemoryWorkshop, data: bytes = b"") -> list[Packed]:
@@ -100,4 +101,4 @@ def test_environment() -> None:
 )
 def test_native_roots(system: str, environ: dict[str, str], folder: str) -> None:
     host = Host(environ, Path("/home/me"), system)
-    assert FORMAT.native_roots(host) == {"yarn-classic": Path(folder)}
+    assert FORMAT.native_roots(host)["yarn-classic"] == Path(folder)

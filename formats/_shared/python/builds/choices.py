@@ -11,16 +11,23 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from vendorpack.errors import UsageError
+from vendorpack.errors import LockfileError, UsageError
 from vendorpack.formats._shared.python.builds.lock import BuildLock, parse_build_lock
 from vendorpack.formats._shared.python.builds.requirements import BuildPlan
+from vendorpack.formats._shared.python.builds.resolver import (
+    Narrow,
+    Tiers,
+    ask_all,
+    parse_requirements,
+)
 from vendorpack.formats._shared.python.local_projects import (
     LocalProject,
     fingerprint,
     local_projects,
 )
 from vendorpack.formats._shared.python.pythons import AskedPython, with_pythons
-from vendorpack.model import Json, Options, Project, Target
+from vendorpack.model import Json, Options, Target
+from vendorpack.project import Project
 from vendorpack.target import this_machine
 
 OPTIONS: Final[Mapping[str, str]] = {
@@ -57,7 +64,7 @@ class BuildChoices:
 
     def fingerprint(self, project: Project, local: Sequence[LocalProject]) -> dict[str, Json]:
         """What decides the content."""
-        data = project.read(self.lock_file) if self.lock_file else None
+        data = self._lock(project)
         folded = None if data is None else data.replace(b"\r\n", b"\n")
         return {
             "build-deps": self.wanted,
@@ -70,12 +77,15 @@ class BuildChoices:
     def plan(
         self,
         project: Project,
-        indexes: tuple[str, ...],
+        tiers: Tiers,
         constraints: tuple[str, ...] = (),
         *,
         own_indexes: Mapping[str, str] = MappingProxyType({}),
-        newest_of_all: bool = False,
+        tiers_of: Mapping[str, Tiers] = MappingProxyType({}),
+        stricter_than: str = "",
         extra_of: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+        narrow: Narrow = ask_all,
+        fallbacks: frozenset[str] = frozenset(),
     ) -> BuildPlan | None:
         """How to look for build requirements; None if they are left out. See `BuildPlan`.
 
@@ -83,14 +93,17 @@ class BuildChoices:
         """
         if not self.wanted:
             return None
-        data = project.read(self.lock_file) if self.lock_file else None
+        data = self._lock(project)
         shown = str(project.lockfile.parent / (self.lock_file or ""))
         lock = BuildLock() if data is None else parse_build_lock(data, shown)
         return BuildPlan(
-            indexes=indexes,
+            tiers=tiers,
             own_indexes=own_indexes,
-            newest_of_all=newest_of_all,
+            tiers_of=tiers_of,
+            stricter_than=stricter_than if len(tiers) > 1 else "",
             extra_of=extra_of,
+            narrow=narrow,
+            fallbacks=fallbacks,
             extra=self.extra,
             constraints=constraints,
             lock=lock,
@@ -98,19 +111,30 @@ class BuildChoices:
             way_out=f"If it need not be built there, pass {self.switch} no.",
         )
 
+    def _lock(self, project: Project) -> bytes | None:
+        return project.read(self.lock_file) if self.lock_file else None
+
 
 def build_choices(name: str, options: Options, asked: AskedPython) -> BuildChoices:
     """Read the options of room `name`, whose targets have their Python. Raises `UsageError`."""
     switch = options.extra.get(f"{name}-build-deps", "yes").lower()
     if switch not in ("yes", "no"):
         raise UsageError(f"{name}-build-deps is yes or no, not {switch!r}")
+    extra = tuple(options.extra.get(f"{name}-extra-build-requires", "").split())
+    try:
+        parse_requirements(extra)
+    except LockfileError as error:
+        raise UsageError(
+            f"--{name}-extra-build-requires: {error.what}",
+            fix='Write each without white space: "cython>=3 numpy".',
+        ) from None
     here = with_pythons(Options(targets=(this_machine(),)), asked)
     projects = options.extra.get(f"{name}-build-projects", "")
     return BuildChoices(
         wanted=switch == "yes",
         targets=options.targets or here.targets,
         switch=f"--{name}-build-deps",
-        extra=tuple(options.extra.get(f"{name}-extra-build-requires", "").split()),
+        extra=extra,
         lock_file=options.extra.get(f"{name}-build-lock") or None,
         projects=tuple(filter(None, map(str.strip, projects.split(",")))),
     )

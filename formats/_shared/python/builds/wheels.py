@@ -24,17 +24,9 @@ from vendorpack.formats._shared.python.builds.requirements import (
 )
 from vendorpack.formats._shared.python.local_projects import LocalProject
 from vendorpack.formats._shared.python.wheels import is_wheel
-from vendorpack.model import (
-    Artifact,
-    Index,
-    InnerLockfile,
-    Lockfile,
-    Packed,
-    Project,
-    Target,
-    Warning,
-    Workshop,
-)
+from vendorpack.model import Artifact, InnerLockfile, Lockfile, Packed, Target, Warning
+from vendorpack.project import Project
+from vendorpack.room import Index, Workshop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,14 +91,21 @@ def further(
     assert isinstance(lockfile, BuildingLockfile)
     if lockfile.plan is None:
         return
-    for source in _sources(lockfile, packed, workshop, material_of):
+    sources = _sources(lockfile, packed, workshop, material_of)
+    if lockfile.plan.stricter_than and any(source.system.requires for source in sources):
+        yield Warning(
+            "what sources are built with comes from the first index that has it; "
+            f"{lockfile.plan.stricter_than} would take the newest of all of them",
+            lockfile.path,
+        )
+    for source in sources:
         system = source.system
         named = lockfile.plan.extra or lockfile.plan.extra_of.get(source.name)
         if system.unknown and not named:
             yield Warning(
                 f"{source.label} is built on the target, and {system.unknown}: what else it asks "
-                f"for is not packed; name that with "
-                f"--{room}-extra-build-requires",
+                f"for is not packed; name that with --{room}-extra-build-requires"
+                f"{_named(system.hints)}",
                 source.where,
             )
         if source.pin and system.cargo_path:
@@ -118,6 +117,10 @@ def further(
                 "crates are not packed; build a wheel of it yourself and lock that",
                 source.where,
             )
+
+
+def _named(hints: Sequence[str]) -> str:
+    return f' "{" ".join(hints)}", which its code names' if hints else ""
 
 
 def side_files(

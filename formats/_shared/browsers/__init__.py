@@ -1,0 +1,1 @@
+"""Browsers that packages of several languages download by themselves."""

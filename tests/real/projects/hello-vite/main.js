@@ -1,0 +1,3 @@
+import kleur from "kleur"
+
+document.title = kleur.bold("...installed offline")

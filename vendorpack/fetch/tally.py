@@ -1,0 +1,25 @@
+"""What fetching is told and tells, apart from how it is done: that takes an event loop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+MAX_ARTIFACT_SIZE: Final = 16 << 30
+"""Bytes; the cap on a download whose size nothing declares."""
+
+
+def is_commit(url: str) -> bool:
+    """Whether an artifact's address names a git commit."""
+    return url.startswith("git+")
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run did, for the last line it prints."""
+
+    downloaded: int = 0
+    reused: int = 0
+    bytes_downloaded: int = 0
+    nearby: dict[str, int] = field(default_factory=dict)
+    """Artifacts taken from each place nearby, by its name."""

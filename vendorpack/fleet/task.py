@@ -1,0 +1,192 @@
+"""What a worker does: pack one bundle, in a process of its own, by the command itself.
+
+So the bundle is the one that `vendorpack pack` makes there, with the worker's own configuration:
+its environment, `.netrc`, `.npmrc`. No login is in a task, nor in what comes back.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from vendorpack import __version__
+from vendorpack.errors import KeyMismatchError, StoreError, UsageError, VendorpackError
+from vendorpack.files import temporary
+from vendorpack.files.disk import system_error
+
+_PLACE: Final = "fleet"
+_WARNING: Final = "warning: "
+_own: Final = threading.local()
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A bundle to pack. name, folder, key: as the plan has them.
+
+    files: by path; place: of the lockfiles' folder among them. arguments: of `pack`. store: where
+    the bundle goes; push: a repository that it goes to as well.
+    """
+
+    name: str
+    folder: str
+    key: str
+    files: Mapping[str, bytes] = field(repr=False)
+    place: str
+    arguments: tuple[str, ...]
+    store: str
+    push: str | None
+    version: str = __version__
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a bundle. state: packed, there (already) or failed.
+
+    size: of the bundle; downloaded, bytes_downloaded: of artifacts that came from registries;
+    seconds, worker: how long it took, and where; error: as the commands' `--json` has it.
+    """
+
+    name: str
+    folder: str
+    key: str
+    state: str
+    id: str | None = None
+    size: int = 0
+    downloaded: int = 0
+    bytes_downloaded: int = 0
+    seconds: float = 0.0
+    worker: str = ""
+    pushed: str | None = None
+    warnings: tuple[str, ...] = ()
+    error: Mapping[str, Any] | None = None
+
+    def failed(self, error: VendorpackError) -> Outcome:
+        """The same bundle, which is not where it should be."""
+        texts = {"error": error.what, "where": error.where, "fix": error.fix}
+        said = {name: text for name, text in texts.items() if text}
+        return replace(self, state="failed", error={**said, "exit_code": error.exit_code})
+
+
+def carry_out(task: Task) -> Outcome:
+    """Pack the bundle, into the store. Whatever goes wrong is in the outcome."""
+    started = time.monotonic()
+    outcome = Outcome(task.name, task.folder, task.key, "packed", worker=platform.node())
+    warnings: list[str] = []
+    try:
+        outcome = _packed(task, outcome, warnings)
+    except VendorpackError as error:
+        outcome = outcome.failed(error)
+    except OSError as error:
+        outcome = outcome.failed(system_error(error))
+    seconds = round(time.monotonic() - started, 3)
+    return replace(outcome, seconds=seconds, warnings=tuple(warnings))
+
+
+def _packed(task: Task, outcome: Outcome, warnings: list[str]) -> Outcome:
+    if task.version != __version__:
+        raise UsageError(
+            f"the worker has vendorpack {__version__}, and the task is of {task.version}",
+            fix="Give the workers the same release.",
+        )
+    holder = Path(tempfile.gettempdir())
+    temporary.sweep(holder, _PLACE)  # what workers left that were killed
+    folder, fd = temporary.create_folder(holder, _PLACE)
+    try:
+        tree, bundle = folder / "project", folder / "deps.tar.zst"
+        _lay(task.files, tree)
+        to = (f"--output={bundle}", f"--store={task.store}")
+        made = _run(warnings, folder, "pack", *task.arguments, *to, str(tree / task.place))
+        if made["key"] != task.key:
+            raise KeyMismatchError(
+                "what would be packed here is not what was planned",
+                where=f"planned key {task.key}\nkey here    {made['key']}",
+                fix="Name the --target; and let the worker have the planner's registries (.npmrc, "
+                "pip.conf, variables …), as far as they decide what is packed.",
+            )
+        pushed = None
+        if task.push is not None:
+            pushed = str(_run(warnings, folder, "push", str(bundle), task.push)["reference"])
+        return replace(
+            outcome,
+            id=made["id"],
+            size=bundle.stat().st_size,
+            downloaded=made.get("downloaded", 0),
+            bytes_downloaded=made.get("bytes_downloaded", 0),
+            pushed=pushed,
+        )
+    finally:
+        temporary.remove(folder)
+        os.close(fd)
+
+
+def _lay(files: Mapping[str, bytes], tree: Path) -> None:
+    (tree / ".git").mkdir(parents=True)  # above it nothing is looked for
+    for name, data in files.items():
+        path = tree / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
+def _run(warnings: list[str], folder: Path, *words: str) -> Mapping[str, Any]:
+    """A command's answer; folder: for what it says. Raises its error."""
+    out, err = folder / f"{words[0]}.out", folder / f"{words[0]}.err"
+    status = _starter().run([*words, "--json", "--quiet"], out, err)
+    lines = err.read_text("utf-8", "replace").splitlines() if err.exists() else []
+    warnings += [line.removeprefix(_WARNING) for line in lines if line.startswith(_WARNING)]
+    try:
+        answer: Mapping[str, Any] = json.loads(out.read_text("utf-8", "replace"))
+    except (FileNotFoundError, ValueError):
+        raise StoreError(
+            f"the process that packed ended early (status {status})",
+            where="\n".join(lines[-3:]) or None,
+            fix="Is there enough memory?",
+        ) from None
+    if status:
+        error = VendorpackError(answer["error"], where=answer.get("where"), fix=answer.get("fix"))
+        error.exit_code = answer["exit_code"]
+        raise error
+    return answer
+
+
+class _Starter:
+    """A process of `vendorpack.fleet.starter`; it ends with this one."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            # Not from the current folder, in which a file may have a module's name.
+            [sys.executable, "-X", "utf8", "-P", "-m", "vendorpack.fleet.starter"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+        )
+
+    def run(self, words: Sequence[str], out: Path, err: Path) -> int:
+        """The exit code of a command; negative if a signal ended it, or this process."""
+        asking, answering = self._process.stdin, self._process.stdout
+        assert asking is not None and answering is not None
+        try:
+            asking.write(json.dumps([words, str(out), str(err)]) + "\n")
+            asking.flush()
+            return int(answering.readline())
+        except (OSError, ValueError):
+            self._process.kill()
+            del _own.starter
+            return -self._process.wait()
+
+
+def _starter() -> _Starter:
+    """The one of this thread, which does one thing at a time."""
+    if not hasattr(_own, "starter"):
+        _own.starter = _Starter()
+    starter: _Starter = _own.starter
+    return starter
