@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -40,13 +41,21 @@ def main() -> None:
         try:
             from vendorpack.cli.guard import carried_out  # noqa: PLC0415 - imports take a while
             from vendorpack.console import Console  # noqa: PLC0415
-        except (MemoryError, SystemError):
+        except (MemoryError, SystemError, ImportError, OSError) as error:
+            if not _is_of_memory(error):
+                raise
             sys.stderr.write(_NO_MEMORY)
             sys.exit(9)
         sys.exit(carried_out(_run, Console()))
     finally:
         streams.let_go(sys.stdout)
         streams.let_go(sys.stderr)
+
+
+def _is_of_memory(error: BaseException) -> bool:
+    if isinstance(error, ImportError):
+        return "failed to map segment" in str(error)
+    return not isinstance(error, OSError) or error.errno == errno.ENOMEM
 
 
 def _run() -> None:

@@ -7,15 +7,15 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli import Cli, Done
 from tests.world.npm import NpmRegistry, npm_registry
-from vendorpack.errors import StoreError
-from vendorpack.files.disk import system_error
+from vendorpack.errors import StoreError, VendorpackError
+from vendorpack.files.disk import storage_error, system_error
 from vendorpack.parallel import within_descriptors
 
 
@@ -164,7 +164,7 @@ def test_little_memory(project: Path, tmp_path: Path) -> None:
     """Whatever fails for want of it, it is said so, and the next run works."""
     cli = Cli(tmp_path)
     codes = set()
-    for size in (30_000, 60_000, 100_000, 150_000, 200_000, 300_000):
+    for size in (30_000, 45_000, 60_000, 100_000, 150_000, 200_000, 300_000):
         done = in_shell(cli, f'ulimit -v {size}; exec "$@"', "pack", project)
         codes.add(done.code)
         if done.code:
@@ -172,6 +172,14 @@ def test_little_memory(project: Path, tmp_path: Path) -> None:
             assert "too little memory" in done.err
     assert 9 in codes
     cli.ok("pack", project)
+
+
+@pytest.mark.parametrize("error_of", [system_error, lambda error: storage_error(error, Path("x"))])
+def test_whichever_call_finds_no_memory(error_of: Callable[[OSError], VendorpackError]) -> None:
+    """A folder that could not be listed is not what is to be looked at."""
+    told = error_of(OSError(errno.ENOMEM, "Cannot allocate memory", "/usr/lib/python3"))
+    assert told.what == "there is too little memory"
+    assert told.where is None
 
 
 # -- the store -------------------------------------------------------------------------------

@@ -71,7 +71,7 @@ def carried_out(work: Callable[[], None], console: Console) -> int:
 
 def _explained(error: Exception) -> VendorpackError:
     if isinstance(error, MemoryError) or any(words in str(error) for words in _NO_MEMORY):
-        return system_error(OSError(errno.ENOMEM, "there is too little memory"))
+        return system_error(OSError(errno.ENOMEM, str(error)))
     if isinstance(error, RecursionError):
         return VendorpackError(f"the input is nested too deeply: {error}")
     return VendorpackError(

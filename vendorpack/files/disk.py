@@ -103,6 +103,8 @@ def no_space(path: Path, needed: int | None) -> StoreError:
 
 def storage_error(error: OSError, path: Path) -> StoreError:
     """Why a file of vendorpack's own (bundle, store) cannot be written."""
+    if error.errno == errno.ENOMEM:
+        return system_error(error)
     if error.errno in _FULL:
         return no_space(path, None)
     return StoreError(
@@ -112,6 +114,8 @@ def storage_error(error: OSError, path: Path) -> StoreError:
 
 def system_error(error: OSError) -> StoreError:
     """Why the system refused something, where nothing more is known of it."""
+    if error.errno == errno.ENOMEM:
+        return StoreError("there is too little memory", fix=advice(error.errno))
     what, where = error.strerror or str(error), None
     if error.filename:
         where = os.fsdecode(error.filename) if not isinstance(error.filename, int) else None
@@ -135,6 +139,8 @@ def _has_folder() -> bool:
 
 def target_error(error: OSError, path: Path, needed: int | None = None) -> StoreError | TargetError:
     """Why a folder that is to be filled cannot be."""
+    if error.errno == errno.ENOMEM:
+        return system_error(error)
     if error.errno in _FULL:
         return no_space(path, needed)
     if error.errno in _REFUSED:
