@@ -46,23 +46,17 @@ from vendorpack.digest import Hashers
 from vendorpack.errors import FetchError, VendorpackError
 from vendorpack.fetch.part import Download
 from vendorpack.formats import Room
+from vendorpack.gather import Gathered, gather, with_licenses
 from vendorpack.key import canonical_json
 from vendorpack.licenses import declared
+from vendorpack.locked import Locked
 from vendorpack.model import Access, Artifact, Blob, Entry, Json, Lockfile, Options, Slice
-from vendorpack.pack import (
-    Gathered,
-    Locked,
-    Run,
-    artifact_record,
-    artifact_records,
-    entries_of,
-    gather,
-    with_licenses,
-)
+from vendorpack.pack import artifact_record, artifact_records, entries_of, environment_of
 from vendorpack.policy import Policy, origin_of
 from vendorpack.progress import Progress
 from vendorpack.project import Host, Project
 from vendorpack.room import Answer, Format
+from vendorpack.run import Run
 from vendorpack.store.local import Store
 from vendorpack.target import parse_target
 
@@ -180,7 +174,7 @@ class Case:
             layouts={self.room.name: self.room.layout_version},
             options={self.sample.lockfile: cast(Json, fingerprint)},
             artifacts=records_of(artifact_records(gathered)),
-            environment=gathered.environment,
+            environment=environment_of(gathered),
         )
         entries = self.entries(gathered, store)
         sections = [Section(self.room.name, self.room.opens_artifacts, entries)]
@@ -420,7 +414,7 @@ def no_secret_is_laid_out(case: Case) -> None:
         for login in located.lockfile.access.credentials
     ]
     records = repr([artifact_record(p, case.room.name) for p in case.gathered.artifacts])
-    told = records + repr(case.gathered.environment)
+    told = records + repr(environment_of(case.gathered))
     for secret in secrets:
         _must(secret not in told, "a login is in the manifest")
         for path, entry in case.tree.items():

@@ -271,6 +271,23 @@ def test_a_worker_is_killed(world: World, place: Place, tmp_path: Path) -> None:
         assert {n for n, count in repositories.fetched().items() if count > 1} == set()
 
 
+def test_a_huge_lockfile_is_fetched_by_several(npm: NpmRegistry, tmp_path: Path) -> None:
+    """Each artifact is asked for once in all, and the bundle is the one that one machine makes."""
+    packages = {f"p{number}": "1.0.0" for number in range(1_200)}
+    npm.lock(tmp_path / "root", packages)
+    npm.lock(tmp_path / "root/small", {"q": "1.0.0"})
+    planner = Cli(tmp_path)
+    with cluster(planner) as dask, Relay(dask.address) as relay:
+        address = f"tcp://127.0.0.1:{relay.port}"
+        planner.ok("fleet", "root", "--store", tmp_path / "team", "--dask", address)
+        assert b"warm_up" in relay.sent
+    told = {one["folder"]: one["downloaded"] for one in summary(tmp_path)["bundles"]}
+    assert told == {"root": len(packages), "root/small": 1}
+    assert len(npm.server.paths) == len(set(npm.server.paths)) == len(packages) + 1
+    projects = [tmp_path / "root", tmp_path / "root/small"]
+    assert ids(tmp_path) == alone(tmp_path / "alone", projects, {})
+
+
 def test_no_login_goes_to_the_scheduler(world: World, tmp_path: Path) -> None:
     """The workers have it themselves; of the project only the variable's name is sent."""
     repositories = Repositories(world, tmp_path / "root")

@@ -27,9 +27,10 @@ from vendorpack.errors import IntegrityError
 from vendorpack.formats import BUILTIN
 from vendorpack.key import hash_lockfile
 from vendorpack.model import Entry, Json
-from vendorpack.pack import Shelf, artifact_record
+from vendorpack.pack import artifact_record, environment_of
 from vendorpack.proof import Proof, prove
 from vendorpack.store.local import Store
+from vendorpack.workshop import Shelf
 
 ROOMS = {room.name: room for room in BUILTIN}
 Pairs = list[tuple[Entry, int | None]]
@@ -65,7 +66,7 @@ class Made:
             layouts={room.name: room.layout_version},
             options={lock: cast(Json, dict(room.fingerprint(case.project(), case.sample.options)))},
             artifacts=tuple(records),
-            environment=case.gathered.environment,
+            environment=environment_of(case.gathered),
         )
         env: Pairs = [(Entry(ENV_NAME, env_file(head.environment)), None)]
         path = case.folder / "b.tar.zst"

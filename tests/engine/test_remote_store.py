@@ -200,6 +200,22 @@ def test_what_the_local_store_has_is_added_too(
     assert npm.server.requests == []
 
 
+def test_warmed_by_shares(npm: NpmRegistry, place: Place, project: Path, tmp_path: Path) -> None:
+    """Machines that each take one leave nothing to be downloaded."""
+    for number in (1, 2, 3):
+        one = Cli(tmp_path, f"store{number}", place.environ)
+        done = one.ok("store", "warm", project, "--store", place.url, "--share", f"{number}/3")
+        assert done.out.startswith(("3 artifacts downloaded", "2 artifacts downloaded"))
+    assert len(npm.server.paths) == len(PACKAGES)
+    one = Cli(tmp_path, "last", place.environ)
+    told = one.ok("store", "warm", project, "--store", place.url, "--json").json
+    assert (told["downloaded"], told["from_team_store"]) == (0, len(PACKAGES))
+    for wrong in ("0/3", "4/3", "1", "1/", "a/b"):
+        done = one("store", "warm", project, "--store", place.url, "--share", wrong)
+        assert done.code == 2 and "--share" in done.err
+    assert one("store", "warm", project).code == 2
+
+
 def test_two_packs_at_once_agree(place: Place, project: Path, tmp_path: Path) -> None:
     machines = [Cli(tmp_path, f"store{number}", place.environ) for number in range(2)]
     runs = [

@@ -22,7 +22,7 @@ from vendorpack.contract import Case
 from vendorpack.environment import ENV_NAME, env_file
 from vendorpack.formats import BUILTIN
 from vendorpack.model import Entry, Json
-from vendorpack.pack import artifact_record
+from vendorpack.pack import artifact_record, environment_of
 from vendorpack.report.content import content_of
 from vendorpack.report.page import render
 from vendorpack.sbom.cyclonedx import cyclonedx
@@ -132,7 +132,7 @@ def write(case: Case) -> None:
         layouts={room.name: room.layout_version},
         options={lock: cast(Json, fingerprint)},
         artifacts=tuple(artifact_record(p, room.name) for p in case.gathered.artifacts),
-        environment=case.gathered.environment,
+        environment=environment_of(case.gathered),
     )
     env: list[tuple[Entry, int | None]] = [(Entry(ENV_NAME, env_file(head.environment)), None)]
     entries = case.entries(case.gathered)
@@ -162,7 +162,7 @@ def test_no_secret_is_kept(number: int, tmp_path: Path) -> None:
     case = Case(ROOMS[room], sample, tmp_path)
     assert uses(case), "else this test would say nothing"
     assert not any(form in repr(case.lockfile) for form in FORMS)
-    check_packed(room, ROOMS[room].boundary, case.gathered.environment)
+    check_packed(room, ROOMS[room].boundary, environment_of(case.gathered))
     write(case)
     with open_bundle(tmp_path / "b.tar.zst") as bundle:
         reader = bundle.reader()

@@ -20,7 +20,7 @@ from vendorpack.cli.options import (
     StoreDir,
     TeamStore,
 )
-from vendorpack.cli.selection import Selection, lockfile_command, split_room_options
+from vendorpack.cli.selection import Fetching, Selection, lockfile_command, split_room_options
 from vendorpack.cli.surroundings import checked_output, console_beside, this_host
 from vendorpack.commands import DEFAULT_OUTPUT
 from vendorpack.console import Console
@@ -190,6 +190,32 @@ def store_verify(
     if team_store is None:
         raise UsageError("store verify needs --store URL")
     collecting.verify(team_store, delete, Console(quiet=quiet, as_json=as_json))
+
+
+@lockfile_command(store_app, "warm")
+def store_warm(
+    *,
+    context: typer.Context,
+    selection: Selection,
+    fetching: Fetching,
+    share: Annotated[
+        str | None,
+        typer.Option(metavar="N/OF", help="Only one of several equal shares, such as 2/5."),
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Put what these lockfiles pin into a team's store, and pack nothing.
+
+    For machines that each take a share of a huge lockfile, or a nightly run before all others.
+    """
+    from vendorpack.commands import warming  # noqa: PLC0415
+
+    if fetching.team_store is None:
+        raise UsageError("store warm needs --store URL")
+    part_of = warming.share_of(share)
+    request = fetching.request(selection.read(context))
+    warming.store_warm(request, part_of, Console(quiet=quiet, as_json=as_json))
 
 
 @lockfile_command(store_app, "get")

@@ -18,11 +18,13 @@ from vendorpack.errors import FetchError, PolicyError, VendorpackError
 from vendorpack.files import temporary
 from vendorpack.files.disk import real_path
 from vendorpack.formats import supplement
+from vendorpack.gather import Gathered, gather, with_repair
+from vendorpack.locked import Locked, read_all
 from vendorpack.model import Artifact, Need, Options, Wanted
-from vendorpack.pack import Gathered, Locked, Run, gather, read_all, with_repair
 from vendorpack.progress import counted
 from vendorpack.project import Host, Project
 from vendorpack.room import Supplement
+from vendorpack.run import Run
 
 
 def extras(request: Request, console: Console, write: bool, prebuilt: bool) -> None:

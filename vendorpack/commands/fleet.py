@@ -162,6 +162,7 @@ def _task(record: Mapping[str, Any], read: Read, how: Fleet, host: Host) -> Task
         tuple(options),
         how.store,
         how.push,
+        parcel.artifacts,
     )
 
 

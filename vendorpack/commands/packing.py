@@ -35,28 +35,24 @@ from vendorpack.files import temporary
 from vendorpack.files.disk import real_path
 from vendorpack.files.pipes import placed
 from vendorpack.formats import supplement
+from vendorpack.gather import Gathered, choose, with_repair
 from vendorpack.key import Keyed, compute_key
 from vendorpack.license_rules import ANY_LICENSE, LicenseRules
+from vendorpack.locked import Locked, access_of, check_locked, read_all
 from vendorpack.model import Access, Entry, Json, Need
 from vendorpack.pack import (
-    Gathered,
-    Locked,
-    Run,
-    access_of,
     artifact_records,
-    check_locked,
-    choose,
     entries_of,
+    environment_of,
     plan_record,
-    read_all,
     side_files,
     still_allowed,
-    with_repair,
 )
 from vendorpack.parallel import within_descriptors
 from vendorpack.policy import Policy
 from vendorpack.progress import Progress, counted, human
 from vendorpack.project import Host
+from vendorpack.run import Run
 from vendorpack.store.local import Store
 
 if TYPE_CHECKING:
@@ -143,7 +139,7 @@ def make(
     if got is not None:
         return got
     locked = read_all(request.found)
-    _warn_of(console, request.found, locked)
+    warn_of(console, request.found, locked)
     with open_places(request.reuse, request.team_store, console) as places:
         run = run_of(request, console, places)
 
@@ -214,7 +210,7 @@ def plan(request: Request, console: Console) -> None:
     """
     keyed = compute_key(request.found)
     locked: Sequence[Locked] = read_all(request.found)
-    _warn_of(console, request.found, locked)
+    warn_of(console, request.found, locked)
     policy = request.policy.trusting(access_of(locked).origins)
     check_locked(policy, locked)
     with open_places(request.reuse, request.team_store, console) as places:
@@ -238,7 +234,7 @@ def download(request: Request, console: Console, prefix: Path | None, replace: b
 
     locked = read_all(request.found)
     keyed = compute_key(request.found)
-    _warn_of(console, request.found, locked)
+    warn_of(console, request.found, locked)
     with open_places(request.reuse, request.team_store, console) as places:
         run = run_of(request, console, places)
 
@@ -433,13 +429,13 @@ def _head(keyed: Keyed, gathered: Gathered) -> Head:
         layouts={name: room.layout_version for name, room in sorted(gathered.rooms.items())},
         options=keyed.options,
         artifacts=records_of(artifact_records(gathered)),
-        environment=gathered.environment,
+        environment=environment_of(gathered),
     )
 
 
 def _sections(gathered: Gathered, store: Store, progress: Progress) -> Iterator[Section]:
     """All that goes in. The artifacts are counted as their entries pass."""
-    env = environment.env_file(gathered.environment)
+    env = environment.env_file(environment_of(gathered))
     yield Section("", False, [(Entry(ENV_NAME, env), None)])
     for room, entries in entries_of(gathered, store):
         yield Section(room.name, room.opens_artifacts, _counted(entries, progress))
@@ -456,7 +452,8 @@ def _counted(
         yield entry, number
 
 
-def _warn_of(console: Console, found: Iterable[Found], locked: Iterable[Locked]) -> None:
+def warn_of(console: Console, found: Iterable[Found], locked: Iterable[Locked]) -> None:
+    """Say what was passed over, what is left out, and what the lockfiles warn of."""
     for one in found:
         if one.passed_over:
             others = " and ".join(one.passed_over)

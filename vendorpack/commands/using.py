@@ -79,8 +79,8 @@ class Expected:
         if not self.lockfiles:
             return {}
         from vendorpack import proof  # noqa: PLC0415 - imports all that packing does
-        from vendorpack.pack import Shelf  # noqa: PLC0415
         from vendorpack.store.local import Store, default_folder  # noqa: PLC0415
+        from vendorpack.workshop import Shelf  # noqa: PLC0415
 
         folder = default_folder(host)
         shelf = Shelf(Store(folder)) if folder.is_dir() else None

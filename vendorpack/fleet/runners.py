@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from typing import Any
+from typing import Any, Final
 
 from vendorpack.errors import FetchError, StoreError
-from vendorpack.fleet.task import Outcome, Task, carry_out
+from vendorpack.fleet.task import Outcome, Task, carry_out, warm_up
 from vendorpack.optional import load_extra
+
+_SHARE: Final = 500
+"""Artifacts that it is worth while to start a command for."""
 
 
 def here(tasks: Iterable[Task], at_once: int) -> Generator[Outcome]:
@@ -24,7 +27,8 @@ def here(tasks: Iterable[Task], at_once: int) -> Generator[Outcome]:
 def on_dask(tasks: Iterable[Task], address: str) -> Generator[Outcome]:
     """Outcomes as they come from the workers of the scheduler at an address (`tcp://…`).
 
-    It gives a task of a worker that died to another. Raises `UsageError`, `FetchError`.
+    It gives a task of a worker that died to another. What one bundle needs of very many artifacts
+    is fetched by several workers before one packs. Raises `UsageError`, `FetchError`.
     """
     distributed = load_extra("distributed", "a cluster takes the package distributed", "dask")
     try:
@@ -36,8 +40,16 @@ def on_dask(tasks: Iterable[Task], address: str) -> Generator[Outcome]:
             fix="Name it as `dask scheduler` does: --dask tcp://HOST:8786",
         ) from None
     with client:
-        # A function of its arguments alone: the scheduler may call it again, anywhere.
-        futures = {client.submit(carry_out, task, pure=False): task for task in tasks}
+        workers = len(client.nthreads())
+        futures = {}
+        for task in tasks:
+            shares = min(workers, task.artifacts // _SHARE)
+            # Functions of their arguments alone: the scheduler may call them again, anywhere.
+            warmed = [
+                client.submit(warm_up, task, f"{number + 1}/{shares}", pure=False)
+                for number in range(shares if shares > 1 else 0)
+            ]
+            futures[client.submit(carry_out, task, warmed, pure=False)] = task
         for future in distributed.as_completed(futures):
             task = futures[future]
             if future.status == "finished":

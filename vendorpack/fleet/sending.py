@@ -14,10 +14,11 @@ from vendorpack.digest import Digest
 from vendorpack.discover import Found
 from vendorpack.errors import PolicyError, UnsupportedError
 from vendorpack.key import Keyed, compute_key
+from vendorpack.locked import access_of, read_all
 from vendorpack.model import Credential
-from vendorpack.pack import Shelf, access_of, read_all
 from vendorpack.project import Host, Project
 from vendorpack.store.local import Store, default_folder
+from vendorpack.workshop import Shelf
 
 _VARIABLE: Final = re.compile(r"\$\{\w+[?]?\}")
 MAX_SIZE: Final = 64 << 20
@@ -69,11 +70,15 @@ class _Project(Project):
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A project's files by their paths below a folder. place: of the lockfiles' folder in it."""
+    """A project's files by their paths below a folder. place: of the lockfiles' folder in it.
+
+    artifacts: how many the lockfiles name.
+    """
 
     keyed: Keyed
     files: Mapping[str, bytes]
     place: str
+    artifacts: int
 
 
 def parcel_of(
@@ -115,7 +120,8 @@ def parcel_of(
         )
     base = Path(os.path.commonpath([folder, *(path.parent for path in seen)]))
     files = {path.relative_to(base).as_posix(): data for path, data in sorted(seen.items())}
-    return Parcel(keyed, files, folder.relative_to(base).as_posix())
+    artifacts = sum(len(item.lockfile.artifacts) for item in locked)
+    return Parcel(keyed, files, folder.relative_to(base).as_posix(), artifacts)
 
 
 def _refuse_logins(seen: Mapping[Path, bytes], credentials: Iterable[Credential]) -> None:

@@ -14,7 +14,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +26,7 @@ from vendorpack.files import temporary
 from vendorpack.files.disk import system_error
 
 _PLACE: Final = "fleet"
+_PROJECT: Final = "project"
 _WARNING: Final = "warning: "
 _own: Final = threading.local()
 
@@ -34,7 +36,8 @@ class Task:
     """A bundle to pack. name, folder, key: as the plan has them.
 
     files: by path; place: of the lockfiles' folder among them. arguments: of `pack`. store: where
-    the bundle goes; push: a repository that it goes to as well.
+    the bundle goes; push: a repository that it goes to as well. artifacts: how many its lockfiles
+    name.
     """
 
     name: str
@@ -45,7 +48,16 @@ class Task:
     arguments: tuple[str, ...]
     store: str
     push: str | None
+    artifacts: int
     version: str = __version__
+
+
+@dataclass(frozen=True, slots=True)
+class Warmed:
+    """What one worker put into the store for a bundle that another one packs."""
+
+    downloaded: int = 0
+    bytes_downloaded: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,22 +89,73 @@ class Outcome:
         return replace(self, state="failed", error={**said, "exit_code": error.exit_code})
 
 
-def carry_out(task: Task) -> Outcome:
-    """Pack the bundle, into the store. Whatever goes wrong is in the outcome."""
+def carry_out(task: Task, warmed: Sequence[Warmed] = ()) -> Outcome:
+    """Pack the bundle, into the store. Whatever goes wrong is in the outcome.
+
+    warmed: what other workers fetched for it before.
+    """
     started = time.monotonic()
     outcome = Outcome(task.name, task.folder, task.key, "packed", worker=platform.node())
     warnings: list[str] = []
     try:
-        outcome = _packed(task, outcome, warnings)
+        with _laid(task) as folder:
+            outcome = _packed(task, folder, outcome, warnings)
     except VendorpackError as error:
         outcome = outcome.failed(error)
     except OSError as error:
         outcome = outcome.failed(system_error(error))
-    seconds = round(time.monotonic() - started, 3)
-    return replace(outcome, seconds=seconds, warnings=tuple(warnings))
+    return replace(
+        outcome,
+        downloaded=outcome.downloaded + sum(one.downloaded for one in warmed),
+        bytes_downloaded=outcome.bytes_downloaded + sum(one.bytes_downloaded for one in warmed),
+        seconds=round(time.monotonic() - started, 3),
+        warnings=tuple(warnings),
+    )
 
 
-def _packed(task: Task, outcome: Outcome, warnings: list[str]) -> Outcome:
+def warm_up(task: Task, share: str) -> Warmed:
+    """Fetch a share (`2/5`) of what the bundle needs, into the store.
+
+    Whatever goes wrong is found, and said, by who packs.
+    """
+    try:
+        with _laid(task) as folder:
+            to = (f"--store={task.store}", f"--share={share}")
+            project = str(folder / _PROJECT / task.place)
+            made = _run([], folder, ["store", "warm"], *task.arguments, *to, project)
+    except (VendorpackError, OSError):
+        return Warmed()
+    return Warmed(made["downloaded"], made["bytes_downloaded"])
+
+
+def _packed(task: Task, folder: Path, outcome: Outcome, warnings: list[str]) -> Outcome:
+    bundle = folder / "deps.tar.zst"
+    to = (f"--output={bundle}", f"--store={task.store}")
+    project = str(folder / _PROJECT / task.place)
+    made = _run(warnings, folder, ["pack"], *task.arguments, *to, project)
+    if made["key"] != task.key:
+        raise KeyMismatchError(
+            "what would be packed here is not what was planned",
+            where=f"planned key {task.key}\nkey here    {made['key']}",
+            fix="Name the --target; and let the worker have the planner's registries (.npmrc, "
+            "pip.conf, variables …), as far as they decide what is packed.",
+        )
+    pushed = None
+    if task.push is not None:
+        pushed = str(_run(warnings, folder, ["push"], str(bundle), task.push)["reference"])
+    return replace(
+        outcome,
+        id=made["id"],
+        size=bundle.stat().st_size,
+        downloaded=made.get("downloaded", 0),
+        bytes_downloaded=made.get("bytes_downloaded", 0),
+        pushed=pushed,
+    )
+
+
+@contextmanager
+def _laid(task: Task) -> Iterator[Path]:
+    """A folder with the task's files, for a while. Raises `UsageError` of another release."""
     if task.version != __version__:
         raise UsageError(
             f"the worker has vendorpack {__version__}, and the task is of {task.version}",
@@ -102,28 +165,8 @@ def _packed(task: Task, outcome: Outcome, warnings: list[str]) -> Outcome:
     temporary.sweep(holder, _PLACE)  # what workers left that were killed
     folder, fd = temporary.create_folder(holder, _PLACE)
     try:
-        tree, bundle = folder / "project", folder / "deps.tar.zst"
-        _lay(task.files, tree)
-        to = (f"--output={bundle}", f"--store={task.store}")
-        made = _run(warnings, folder, "pack", *task.arguments, *to, str(tree / task.place))
-        if made["key"] != task.key:
-            raise KeyMismatchError(
-                "what would be packed here is not what was planned",
-                where=f"planned key {task.key}\nkey here    {made['key']}",
-                fix="Name the --target; and let the worker have the planner's registries (.npmrc, "
-                "pip.conf, variables …), as far as they decide what is packed.",
-            )
-        pushed = None
-        if task.push is not None:
-            pushed = str(_run(warnings, folder, "push", str(bundle), task.push)["reference"])
-        return replace(
-            outcome,
-            id=made["id"],
-            size=bundle.stat().st_size,
-            downloaded=made.get("downloaded", 0),
-            bytes_downloaded=made.get("bytes_downloaded", 0),
-            pushed=pushed,
-        )
+        _lay(task.files, folder / _PROJECT)
+        yield folder
     finally:
         temporary.remove(folder)
         os.close(fd)
@@ -137,10 +180,12 @@ def _lay(files: Mapping[str, bytes], tree: Path) -> None:
         path.write_bytes(data)
 
 
-def _run(warnings: list[str], folder: Path, *words: str) -> Mapping[str, Any]:
+def _run(
+    warnings: list[str], folder: Path, command: Sequence[str], *words: str
+) -> Mapping[str, Any]:
     """A command's answer; folder: for what it says. Raises its error."""
-    out, err = folder / f"{words[0]}.out", folder / f"{words[0]}.err"
-    status = _starter().run([*words, "--json", "--quiet"], out, err)
+    out, err = folder / f"{command[-1]}.out", folder / f"{command[-1]}.err"
+    status = _starter().run([*command, *words, "--json", "--quiet"], out, err)
     lines = err.read_text("utf-8", "replace").splitlines() if err.exists() else []
     warnings += [line.removeprefix(_WARNING) for line in lines if line.startswith(_WARNING)]
     try:
