@@ -99,6 +99,7 @@ SCENES: Mapping[tuple[str, str], Scene] = {
     ("docs/fleet.md", "Many repositories"): Scene(
         "hello-npm", (), after="test -s fleet.json && ls /mnt/deps/bundles/v1/*.tar.zst"
     ),
+    ("docs/fleet.md", "On a cluster"): Scene("hello-npm", (), after="ls /mnt/deps/cas/sha256/*/*"),
     ("docs/npm.md", "npm"): Scene("hello-npm", ("npm",), after=INSTALLED),
     ("docs/pnpm.md", "pnpm"): Scene("hello-pnpm", ("pnpm",), after=INSTALLED),
     ("docs/bun.md", "Bun"): Scene("hello-bun", ("bun",), after="bun index.ts"),
