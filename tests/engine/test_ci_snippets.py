@@ -92,7 +92,7 @@ def _pairs(path: Path) -> dict[str, str]:
 
 
 def test_the_github_action(npm: NpmRegistry, tmp_path: Path) -> None:
-    action = yaml.safe_load((SNIPPETS / "action.yml").read_text())
+    action = yaml.safe_load((SNIPPETS / "github-action/action.yml").read_text())
     cache: dict[str, bytes] = {}
     said = []
     for number, packages in enumerate((PACKAGES, PACKAGES, {**PACKAGES, "b": "2.0.1"})):
@@ -163,7 +163,7 @@ def test_the_gitlab_component(npm: NpmRegistry, tmp_path: Path) -> None:
 
 
 SCHEMAS = {
-    "action.yml": "vendor.github-actions",
+    "github-action/action.yml": "vendor.github-actions",
     "github-matrix.yml": "vendor.github-workflows",
     "gitlab.yml": "vendor.gitlab-ci",
     "gitlab-matrix.yml": "vendor.gitlab-ci",
