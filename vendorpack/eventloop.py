@@ -26,13 +26,15 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         loop = runner.get_loop()
         if "VENDORPACK_DEBUG" not in os.environ:
             loop.set_exception_handler(lambda _loop, _context: None)
-        task: asyncio.Task[T] | None = None
+        task: asyncio.Task[None] | None = None
         terminated = False
+        results: list[T] = []
 
-        async def cancellable() -> T:
+        async def cancellable() -> None:
+            """Not with the result: `Runner` ends with a handler's `repr`, which has all of it."""
             nonlocal task
             task = asyncio.current_task()
-            return await work
+            results.append(await work)
 
         def terminate(_number: int, _frame: FrameType | None) -> None:
             nonlocal terminated
@@ -43,10 +45,11 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
         before = signal.signal(signal.SIGTERM, terminate)
         try:
-            return runner.run(cancellable())
+            runner.run(cancellable())
         except asyncio.CancelledError:
             if terminated:
                 raise KeyboardInterrupt from None
             raise
         finally:
             signal.signal(signal.SIGTERM, before)
+        return results[0]

@@ -195,10 +195,11 @@ class Graph:
         def of(node: T) -> Iterator[str]:
             return (purl for other in edges.get(node, ()) for purl in named.get(other, ()))
 
+        none = frozenset[str]()  # one for the many that ask for nothing
         requires: dict[str, frozenset[str]] = {}
         for node, own in named.items():
             for purl in own if node in edges else ():
-                requires[purl] = requires.get(purl, frozenset()).union(of(node)) - {purl}
+                requires[purl] = (requires.get(purl, none).union(of(node)) - {purl}) or none
         direct = None if project is None else frozenset(purl for one in project for purl in of(one))
         return cls(requires, direct)
 

@@ -72,3 +72,20 @@ def test_what_it_returns_and_raises() -> None:
     assert eventloop.run(answer()) == 42
     with pytest.raises(LookupError):
         eventloop.run(fail())
+
+
+def test_a_result_is_not_put_into_words() -> None:
+    """Those of fifty thousand artifacts take seconds, and as much memory as all else."""
+
+    said = []
+
+    class Huge:
+        def __repr__(self) -> str:
+            said.append(self)
+            return "very long"
+
+    async def work() -> Huge:
+        return Huge()
+
+    assert isinstance(eventloop.run(work()), Huge)
+    assert not said

@@ -12,7 +12,7 @@ import mmap
 import re
 import struct
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self, TypeAlias
 
@@ -60,6 +60,15 @@ class Compressor:
 
     def compress(self, tar: Buffer, *, long: bool = False) -> bytes:
         """One frame, with content size and checksum. `long`: find matches all over it."""
+        return self._made(long=long).compress(tar)
+
+    def compress_pieces(self, pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
+        """The same of what is `size` bytes in all, without holding it; other bytes, maybe."""
+        frame = self._made(long=False).compressobj(size=size)
+        yield from map(frame.compress, pieces)
+        yield frame.flush()
+
+    def _made(self, *, long: bool) -> zstandard.ZstdCompressor:
         name = "long" if long else "short"
         compressor: zstandard.ZstdCompressor | None = getattr(self._local, name, None)
         if compressor is None:
@@ -75,7 +84,7 @@ class Compressor:
                 )
             )
             setattr(self._local, name, compressor)
-        return compressor.compress(tar)
+        return compressor
 
 
 def blank(size: int) -> memoryview:
@@ -107,8 +116,17 @@ def is_sparse(manifest: Buffer) -> bool:
     """
     view = memoryview(manifest)
     pieces = (bytes(view[start : start + _PIECE]) for start in range(0, len(view), _PIECE))
-    nodes = sum(piece.count(b"{") + piece.count(b"[") for piece in pieces)
-    return nodes <= _NODES_START + len(view) // _NODE
+    return few_nodes(sum(map(nodes_in, pieces)), len(view))
+
+
+def nodes_in(piece: bytes) -> int:
+    """How many lists and objects begin in a piece of a manifest, at most."""
+    return piece.count(b"{") + piece.count(b"[")
+
+
+def few_nodes(nodes: int, size: int) -> bool:
+    """Whether a manifest of so many nodes and bytes `is_sparse`."""
+    return nodes <= _NODES_START + size // _NODE
 
 
 def max_trailer(count: int) -> int:

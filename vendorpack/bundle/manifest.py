@@ -135,6 +135,13 @@ class Manifest:
         text.writelines(self.pieces())
         return text.getvalue()
 
+    def id(self) -> str:
+        """The id of the bundle with this manifest."""
+        digest = hashlib.sha256()
+        for piece in self.pieces():
+            digest.update(piece)
+        return digest.hexdigest()
+
     def pieces(self) -> Iterator[bytes]:
         """The canonical text in pieces: with many files it is as large as all else in memory."""
         yield from self._before_files()

@@ -10,22 +10,22 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import io
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeAlias
 
 import zstandard
 
 import vendorpack
 from vendorpack.bundle import frames, tar
 from vendorpack.bundle.frames import Buffer, Compressor, Trailer
-from vendorpack.bundle.manifest import Head, Manifest, check_head, manifest_id
+from vendorpack.bundle.manifest import Head, Manifest, check_head
 from vendorpack.bundle.plan import (
     DEFAULT_LIMITS,
     Base,
@@ -45,6 +45,8 @@ from vendorpack.files import temporary
 from vendorpack.files.disk import sha256_of, storage_error, sync_folder
 from vendorpack.parallel import Progress, in_order
 
+_Row: TypeAlias = tuple[int, int, str]
+"""Of a frame: bytes that it has in the file, bytes of tar in it, its sha256."""
 _LEVEL = 3
 _COPY = 1 << 20
 
@@ -103,7 +105,7 @@ def write_bundle(
     encoder = _Encoder(Compressor(level), uncompressed)
     tally = Tally() if base is None else DeltaTally(base, limits)
     batches = tally.watch(cut(members(sections, tally.files), limits))
-    with _storage_errors(path), tempfile.TemporaryFile(dir=path.parent) as body:
+    with _storage_errors(path), _nameless(path) as body, _nameless(path) as first:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         temporary.sweep(path.parent, path.name)
@@ -114,22 +116,17 @@ def write_bundle(
             written.append((len(frame.data), frame.tar_size, frame.sha256))
             if progress is not None:
                 progress(frame.tar_size)
-        body.flush()
         table = tally.manifest(head, mtime)
-        own_id, first = _first_frame(table, encoder)
+        with _nameless(path) as text:
+            own_id, row = _first_frame(table, encoder, text, first)
         last = encoder.frame(tar.END)
-        rows = [
-            (len(first.data), first.tar_size, first.sha256),
-            *written,
-            (len(last.data), last.tar_size, last.sha256),
-        ]
+        rows = [row, *written, (len(last.data), last.tar_size, last.sha256)]
         start = tar.comment(own_id, mtime) if uncompressed else b""
         end = b"" if uncompressed else _end(own_id, rows, level)
-        parts = start + bytes(first.data), body, bytes(last.data) + end
-        sha256, size = _assemble(path, *parts)
+        sha256, size = _assemble(path, start, (first, body), bytes(last.data) + end)
     files = len(table.held()[1])
     return Written(
-        id=own_id if base is None else manifest_id(table.full().dump()),
+        id=own_id if base is None else table.full().id(),
         sha256=sha256,
         size=size,
         tar_size=len(start) + sum(row[1] for row in rows),
@@ -153,6 +150,18 @@ class _Encoder:
             return _Frame(content, "", len(content))
         data = self.compressor.compress(content, long=long)
         return _Frame(data, hashlib.sha256(data).hexdigest(), len(content))
+
+    def stream(self, pieces: Iterable[bytes], size: int, out: IO[bytes]) -> tuple[int, str]:
+        """The same of `size` bytes in all, to a file; how many it has there, and their sha256."""
+        if self.uncompressed:
+            out.writelines(pieces)
+            return size, ""
+        digest, stored = hashlib.sha256(), 0
+        for data in self.compressor.compress_pieces(pieces, size):
+            out.write(data)
+            digest.update(data)
+            stored += len(data)
+        return stored, digest.hexdigest()
 
 
 def _tasks(
@@ -217,35 +226,43 @@ def _parts(batch: Batch, read_blob: ReadBlob, mtime: int) -> Iterator[memoryview
     yield part
 
 
-def _first_frame(manifest: Manifest, encoder: _Encoder) -> tuple[str, _Frame]:
-    """The bundle's own id, and the frame with its manifest."""
-    out = io.BytesIO(bytes(tar.BLOCK))  # the header's place: so there is no second copy of it all
-    out.seek(0, os.SEEK_END)
-    out.writelines(manifest.pieces())
-    size = out.tell() - tar.BLOCK
-    out.write(tar.padding(size))
-    if out.tell() > frames.MAX_MANIFEST_FRAME:
+def _first_frame(
+    manifest: Manifest, encoder: _Encoder, text: IO[bytes], out: IO[bytes]
+) -> tuple[str, _Row]:
+    """Write the frame with the manifest to `out`; the bundle's own id, and the frame's row.
+
+    text: an empty file for the manifest itself, as its size has to be known first.
+    """
+    digest, size, nodes = hashlib.sha256(), 0, 0
+    for piece in manifest.pieces():
+        text.write(piece)
+        digest.update(piece)
+        size += len(piece)
+        nodes += frames.nodes_in(piece)
+    header = tar.header(MANIFEST_PATH, size, 0o644, manifest.mtime)
+    padding = tar.padding(size)
+    tar_size = len(header) + size + len(padding)
+    if tar_size > frames.MAX_MANIFEST_FRAME:
         raise UnsupportedError(
             "the bundle would have too many files",
             fix="Pack the lockfiles into bundles of their own.",
         )
-    content = out.getbuffer()
-    content[: tar.BLOCK] = tar.header(MANIFEST_PATH, size, 0o644, manifest.mtime)
-    text = content[tar.BLOCK : tar.BLOCK + size]
-    first = encoder.frame(content)
-    if first.tar_size > frames.max_manifest(len(first.data)) or not frames.is_sparse(text):
+    text.seek(0)
+    pieces = chain([header], iter(partial(text.read, _COPY), b""), [padding])
+    stored, sha256 = encoder.stream(pieces, tar_size, out)
+    if tar_size > frames.max_manifest(stored) or not frames.few_nodes(nodes, size):
         raise UnsupportedError(
-            f"the bundle's manifest would have {first.tar_size:,} bytes, more than a reader "
+            f"the bundle's manifest would have {tar_size:,} bytes, more than a reader "
             "takes for its file",
             fix="Pack the lockfiles into a bundle each.",
         )
-    return manifest_id(text), first
+    return digest.hexdigest(), (stored, tar_size, sha256)
 
 
 # -- the file ------------------------------------------------------------------------------
 
 
-def _end(bundle_id: str, rows: list[tuple[int, int, str]], level: int) -> bytes:
+def _end(bundle_id: str, rows: list[_Row], level: int) -> bytes:
     """Trailer and seek table."""
     trailer = Trailer(
         id=bundle_id,
@@ -257,18 +274,25 @@ def _end(bundle_id: str, rows: list[tuple[int, int, str]], level: int) -> bytes:
     return trailer + frames.dump_table([*(row[:2] for row in rows), (len(trailer), 0)])
 
 
-def _assemble(path: Path, first: Buffer, body: IO[bytes], last: bytes) -> tuple[str, int]:
+def _nameless(path: Path) -> IO[bytes]:
+    """A file without a name, on the disk that `path` is on."""
+    return tempfile.TemporaryFile(dir=path.parent)
+
+
+def _assemble(path: Path, start: bytes, files: Iterable[IO[bytes]], end: bytes) -> tuple[str, int]:
     """Put the parts together under a temporary name, then give it the final one."""
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - costs 10 ms
 
     name, fd = temporary.create_file(path)
     try:
         with open(fd, "r+b") as out, ThreadPoolExecutor(1, "hash") as pool:
-            out.write(first)
+            out.write(start)
             out.flush()
-            _copy(body.fileno(), fd)
+            for file in files:
+                file.flush()
+                _copy(file.fileno(), fd)
             out.seek(0, os.SEEK_END)
-            out.write(last)
+            out.write(end)
             out.flush()
             # Hashing reads from memory what fsync waits for the disk to take.
             digest = pool.submit(sha256_of, fd)

@@ -13,7 +13,7 @@ import stat
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from vendorpack.bundle.manifest import Manifest, manifest_id
+from vendorpack.bundle.manifest import Manifest
 from vendorpack.bundle.pieces import Pieces, in_bundle
 from vendorpack.bundle.plan import Base
 from vendorpack.bundle.reader import Bundle
@@ -128,7 +128,7 @@ def _check_prefix(
             fix="Unpack the base there first, or name its file with --base.",
         )
     full = there.full()
-    _check(bundle, kept, manifest_id(full.dump()), full, str(prefix))
+    _check(bundle, kept, full.id(), full, str(prefix))
 
 
 def _check(bundle: Bundle, kept: Sequence[File], base_id: str, base: Manifest, where: str) -> None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vendorpack.bundle.frames import MAX_MANIFEST_FRAME
-from vendorpack.bundle.manifest import Head, Manifest, manifest_id
+from vendorpack.bundle.manifest import Head, Manifest
 from vendorpack.bundle.table import MANIFEST_PATH, File
 from vendorpack.errors import BundleError, TargetError
 from vendorpack.files import temporary
@@ -132,7 +132,7 @@ def name_of(manifest: Manifest) -> str:
 
 
 def _id_of(manifest: Manifest) -> str:
-    return manifest_id(manifest.full().dump())
+    return manifest.full().id()
 
 
 @dataclass(frozen=True, slots=True)
