@@ -216,7 +216,7 @@ def test_the_clients_of_the_support_table() -> None:
         name, *versions = re.split(r",? ", row[0])
         said.setdefault(name, []).extend(versions)
     clients = (CHECKOUT / ".ci/clients").read_text()
-    pins = dict(re.findall(r"^(?:npm_package|venv) (\S+) \S*?(?:==|@)([\d.]+)\b", clients, re.M))
+    pins = dict(re.findall(r"^ *(?:npm_package|venv) (\S+) \S*?(?:==|@)([\d.]+)\b", clients, re.M))
     for name, folders in TESTED.items():
         pinned = [pins[folder] for folder in folders]
         assert len(pinned) == len(said[name]), name
