@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.clients import PROJECTS, miss, tool
-from vendorpack.formats import BUILTIN, load
+from tests.real.clients import tool
+from vendorpack.formats import BUILTIN
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -73,37 +73,6 @@ def test_it_runs_without_the_checkout(wheel: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(str(site))
     assert BUILTIN
-
-
-def test_a_single_file(wheel: Path, tmp_path: Path) -> None:
-    """PyInstaller, told nothing but the file to begin with, takes every room along."""
-    if importlib.util.find_spec("PyInstaller") is None:
-        pytest.skip("PyInstaller is not installed: pip install -e '.[test]'")
-    tool("objdump")
-    site = tmp_path / "site"
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(site)
-    begin = tmp_path / "begin.py"
-    begin.write_text("from vendorpack.__main__ import main\nmain()\n")
-    built = subprocess.run(
-        [sys.executable, "-m", "PyInstaller", "--onefile", "--name=vendorpack", str(begin)],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(site), "PYINSTALLER_CONFIG_DIR": str(tmp_path)},
-        capture_output=True,
-        text=True,
-    )
-    if built.returncode and "shared library" in built.stderr:
-        miss("this Python has no shared library (Debian: libpython3.x)")
-    assert built.returncode == 0, built.stderr[-2000:]
-    program = str(tmp_path / "dist/vendorpack")
-    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
-    for room in BUILTIN:
-        command = [program, "formats", room.name]
-        done = subprocess.run(command, env=environ, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.startswith(f"format     {load(room.name).title}\n")
-    berry = [program, "key", str(PROJECTS / "hello-yarn-4-mixed")]
-    assert subprocess.run(berry, env=environ, capture_output=True).returncode == 0
 
 
 def test_only_what_belongs_there_is_at_the_top() -> None:

@@ -60,18 +60,22 @@ ENGINES = {"docker": WAYS, "classic": ("add", "image-copy"), "podman_like": WAYS
 BUILDS = [
     *(
         (client, engine, way)
-        for client in ("npm", "pip", "go")
+        for client in ("npm", "pip")
         for engine, ways in ENGINES.items()
         for way in ways
     ),
     # It builds by buildah's code.
     ("npm", "real_podman", "add"),
     ("npm", "real_podman", "image-mount"),
-    # It compiles for long: every engine and every way once.
+    # They compile for long: every engine and every way once.
     ("cargo", "docker", "mount"),
     ("cargo", "docker", "image-mount"),
     ("cargo", "classic", "add"),
     ("cargo", "podman_like", "image-copy"),
+    ("go", "docker", "add"),
+    ("go", "classic", "image-copy"),
+    ("go", "podman_like", "mount"),
+    ("go", "podman_like", "image-mount"),
 ]
 
 

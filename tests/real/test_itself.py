@@ -3,18 +3,24 @@ docs/releasing.md, typed."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
 import sys
 import venv
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from tests.cli import CHECKOUT, Cli
-from tests.real.clients import PROJECTS, Machine, client, tool
+from tests.engine.test_packaging import wheel
+from tests.real.clients import PROJECTS, Machine, client, miss, tool
 from tests.real.docs import Page
+from vendorpack.formats import BUILTIN, load
+
+__all__ = ["wheel"]  # the fixture
 
 pytestmark = [pytest.mark.real, pytest.mark.network]
 
@@ -116,3 +122,34 @@ def test_a_release(outside: Path, tmp_path: Path) -> None:
     wheel.unlink()
     typed_outside("export SOURCE_DATE_EPOCH=315532800\npython -m build --wheel", outside)
     assert wheel.read_bytes() == (tmp_path / wheel.name).read_bytes()
+
+
+def test_a_single_file(wheel: Path, tmp_path: Path) -> None:
+    """PyInstaller, told nothing but the file to begin with, takes every room along."""
+    if importlib.util.find_spec("PyInstaller") is None:
+        pytest.skip("PyInstaller is not installed: pip install -e '.[test]'")
+    tool("objdump")
+    site = tmp_path / "site"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    begin = tmp_path / "begin.py"
+    begin.write_text("from vendorpack.__main__ import main\nmain()\n")
+    built = subprocess.run(
+        [sys.executable, "-m", "PyInstaller", "--onefile", "--name=vendorpack", str(begin)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(site), "PYINSTALLER_CONFIG_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    if built.returncode and "shared library" in built.stderr:
+        miss("this Python has no shared library (Debian: libpython3.x)")
+    assert built.returncode == 0, built.stderr[-2000:]
+    program = str(tmp_path / "dist/vendorpack")
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    for room in BUILTIN:
+        command = [program, "formats", room.name]
+        done = subprocess.run(command, env=environ, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith(f"format     {load(room.name).title}\n")
+    berry = [program, "key", str(PROJECTS / "hello-yarn-4-mixed")]
+    assert subprocess.run(berry, env=environ, capture_output=True).returncode == 0
