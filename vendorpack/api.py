@@ -24,7 +24,8 @@ from vendorpack.cli.selection import select, split_room_options
 from vendorpack.cli.surroundings import checked_output, this_host
 from vendorpack.commands import packing, planning, using
 from vendorpack.commands.documents import sbom_of
-from vendorpack.commands.using import Checked, Expected
+from vendorpack.commands.expected import Expected
+from vendorpack.commands.using import Checked
 from vendorpack.console import Console, plain
 from vendorpack.discover import Found
 from vendorpack.errors import VendorpackError

@@ -4,8 +4,8 @@ bcrypt is compiled, by node-gyp, from Node's headers, on each Node. better-sqlit
 and comes prebuilt to each client, as prebuild-install asks for it; with VENDORPACK_WHOLE_MATRIX set
 each client compiles it, on each Node.
 
-The hosts that Node and GitHub have for
-such files are stood in for by one on the loopback, as a company's mirror would be.
+The hosts that Node and GitHub have for such files are stood in for by one on the loopback, as a
+company's mirror would be.
 """
 
 from __future__ import annotations

@@ -12,22 +12,16 @@ from vendorpack.cli.app import part
 from vendorpack.cli.groups import grouped
 from vendorpack.cli.guard import guarded
 from vendorpack.cli.options import (
-    AllowUnproven,
     BundleFile,
     BundleOrFolder,
-    ExpectKey,
-    ForLockfile,
     Json,
     Prefix,
     Quiet,
     Replace,
     Serve,
-    SignatureFile,
-    Signer,
-    Signers,
     TeamStore,
 )
-from vendorpack.cli.selection import Licensing
+from vendorpack.cli.selection import Expecting, Licensing
 from vendorpack.cli.surroundings import checked_document, console_beside, this_host
 from vendorpack.console import Console
 from vendorpack.errors import UsageError
@@ -37,7 +31,9 @@ app = part()
 
 @app.command()
 @guarded
+@grouped
 def unpack(
+    *,
     bundle: BundleFile,
     prefix: Prefix = None,
     replace: Replace = False,
@@ -45,12 +41,7 @@ def unpack(
         Path | None,
         typer.Option(metavar="BUNDLE", help="For a delta: the bundle that has the rest."),
     ] = None,
-    expect_key: ExpectKey = None,
-    lockfile: ForLockfile = None,
-    allow_unproven: AllowUnproven = False,
-    signers: Signers = None,
-    signer: Signer = None,
-    signature: SignatureFile = None,
+    expecting: Expecting,
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Processes.")] = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -58,10 +49,8 @@ def unpack(
     """Verify a bundle and put its files where clients find them."""
     from vendorpack.commands import using  # noqa: PLC0415
 
-    lockfiles = tuple(lockfile or ())
-    expected = using.Expected(expect_key, lockfiles, allow_unproven, signers, signer, signature)
     console = Console(quiet=quiet, as_json=as_json)
-    using.unpack(bundle, prefix, replace, base, expected, jobs, console, this_host())
+    using.unpack(bundle, prefix, replace, base, expecting.expected(), jobs, console, this_host())
 
 
 @app.command()
@@ -70,12 +59,7 @@ def unpack(
 def verify(
     *,
     bundle: BundleOrFolder,
-    expect_key: ExpectKey = None,
-    lockfile: ForLockfile = None,
-    allow_unproven: AllowUnproven = False,
-    signers: Signers = None,
-    signer: Signer = None,
-    signature: SignatureFile = None,
+    expecting: Expecting,
     licensing: Licensing,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -83,10 +67,8 @@ def verify(
     """Check every byte of a bundle, or of an unpacked one."""
     from vendorpack.commands import using  # noqa: PLC0415
 
-    lockfiles = tuple(lockfile or ())
-    expected = using.Expected(expect_key, lockfiles, allow_unproven, signers, signer, signature)
     console = Console(quiet=quiet, as_json=as_json)
-    using.verify(bundle, expected, licensing.rules(), console, this_host())
+    using.verify(bundle, expecting.expected(), licensing.rules(), console, this_host())
 
 
 @app.command()
@@ -201,24 +183,21 @@ def _pure(path: str) -> PurePath:
 
 @app.command(context_settings={"allow_interspersed_args": False, "ignore_unknown_options": True})
 @guarded
+@grouped
 def run(
+    *,
     bundle: BundleFile,
     command: Annotated[list[str], typer.Argument(metavar="-- COMMAND...", help="What to run.")],
-    expect_key: ExpectKey = None,
-    lockfile: ForLockfile = None,
-    allow_unproven: AllowUnproven = False,
-    signers: Signers = None,
-    signer: Signer = None,
-    signature: SignatureFile = None,
+    expecting: Expecting,
     serve: Serve = False,
     quiet: Quiet = False,
 ) -> None:
     """Unpack a bundle to a cache and run a command with it."""
-    from vendorpack.commands import running, using  # noqa: PLC0415
+    from vendorpack.commands import running  # noqa: PLC0415
 
-    lockfiles = tuple(lockfile or ())
-    expected = using.Expected(expect_key, lockfiles, allow_unproven, signers, signer, signature)
-    code = running.run(bundle, command, expected, serve, Console(quiet=quiet), this_host())
+    code = running.run(
+        bundle, command, expecting.expected(), serve, Console(quiet=quiet), this_host()
+    )
     if code:
         raise typer.Exit(code)
 

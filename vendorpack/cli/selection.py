@@ -19,10 +19,13 @@ from vendorpack.cli.options import (
     AllowHost,
     AllowLicense,
     AllowMissing,
+    AllowUnproven,
     AllowWeak,
     AllTargets,
     DenyLicense,
     Exclude,
+    ExpectKey,
+    ForLockfile,
     FormatName,
     GitConfig,
     Group,
@@ -32,6 +35,9 @@ from vendorpack.cli.options import (
     NoProjectConfig,
     Paths,
     Recursive,
+    SignatureFile,
+    Signer,
+    Signers,
     StoreDir,
     TeamStore,
 )
@@ -44,6 +50,7 @@ from vendorpack.settings import Value
 from vendorpack.target import parse_target, this_machine
 
 if TYPE_CHECKING:
+    from vendorpack.commands.expected import Expected
     from vendorpack.commands.packing import Request
     from vendorpack.discover import Found
     from vendorpack.license_rules import LicenseRules
@@ -207,6 +214,31 @@ class Fetching:
             git_config=self.git_config,
             max_size=parse_size(self.max_size),
             team_store=self.team_store,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Expecting:
+    """What a bundle must have been made for, and by whom."""
+
+    expect_key: ExpectKey = None
+    lockfile: ForLockfile = None
+    allow_unproven: AllowUnproven = False
+    signers: Signers = None
+    signer: Signer = None
+    signature: SignatureFile = None
+
+    def expected(self) -> Expected:
+        """The same, as commands take it."""
+        from vendorpack.commands.expected import Expected  # noqa: PLC0415
+
+        return Expected(
+            self.expect_key,
+            tuple(self.lockfile or ()),
+            self.allow_unproven,
+            self.signers,
+            self.signer,
+            self.signature,
         )
 
 

@@ -14,8 +14,9 @@ from vendorpack import boundary, serving
 from vendorpack.bundle.manifest import Manifest
 from vendorpack.bundle.pieces import in_bundle
 from vendorpack.bundle.reader import Bundle, open_bundle
+from vendorpack.commands.expected import Expected
 from vendorpack.commands.native import cores
-from vendorpack.commands.using import Expected, environ_of
+from vendorpack.commands.using import environ_of
 from vendorpack.console import Console
 from vendorpack.errors import UsageError
 from vendorpack.formats import supplement
