@@ -69,6 +69,7 @@ PROOFS = {
     "sharp": ("typeof require('sharp').versions.vips", "string"),
 }
 """What shows that each works, and what it prints."""
+NODE_GYP = "11.5.0"
 CLIENTS = ("npm-10", "npm-11", "pnpm-9", "pnpm-10", "yarn-1", "yarn-4", "bun-1.4")
 WHOLE = "VENDORPACK_WHOLE_MATRIX" in os.environ
 """Every client on every Node compiles all: each takes a minute or two."""
@@ -91,7 +92,7 @@ def proof(names: Sequence[str]) -> str:
 
 
 def manifest(names: Sequence[str]) -> str:
-    """package.json. node-gyp is in it for clients that bring none."""
+    """package.json. node-gyp is in it for clients that bring none, or one too new for the Node."""
     wanted = {name: DEPENDENCIES[name] for name in names}
     return json.dumps(
         {
@@ -99,7 +100,8 @@ def manifest(names: Sequence[str]) -> str:
             "version": "1.0.0",
             "private": True,
             "dependencies": wanted,
-            "devDependencies": {"node-gyp": "11.5.0"},
+            "devDependencies": {"node-gyp": NODE_GYP},
+            "resolutions": {"node-gyp": NODE_GYP},
             "allowScripts": dict.fromkeys(wanted, True),
             "trustedDependencies": [*wanted],
             "pnpm": {"onlyBuiltDependencies": [*wanted]},
@@ -233,7 +235,7 @@ def way(name: str, node: Path, mirror: Files, urls: Sequence[str], names: Sequen
         install=[install],
         proof=(node, "-e", proof(names)),
         said="\n".join(PROOFS[name][1] for name in names),
-        path=[node.parent],
+        path=[node.parent, client("bun-1.4") / "node_modules/.bin"],  # Bun's node-gyp is `bun x`
         installing=QUICK,
         options=["--allow-host", mirror.origin],
     )
