@@ -33,9 +33,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import BinaryIO, Final
 
 from vendorpack.digest import Integrity
 from vendorpack.formats._shared.npm.git_dependencies import repositories
@@ -60,6 +62,8 @@ GIT: Final = f"{ROOT}/git"
 
 _SHARED_FOLDER: Final = 0o1777
 _LONGEST_FOLDER: Final = 120
+_LARGE: Final = 16 << 20
+"""Bytes of rows from which on the index is not held in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,25 +80,52 @@ class _Unpacked:
 
 
 def layout(packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
-    """The stores' entries, package by package."""
+    """The stores' entries, package by package. What has the same content is there each time."""
     stores = stores_of(packed)
-    written: set[str] = set()
-    rows: dict[str, bytes] = {}
+    indexes: set[str] = set()
     if "v10" in stores:
         yield Entry(f"{ROOT}/v10/projects", None, _SHARED_FOLDER)
     yield from repositories(GIT, packed, workshop)
     packages = [one for one in packed if isinstance(one.artifact, PnpmArtifact)]
-    for package in workshop.map(lambda one: _unpack(one, workshop), packages):
-        for entry in _package_entries(package):
-            if entry.path not in written:
-                written.add(entry.path)
-                yield entry
-        if "v11" in package.artifact.stores:
-            value = package.index.to_msgpack()
-            for key in _row_keys(package):
-                rows.setdefault(key, value)
-    if "v11" in stores:
-        yield Entry(f"{ROOT}/v11/{INDEX_DB}", write_table(TABLE, TABLE_SQL, rows.items()))
+    with tempfile.TemporaryFile() as file:
+        rows = _Rows(file)
+        for package in workshop.map(lambda one: _unpack(one, workshop), packages):
+            yield from _file_entries(package)
+            for entry in _index_entries(package):
+                if entry.path not in indexes:
+                    indexes.add(entry.path)
+                    yield entry
+            if "v11" in package.artifact.stores:
+                rows.add(_row_keys(package), package.index.to_msgpack())
+        if "v11" in stores:
+            pieces = write_table(TABLE, TABLE_SQL, rows.readers())
+            content = workshop.keep(pieces) if rows.size > _LARGE else b"".join(pieces)
+            yield Entry(f"{ROOT}/v11/{INDEX_DB}", content)
+
+
+class _Rows:
+    """The rows of an index by their keys; what is in them is in a file."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._places: dict[str, tuple[int, int]] = {}
+        self.size = 0
+
+    def add(self, keys: Iterable[str], value: bytes) -> None:
+        """The same value for each key that has none."""
+        self._file.seek(self.size)
+        self._file.write(value)
+        for key in keys:
+            self._places.setdefault(key, (self.size, len(value)))
+        self.size += len(value)
+
+    def readers(self) -> dict[str, Callable[[], bytes]]:
+        """What gets each row's value."""
+        return {key: partial(self._read, *place) for key, place in self._places.items()}
+
+    def _read(self, start: int, size: int) -> bytes:
+        self._file.seek(start)
+        return self._file.read(size)
 
 
 def stores_of(packed: Iterable[Packed]) -> tuple[str, ...]:
@@ -128,7 +159,7 @@ def _unpack(packed: Packed, workshop: Workshop) -> _Unpacked:
     return _Unpacked(artifact, index, [file.content for _, file in listed])
 
 
-def _package_entries(package: _Unpacked) -> Iterator[Entry]:
+def _file_entries(package: _Unpacked) -> Iterator[Entry]:
     artifact = package.artifact
     for file, content in zip(package.index.files, package.contents, strict=True):
         digits = file.digest.hex()
@@ -140,9 +171,12 @@ def _package_entries(package: _Unpacked) -> Iterator[Entry]:
         if artifact.link and "v11" in artifact.stores:
             folder = f"{ROOT}/v11/links/{artifact.link}/node_modules/{artifact.name}"
             yield Entry(f"{folder}/{file.path}", content, mode, artifact)
+
+
+def _index_entries(package: _Unpacked) -> Iterator[Entry]:
     index = package.index.to_json()
     for path in _index_paths(package):
-        yield Entry(f"{ROOT}/{path}", index, artifact=artifact)
+        yield Entry(f"{ROOT}/{path}", index, artifact=package.artifact)
 
 
 def _index_paths(package: _Unpacked) -> Iterator[str]:

@@ -23,7 +23,7 @@ big-endian; types are 13+2n for text and 12+2n for a blob of n bytes.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 _PAGE: Final = 4096
@@ -43,58 +43,82 @@ _SQLITE_VERSION: Final = 3_040_001
 """The library that claims to have written the file; readers only note it."""
 
 
-def write_table(table: str, sql: str, rows: Iterable[tuple[str, bytes]]) -> bytes:
-    """The bytes of a database with one table.
+Read = Callable[[], bytes]
+"""Gets a row's blob, the same each time."""
+
+
+def write_table(table: str, sql: str, rows: Mapping[str, Read]) -> Iterator[bytes]:
+    """The bytes of a database with one table, in pieces; no two blobs are held at once.
 
     Args:
         table: its name.
         sql: its CREATE statement: a text primary key, a blob, `WITHOUT ROWID`.
-        rows: key and blob; any order, each key once.
+        rows: key to blob, in any order. Each blob is asked for twice: first for its size.
     """
-    # SQLite compares text as its UTF-8 bytes.
-    records = sorted((key.encode(), data) for key, data in rows)
     pages = _Pages()
-    root = _tree(pages, [pages.cell(_record(key.decode(), data)) for key, data in records])
+    # SQLite compares text as its UTF-8 bytes.
+    ordered = sorted(rows, key=str.encode)
+    cells = [pages.cell(_record(key, rows[key]())) for key in ordered]
+    overflown = pages.count
+    root = _tree(pages, cells)
     schema = _record("table", table, table, root, sql)
     first = bytearray(
         _page(_TABLE_LEAF, [_varint(len(schema)) + _varint(1) + schema], offset=_FILE_HEADER)
     )
     first[:_FILE_HEADER] = _file_header(pages.count)
-    return bytes(first) + b"".join(pages.written())
+    yield bytes(first)
+    number = 1
+    for key in ordered:
+        for page in _overflow(_record(key, rows[key]()), number):
+            yield page
+            number += 1
+    assert number == overflown, "a blob has not the size it had"
+    yield from pages.kept()
 
 
 class _Pages:
-    """Pages by number; the first is left to the schema."""
+    """Pages by number; the first is left to the schema, and overflow is only counted."""
 
     def __init__(self) -> None:
-        self._pages: list[bytes] = []
+        self._kept: list[bytes] = []
+        self._overflow = 0
 
     @property
     def count(self) -> int:
-        return len(self._pages) + 1
+        return 1 + self._overflow + len(self._kept)
 
     def add(self, page: bytes) -> int:
-        self._pages.append(page)
+        self._kept.append(page)
         return self.count
 
-    def written(self) -> Sequence[bytes]:
-        return self._pages
+    def kept(self) -> Sequence[bytes]:
+        return self._kept
 
     def cell(self, record: bytes) -> bytes:
-        """A leaf cell; what is too long for it goes to overflow pages."""
-        size = len(record)
-        if size <= _MOST_LOCAL:
+        """A leaf cell; what is too long for it goes to the overflow pages that come next."""
+        size, local = len(record), _local(len(record))
+        if local == size:
             return _varint(size) + record
-        local = _LEAST_LOCAL + (size - _LEAST_LOCAL) % _OVERFLOW_CONTENT
-        if local > _MOST_LOCAL:
-            local = _LEAST_LOCAL
         first = self.count + 1
-        starts = range(local, size, _OVERFLOW_CONTENT)
-        for number, start in enumerate(starts, start=1):
-            following = first + number if number < len(starts) else 0
-            content = record[start : start + _OVERFLOW_CONTENT]
-            self.add((struct.pack(">I", following) + content).ljust(_PAGE, b"\0"))
+        self._overflow += -(-(size - local) // _OVERFLOW_CONTENT)
         return _varint(size) + record[:local] + struct.pack(">I", first)
+
+
+def _local(size: int) -> int:
+    """How many bytes of a record that has `size` are in its cell."""
+    if size <= _MOST_LOCAL:
+        return size
+    local = _LEAST_LOCAL + (size - _LEAST_LOCAL) % _OVERFLOW_CONTENT
+    return local if local <= _MOST_LOCAL else _LEAST_LOCAL
+
+
+def _overflow(record: bytes, before: int) -> Iterator[bytes]:
+    """The pages of what is not in a record's cell. before: the number of the page before them."""
+    starts = range(_local(len(record)), len(record), _OVERFLOW_CONTENT)
+    for number, start in enumerate(starts, start=1):
+        following = before + number + 1 if number < len(starts) else 0
+        content = record[start : start + _OVERFLOW_CONTENT]
+        yield (struct.pack(">I", following) + content).ljust(_PAGE, b"\0")
 
 
 def _tree(pages: _Pages, cells: list[bytes]) -> int:

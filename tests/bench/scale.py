@@ -151,7 +151,8 @@ def _files(project: Path, url: str, count: int) -> Callable[[str], bytes]:
         lines += [f"  {name}@1.0.0:", f"    resolution: {{integrity: {integrity}}}"]
     lines += ["snapshots:", *(f"  {name}@1.0.0: {{}}" for name in names)]
     (project / "pnpm-lock.yaml").write_text("\n".join(lines) + "\n")
-    (project / "package.json").write_text('{"name": "project", "packageManager": "pnpm@11.0.0"}')
+    (project / "package.json").write_text('{"name": "project"}')
+    (project / "vendorpack.toml").write_text('pnpm-store = "v11"\n')
     (project / ".npmrc").write_text(f"registry={url}/\n")
     return lambda path: _package(path.split("/")[1])
 

@@ -7,6 +7,7 @@ import random
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -21,7 +22,9 @@ Rows = dict[str, bytes]
 
 
 def written(rows: Rows, order: Iterable[str] | None = None) -> bytes:
-    return write_table(TABLE, TABLE_SQL, [(key, rows[key]) for key in order or rows])
+    return b"".join(
+        write_table(TABLE, TABLE_SQL, {key: partial(bytes, rows[key]) for key in order or rows})
+    )
 
 
 def opened(data: bytes) -> closing[sqlite3.Connection]:
