@@ -407,9 +407,8 @@ def with_repair(run: Run, locked: Sequence[Locked], work: Callable[[Gathered], R
     with _workers(run, locked) as workers:
         run = replace(run, workers=workers)
         for attempt in range(_RETRIES):
-            gathered = eventloop.run(gather(run, locked))
             try:
-                return work(with_licenses(gathered, run.store))
+                return work(with_licenses(eventloop.run(gather(run, locked)), run.store))
             except BlobLost as lost:
                 if attempt == _RETRIES - 1:
                     raise

@@ -287,7 +287,8 @@ class Format(abc.ABC):
         """The native cache's tree, in artifact order (name, version), then path.
 
         `packed` has the artifacts of all lockfiles of this format, sorted, each once. Lazy:
-        an entry's bytes may be dropped once the next one is asked for.
+        an entry's bytes may be dropped once the next one is asked for. An entry that is there
+        already, with the same content and mode, is passed over: nobody need remember paths.
         """
 
     def is_place_of(self, path: str, name: str, version: str) -> bool:

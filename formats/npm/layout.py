@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from vendorpack.digest import Digest
@@ -43,12 +43,15 @@ _TIME: Final = 10**12
 
 
 def layout(packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
-    """The cache's files: each artifact's content and index, each package's packument once."""
+    """The cache's files: each artifact's content and index, each package's packument once.
+
+    The same content of several artifacts is there for each.
+    """
     yield from repositories(GIT, packed, workshop)
     yield from _hosted(packed, workshop)
     packages = [one for one in packed if isinstance(one.artifact, NpmArtifact)]
     releases = _releases(packages)
-    seen: set[str] = set()
+    indexes: set[str] = set()
     for one in packages:
         artifact = _npm(one)
         entries = [
@@ -60,12 +63,16 @@ def layout(packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
             line = _index_line(url, str(indexed), one.blob.size, "application/octet-stream")
             entries.append(Entry(_index_path(url), line))
         for registry in artifact.packuments:
-            packument = _packument(releases[registry, artifact.name], workshop)
-            entries += _packument_entries(packument_url(registry, artifact.name), packument)
+            of = releases.pop((registry, artifact.name), None)
+            if of is not None:
+                packument = _packument(of, workshop)
+                entries += _packument_entries(packument_url(registry, artifact.name), packument)
         for entry in sorted(entries, key=lambda e: e.path):
-            if entry.path not in seen:
-                seen.add(entry.path)
-                yield entry
+            if is_index(entry.path):
+                if entry.path in indexes:
+                    continue
+                indexes.add(entry.path)
+            yield entry
 
 
 def _hosted(packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
@@ -103,7 +110,7 @@ def _npm(one: Packed) -> NpmArtifact:
     return one.artifact
 
 
-def _releases(packed: Sequence[Packed]) -> Mapping[tuple[str, str], list[Packed]]:
+def _releases(packed: Sequence[Packed]) -> dict[tuple[str, str], list[Packed]]:
     """Registry and package to the versions that its packument must name."""
     releases: dict[tuple[str, str], list[Packed]] = {}
     for one in packed:

@@ -437,17 +437,18 @@ def _sections(gathered: Gathered, store: Store, progress: Progress) -> Iterator[
     """All that goes in. The artifacts are counted as their entries pass."""
     env = environment.env_file(environment_of(gathered))
     yield Section("", False, [(Entry(ENV_NAME, env), None)])
+    seen = bytearray(len(gathered.artifacts))
     for room, entries in entries_of(gathered, store):
-        yield Section(room.name, room.opens_artifacts, _counted(entries, progress))
+        yield Section(room.name, room.opens_artifacts, _counted(entries, seen, progress))
 
 
 def _counted(
-    entries: Iterable[tuple[Entry, int | None]], progress: Progress
+    entries: Iterable[tuple[Entry, int | None]], seen: bytearray, progress: Progress
 ) -> Iterator[tuple[Entry, int | None]]:
-    seen: set[int] = set()
+    """seen: of each artifact whether it was."""
     for entry, number in entries:
-        if number is not None and number not in seen:
-            seen.add(number)
+        if number is not None and not seen[number]:
+            seen[number] = True
             progress.done()
         yield entry, number
 

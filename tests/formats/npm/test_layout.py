@@ -43,9 +43,9 @@ def tree(found: Sequence[NpmArtifact]) -> dict[str, bytes]:
     shop = MemoryWorkshop()
     entries = list(FORMAT.layout([Packed(a, shop.add(bytes_of(a))) for a in found], shop))
     assert all(e.mode == 0o644 for e in entries)
-    paths = [e.path for e in entries]
-    assert len(set(paths)) == len(paths), "each path once"
-    return {e.path: shop.content(e) for e in entries}
+    files = {e.path: shop.content(e) for e in entries}
+    assert all(shop.content(e) == files[e.path] for e in entries), "the same where it is again"
+    return files
 
 
 def content_path(data: bytes, algorithm: str = "sha512") -> str:
