@@ -18,7 +18,6 @@ from tests.cli import CHECKOUT, Cli
 from tests.engine.test_packaging import wheel
 from tests.real.clients import PROJECTS, Machine, client, miss, tool
 from tests.real.docs import Page
-from vendorpack.formats import BUILTIN, load
 
 __all__ = ["wheel"]  # the fixture
 
@@ -146,10 +145,10 @@ def test_a_single_file(wheel: Path, tmp_path: Path) -> None:
     assert built.returncode == 0, built.stderr[-2000:]
     program = str(tmp_path / "dist/vendorpack")
     environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
-    for room in BUILTIN:
-        command = [program, "formats", room.name]
+    for room in Cli(tmp_path).ok("formats", "--json").json:
+        command = [program, "formats", room["name"]]
         done = subprocess.run(command, env=environ, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
-        assert done.stdout.startswith(f"format     {load(room.name).title}\n")
+        assert done.stdout.startswith(f"format     {room['title']}\n")
     berry = [program, "key", str(PROJECTS / "hello-yarn-4-mixed")]
     assert subprocess.run(berry, env=environ, capture_output=True).returncode == 0
