@@ -79,6 +79,7 @@ def port(tmp_path: Path) -> Iterator[int]:
                     assert time.monotonic() < deadline
                     time.sleep(0.1)
             yield number
+            urllib.request.urlopen(f"http://127.0.0.1:{number}/shutdown").close()  # browsers too
         finally:
             running.terminate()
 
