@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from vendorpack.errors import BlobLost, FetchError
 from vendorpack.exclude import without
 from vendorpack.fetch.lfs import pointed_sizes
-from vendorpack.fetch.tally import is_commit
+from vendorpack.fetch.tally import by_source, is_commit
 from vendorpack.formats import load, room_of_lockfile
 from vendorpack.graph import merged_graph
 from vendorpack.licenses import licensed
@@ -375,10 +375,8 @@ async def _warmed(run: Run, locked: Sequence[Locked], share: Share) -> None:
     async with _fetching(run, locked) as (located, net, fetcher):
         for room in {item.room.name: item.room for item in located}.values():
             own = [item.lockfile for item in located if item.room is room]
-            by_source: dict[tuple[str, ...], list[Artifact]] = {}
-            for artifact in merged(a for lockfile in own for a in lockfile.artifacts):
-                by_source.setdefault(artifact.sources, []).append(artifact)
-            ours = [a for group in [*by_source.values()][share.number :: share.of] for a in group]
+            groups = by_source(merged(a for lockfile in own for a in lockfile.artifacts))
+            ours = [a for group in groups[share.number :: share.of] for a in group]
             if ours:
                 gone: dict[Artifact, FetchError] = {}
                 await _fetched(run, room, ours, gone if room.spares else None, fetcher, net)

@@ -33,7 +33,6 @@ from vendorpack.room import Format, Index, Workshop
 
 if TYPE_CHECKING:
     from vendorpack.demands import Contents, Demand
-    from vendorpack.formats._shared.archives.package_files import Files
 
 
 _BUILD_SCRIPTS: Final = ("prepare", "prepack", "build", "preinstall", "install", "postinstall")
@@ -137,30 +136,20 @@ class Npm(Format):
         self, project: Project, packed: Sequence[Packed], options: Options, workshop: Workshop
     ) -> Sequence[Need]:
         """What the packages' install scripts fetch; a lockfile of version 1 names none of them."""
-        from functools import partial
-
         from vendorpack.formats._shared.npm import allowed
-        from vendorpack.formats._shared.npm.install_scripts import (
-            files_of_any_tarball,
-            files_of_tarball,
-            needs,
-        )
+        from vendorpack.formats._shared.npm.install_scripts import needs_of_tarballs
         from vendorpack.formats.npm.artifacts import NpmArtifact
 
-        def files_of(one: Packed) -> Files:
-            artifact = one.artifact
-            scripted = isinstance(artifact, NpmArtifact) and artifact.install_script
-            return files_of_tarball(workshop, one) if scripted else {}
-
-        read = partial(files_of_any_tarball, workshop)
-        return needs(
+        return needs_of_tarballs(
             packed,
-            read,
+            workshop,
             project,
             options,
             runs=allowed.npm(project),
             otherwise="`npm ci --ignore-scripts`",
-            scripted=files_of,
+            has_script=lambda one: (
+                isinstance(one.artifact, NpmArtifact) and one.artifact.install_script
+            ),
         )
 
     def license(self, artifact: Artifact) -> LicenseReader | None:

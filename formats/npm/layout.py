@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from vendorpack.digest import Digest
@@ -67,17 +67,22 @@ def layout(packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
             if of is not None:
                 packument = _packument(of, workshop)
                 entries += _packument_entries(packument_url(registry, artifact.name), packument)
-        for entry in sorted(entries, key=lambda e: e.path):
-            if is_index(entry.path):
-                if entry.path in indexes:
-                    continue
-                indexes.add(entry.path)
-            yield entry
+        yield from _in_order(entries, indexes)
+
+
+def _in_order(entries: Iterable[Entry], indexes: set[str]) -> Iterator[Entry]:
+    """By path, without the index files that are in `indexes`; it gets the others."""
+    for entry in sorted(entries, key=lambda e: e.path):
+        if is_index(entry.path):
+            if entry.path in indexes:
+                continue
+            indexes.add(entry.path)
+        yield entry
 
 
 def _hosted(packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
     """Commits as the archives that npm takes from the hosts that it knows."""
-    seen: set[str] = set()
+    indexes: set[str] = set()
     for one in packed:
         if not isinstance(one.artifact, NpmCommit):
             continue
@@ -87,10 +92,7 @@ def _hosted(packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
         for url in one.artifact.index_urls:
             line = _index_line(url, str(digest), archive.size, "application/octet-stream")
             entries.append(Entry(_index_path(url), line))
-        for entry in sorted(entries, key=lambda e: e.path):
-            if entry.path not in seen:
-                seen.add(entry.path)
-                yield entry
+        yield from _in_order(entries, indexes)
 
 
 def merge_index(existing: bytes, ours: bytes) -> bytes:

@@ -174,9 +174,10 @@ def _file_entries(package: _Unpacked) -> Iterator[Entry]:
 
 
 def _index_entries(package: _Unpacked) -> Iterator[Entry]:
-    index = package.index.to_json()
-    for path in _index_paths(package):
-        yield Entry(f"{ROOT}/{path}", index, artifact=package.artifact)
+    paths = [*_index_paths(package)]
+    if paths:  # v11 alone has none, and the text is as long as the list of files
+        index = package.index.to_json()
+        yield from (Entry(f"{ROOT}/{path}", index, artifact=package.artifact) for path in paths)
 
 
 def _index_paths(package: _Unpacked) -> Iterator[str]:

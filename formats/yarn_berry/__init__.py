@@ -208,26 +208,17 @@ class YarnBerry(Format):
         self, project: Project, packed: Sequence[Packed], options: Options, workshop: Workshop
     ) -> Sequence[Need]:
         """What the packages' install scripts fetch."""
-        from functools import partial
-
         from vendorpack.formats._shared.npm import allowed
-        from vendorpack.formats._shared.npm.install_scripts import (
-            files_of_any_tarball,
-            files_of_tarball,
-            needs,
-        )
+        from vendorpack.formats._shared.npm.install_scripts import needs_of_tarballs
         from vendorpack.formats.yarn_berry.artifacts import BerryArtifact
 
-        read = partial(files_of_any_tarball, workshop)
-        packages = [one for one in packed if isinstance(one.artifact, BerryArtifact)]
-        return needs(
-            packages,
-            read,
+        return needs_of_tarballs(
+            [one for one in packed if isinstance(one.artifact, BerryArtifact)],
+            workshop,
             project,
             options,
             runs=allowed.yarn_berry(project),
             otherwise="YARN_ENABLE_SCRIPTS=false",
-            scripted=partial(files_of_tarball, workshop),
         )
 
     def layout(self, packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:

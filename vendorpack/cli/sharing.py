@@ -111,6 +111,13 @@ def pull(
     pull_bundle(where, output, key_here, whose, store_dir, console, this_host())
 
 
+def _named(team_store: str | None, command: str) -> str:
+    """The team's store. Raises `UsageError` if none is named."""
+    if team_store is None:
+        raise UsageError(f"store {command} needs --store URL")
+    return team_store
+
+
 @store_app.command("path")
 @guarded
 def store_path(store_dir: StoreDir = None) -> None:
@@ -170,10 +177,8 @@ def store_gc(
     """Remove from a team's store what nobody wants any more."""
     from vendorpack.commands import collecting  # noqa: PLC0415
 
-    if team_store is None:
-        raise UsageError("store gc needs --store URL")
     console = Console(quiet=quiet, as_json=as_json)
-    collecting.gc(team_store, keep or [], older_than, delete, console)
+    collecting.gc(_named(team_store, "gc"), keep or [], older_than, delete, console)
 
 
 @store_app.command("verify")
@@ -187,9 +192,7 @@ def store_verify(
     """Read all of a team's store, and name what is wrong in it."""
     from vendorpack.commands import collecting  # noqa: PLC0415
 
-    if team_store is None:
-        raise UsageError("store verify needs --store URL")
-    collecting.verify(team_store, delete, Console(quiet=quiet, as_json=as_json))
+    collecting.verify(_named(team_store, "verify"), delete, Console(quiet=quiet, as_json=as_json))
 
 
 @lockfile_command(store_app, "warm")
@@ -211,8 +214,7 @@ def store_warm(
     """
     from vendorpack.commands import warming  # noqa: PLC0415
 
-    if fetching.team_store is None:
-        raise UsageError("store warm needs --store URL")
+    _named(fetching.team_store, "warm")
     part_of = warming.share_of(share)
     request = fetching.request(selection.read(context))
     warming.store_warm(request, part_of, Console(quiet=quiet, as_json=as_json))
@@ -239,10 +241,9 @@ def store_get(
     from vendorpack.commands.signed import trusted  # noqa: PLC0415
     from vendorpack.key import compute_key  # noqa: PLC0415
 
-    if team_store is None:
-        raise UsageError("store get needs --store URL")
+    url = _named(team_store, "get")
     found = selection.read(context)
     output = checked_output(named(output or DEFAULT_OUTPUT, found))
     key = compute_key(found).key
     console = console_beside((output,), quiet=quiet, as_json=as_json)
-    sharing.store_get(team_store, key, output, trusted(signers, signer), console)
+    sharing.store_get(url, key, output, trusted(signers, signer), console)

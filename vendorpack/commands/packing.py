@@ -169,8 +169,7 @@ def make(
         written.id,
         keyed.key,
         f"{human(written.size)}, {counted(written.files, 'file')}{_delta_on(base, written)}; "
-        f"{tally.downloaded} downloaded ({human(tally.bytes_downloaded)}), "
-        f"{tally.reused} from the store{places.describe(tally)}"
+        f"{tally.downloaded} {places.describe(tally)}"
         f"{'; now in the team store too' if given else ''}; {time.monotonic() - started:.1f} s",
         {
             "reused": False,
@@ -269,10 +268,7 @@ def download(request: Request, console: Console, prefix: Path | None, replace: b
 
         keyed, result = _carry_out(request, run, keyed, locked, install)
         run.progress.finish()
-    console.say(
-        f"{run.tally.downloaded} downloaded ({human(run.tally.bytes_downloaded)}), "
-        f"{run.tally.reused} from the store{places.describe(run.tally)}; {result}"
-    )
+    console.say(f"{run.tally.downloaded} {places.describe(run.tally)}; {result}")
     say_next(console, prefix, sorted(keyed.layouts))
     if console.as_json:
         console.answer_json(

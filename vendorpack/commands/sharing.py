@@ -41,8 +41,8 @@ class Places:
         return tuple(place for place in (self.old, self.team) if place is not None)
 
     def describe(self, tally: Tally) -> str:
-        """What came from them, to follow "… from the store"."""
-        text = ""
+        """Where all came from, to follow a number of artifacts: `downloaded (…), 2 from …`."""
+        text = f"downloaded ({human(tally.bytes_downloaded)}), {tally.reused} from the store"
         for place in self.nearby:
             text += f", {tally.nearby.get(place.name, 0)} from {place.name}"
         if self.old is not None and not len(self.old):
@@ -50,7 +50,7 @@ class Places:
         return text
 
     def details(self, tally: Tally) -> dict[str, Json]:
-        """The same for machines."""
+        """What came from these places, for machines."""
         counts: dict[str, Json] = {}
         if self.old is not None:
             counts["from_bundle"] = tally.nearby.get(self.old.name, 0)

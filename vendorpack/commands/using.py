@@ -299,7 +299,7 @@ def _manifest_of_folder(folder: Path) -> tuple[Manifest, str]:
     # Where a delta's tar was extracted over its base's, the manifest is the delta's.
     full = manifest.full()
     boundary.check_opened(full, boundary_of)
-    return full, manifest_id(data if full is manifest else full.dump())
+    return full, manifest_id(data) if full is manifest else full.id()
 
 
 _HEADINGS: Final = ("package", "version", "format", "size", "licence", "for", "hash from")

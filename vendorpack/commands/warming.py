@@ -10,7 +10,7 @@ from vendorpack.console import Console
 from vendorpack.errors import UsageError
 from vendorpack.gather import Share, warm
 from vendorpack.locked import read_all
-from vendorpack.progress import counted, human
+from vendorpack.progress import counted
 
 
 def share_of(text: str | None) -> Share:
@@ -47,8 +47,4 @@ def store_warm(request: Request, share: Share, console: Console) -> None:
             }
         )
     else:
-        console.answer(
-            f"{counted(tally.downloaded, 'artifact')} downloaded "
-            f"({human(tally.bytes_downloaded)}), {tally.reused} from the store"
-            f"{places.describe(tally)}"
-        )
+        console.answer(f"{counted(tally.downloaded, 'artifact')} {places.describe(tally)}")

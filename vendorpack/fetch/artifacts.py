@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from vendorpack.digest import Digest, Hashers, Integrity
 from vendorpack.errors import FetchError, IntegrityError, StoreError, VendorpackError
 from vendorpack.fetch.part import Download
-from vendorpack.fetch.tally import MAX_ARTIFACT_SIZE, Tally, is_commit
+from vendorpack.fetch.tally import MAX_ARTIFACT_SIZE, Tally, by_source, is_commit
 from vendorpack.files import temporary
 from vendorpack.licenses import ask, declared
 from vendorpack.model import Artifact, Blob, LicenseReader, Packed
@@ -97,11 +97,9 @@ class Fetcher:
 
         gone: if given, takes what its server does not have, and why; too many are an error.
         """
-        groups: dict[tuple[str, ...], list[Artifact]] = {}
-        for artifact in artifacts:
-            groups.setdefault(artifact.sources, []).append(artifact)
+        groups = by_source(artifacts)
         blobs: dict[Artifact, Blob] = {}
-        waiting = iter(groups.values())
+        waiting = iter(groups)
 
         async def work() -> None:
             for group in waiting:

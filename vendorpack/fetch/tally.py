@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
+
+from vendorpack.model import Artifact
 
 MAX_ARTIFACT_SIZE: Final = 16 << 30
 """Bytes; the cap on a download whose size nothing declares."""
@@ -12,6 +15,14 @@ MAX_ARTIFACT_SIZE: Final = 16 << 30
 def is_commit(url: str) -> bool:
     """Whether an artifact's address names a git commit."""
     return url.startswith("git+")
+
+
+def by_source(artifacts: Iterable[Artifact]) -> list[list[Artifact]]:
+    """Artifacts that share an address together, in the order given."""
+    groups: dict[tuple[str, ...], list[Artifact]] = {}
+    for artifact in artifacts:
+        groups.setdefault(artifact.sources, []).append(artifact)
+    return [*groups.values()]
 
 
 @dataclass(slots=True)

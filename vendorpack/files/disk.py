@@ -103,13 +103,16 @@ def no_space(path: Path, needed: int | None) -> StoreError:
 
 def storage_error(error: OSError, path: Path) -> StoreError:
     """Why a file of vendorpack's own (bundle, store) cannot be written."""
-    if error.errno == errno.ENOMEM:
-        return system_error(error)
-    if error.errno in _FULL:
-        return no_space(path, None)
-    return StoreError(
+    return _lacking(error, path, None) or StoreError(
         f"cannot write there: {_reason(error)}", where=str(path), fix=advice(error.errno)
     )
+
+
+def _lacking(error: OSError, path: Path, needed: int | None) -> StoreError | None:
+    """What the machine has too little of, if that is it, whatever was to be done."""
+    if error.errno == errno.ENOMEM:
+        return system_error(error)
+    return no_space(path, needed) if error.errno in _FULL else None
 
 
 def system_error(error: OSError) -> StoreError:
@@ -139,10 +142,9 @@ def _has_folder() -> bool:
 
 def target_error(error: OSError, path: Path, needed: int | None = None) -> StoreError | TargetError:
     """Why a folder that is to be filled cannot be."""
-    if error.errno == errno.ENOMEM:
-        return system_error(error)
-    if error.errno in _FULL:
-        return no_space(path, needed)
+    lacking = _lacking(error, path, needed)
+    if lacking is not None:
+        return lacking
     if error.errno in _REFUSED:
         return TargetError(
             f"the folder cannot be written: {_reason(error)}",

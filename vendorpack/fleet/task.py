@@ -120,9 +120,8 @@ def warm_up(task: Task, share: str) -> Warmed:
     """
     try:
         with _laid(task) as folder:
-            to = (f"--store={task.store}", f"--share={share}")
-            project = str(folder / _PROJECT / task.place)
-            made = _run([], folder, ["store", "warm"], *task.arguments, *to, project)
+            words = _words(task, folder, f"--share={share}")
+            made = _run([], folder, ["store", "warm"], *words)
     except (VendorpackError, OSError):
         return Warmed()
     return Warmed(made["downloaded"], made["bytes_downloaded"])
@@ -130,9 +129,7 @@ def warm_up(task: Task, share: str) -> Warmed:
 
 def _packed(task: Task, folder: Path, outcome: Outcome, warnings: list[str]) -> Outcome:
     bundle = folder / "deps.tar.zst"
-    to = (f"--output={bundle}", f"--store={task.store}")
-    project = str(folder / _PROJECT / task.place)
-    made = _run(warnings, folder, ["pack"], *task.arguments, *to, project)
+    made = _run(warnings, folder, ["pack"], *_words(task, folder, f"--output={bundle}"))
     if made["key"] != task.key:
         raise KeyMismatchError(
             "what would be packed here is not what was planned",
@@ -151,6 +148,12 @@ def _packed(task: Task, folder: Path, outcome: Outcome, warnings: list[str]) -> 
         bytes_downloaded=made.get("bytes_downloaded", 0),
         pushed=pushed,
     )
+
+
+def _words(task: Task, folder: Path, option: str) -> tuple[str, ...]:
+    """What a command that reads the task's lockfiles is told."""
+    project = str(folder / _PROJECT / task.place)
+    return (*task.arguments, option, f"--store={task.store}", project)
 
 
 @contextmanager

@@ -75,6 +75,25 @@ def needs(
     ]
 
 
+def needs_of_tarballs(
+    packed: Sequence[Packed],
+    workshop: Workshop,
+    project: Project,
+    options: Options,
+    *,
+    runs: Runs,
+    otherwise: str,
+    has_script: Callable[[Packed], bool] = lambda packed: True,
+) -> list[Need]:
+    """`needs` where the room opens no tarball. has_script: False where the lockfile says so."""
+
+    def scripted(one: Packed) -> Files:
+        return files_of_tarball(workshop, one) if has_script(one) else {}
+
+    read = partial(files_of_any_tarball, workshop)
+    return needs(packed, read, project, options, runs=runs, otherwise=otherwise, scripted=scripted)
+
+
 def _script_needs(
     packed: Sequence[Packed],
     files_of: Callable[[Packed], Files],
