@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, TypeVar
 
 from vendorpack.digest import Integrity
+from vendorpack.machine import cores
 from vendorpack.model import Blob, Slice
 from vendorpack.parallel import in_order
 from vendorpack.room import Make
@@ -45,7 +45,7 @@ class LocalWorkshop:
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         """In order, by all cores."""
-        return in_order(function, items, jobs=os.cpu_count() or 1)
+        return in_order(function, items, jobs=cores())
 
 
 class Shelf(LocalWorkshop):

@@ -84,7 +84,7 @@ def fleet(
     """
     from vendorpack.commands import fleet as fleets  # noqa: PLC0415
     from vendorpack.commands import planning  # noqa: PLC0415
-    from vendorpack.commands.native import cores  # noqa: PLC0415
+    from vendorpack.machine import cores  # noqa: PLC0415
 
     if fetching.team_store is None:
         raise UsageError("fleet needs --store URL: that is where the bundles go")

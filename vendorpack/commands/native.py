@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -110,8 +109,3 @@ def say_next(
         console.say(f"next: {commands} (with the variables that `vendorpack env {named}` prints)")
     else:
         console.say(f"next: {commands}")
-
-
-def cores() -> int:
-    """How many processes may really run at a time."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

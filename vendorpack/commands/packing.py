@@ -16,7 +16,6 @@ from vendorpack.bundle.writer import Written, write_bundle
 from vendorpack.commands import file_name
 from vendorpack.commands.delta import read_base
 from vendorpack.commands.native import (
-    cores,
     describe_merged,
     describe_unpacked,
     merge_of,
@@ -39,6 +38,7 @@ from vendorpack.gather import Gathered, choose, with_repair
 from vendorpack.key import Keyed, compute_key
 from vendorpack.license_rules import ANY_LICENSE, LicenseRules
 from vendorpack.locked import Locked, access_of, check_locked, read_all
+from vendorpack.machine import cores
 from vendorpack.model import Access, Entry, Json, Need
 from vendorpack.pack import (
     artifact_records,

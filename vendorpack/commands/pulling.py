@@ -14,7 +14,6 @@ from typing import Final
 from vendorpack import eventloop
 from vendorpack.bundle.reader import Bundle, open_bundle
 from vendorpack.commands import DEFAULT_OUTPUT, file_name
-from vendorpack.commands.native import cores
 from vendorpack.commands.repositories import open_repository
 from vendorpack.commands.signed import Trusted, keep_beside
 from vendorpack.commands.storing import store_folder
@@ -28,6 +27,7 @@ from vendorpack.errors import (
 from vendorpack.files import temporary
 from vendorpack.files.disk import real_path, sha256_of, storage_error
 from vendorpack.files.pipes import placed
+from vendorpack.machine import cores
 from vendorpack.oci.image import Descriptor, digest_of, parse_manifest
 from vendorpack.oci.reference import Reference, parse_reference
 from vendorpack.oci.signatures import attached

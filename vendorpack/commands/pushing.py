@@ -7,7 +7,6 @@ from pathlib import Path
 from vendorpack import eventloop
 from vendorpack import signature as signatures
 from vendorpack.bundle.reader import open_bundle
-from vendorpack.commands.native import cores
 from vendorpack.commands.repositories import open_repository
 from vendorpack.console import Console
 from vendorpack.errors import (
@@ -16,6 +15,7 @@ from vendorpack.errors import (
     UsageError,
 )
 from vendorpack.files.pipes import is_stream
+from vendorpack.machine import cores
 from vendorpack.oci.image import Image, digest_of, image_of
 from vendorpack.oci.reference import Reference, parse_reference
 from vendorpack.oci.registry import Repository

@@ -15,11 +15,11 @@ from vendorpack.bundle.manifest import Manifest
 from vendorpack.bundle.pieces import in_bundle
 from vendorpack.bundle.reader import Bundle, open_bundle
 from vendorpack.commands.expected import Expected
-from vendorpack.commands.native import cores
 from vendorpack.commands.using import environ_of
 from vendorpack.console import Console
 from vendorpack.errors import UsageError
 from vendorpack.formats import supplement
+from vendorpack.machine import cores
 from vendorpack.project import Host
 from vendorpack.store.trees import RunTrees
 

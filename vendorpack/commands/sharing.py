@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from vendorpack.bundle.reader import open_bundle
 from vendorpack.commands import file_name
-from vendorpack.commands.native import cores
 from vendorpack.commands.signed import Trusted, keep_beside
 from vendorpack.console import Console
 from vendorpack.errors import BundleError, FetchError, KeyMismatchError
@@ -19,6 +18,7 @@ from vendorpack.fetch.tally import Tally
 from vendorpack.files import temporary
 from vendorpack.files.disk import storage_error
 from vendorpack.files.pipes import placed
+from vendorpack.machine import cores
 from vendorpack.model import Json
 from vendorpack.progress import human
 from vendorpack.store.old_bundle import OldBundle

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from vendorpack import signature
 from vendorpack.bundle.reader import open_bundle
-from vendorpack.commands.native import cores
 from vendorpack.commands.sharing import open_team_store
 from vendorpack.commands.signed import keep_beside
 from vendorpack.console import Console
 from vendorpack.errors import SignatureError, UsageError
 from vendorpack.files.pipes import STANDARD, write_small
+from vendorpack.machine import cores
 
 
 def sign(

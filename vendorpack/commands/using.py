@@ -16,7 +16,6 @@ from vendorpack.bundle.reader import Bundle, open_bundle
 from vendorpack.bundle.table import MANIFEST_PATH
 from vendorpack.commands.expected import Expected
 from vendorpack.commands.native import (
-    cores,
     describe_merged,
     describe_unpacked,
     merge_of,
@@ -28,6 +27,7 @@ from vendorpack.console import Console
 from vendorpack.errors import BundleError, UsageError
 from vendorpack.formats import boundary_of, load
 from vendorpack.license_rules import LicenseRules, license_of
+from vendorpack.machine import cores
 from vendorpack.model import Environment, Json
 from vendorpack.progress import Progress, counted, human
 from vendorpack.project import Host
