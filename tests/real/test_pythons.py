@@ -18,17 +18,18 @@ from tests.real.ways import online
 
 pytestmark = [pytest.mark.real, pytest.mark.network]
 
-MINORS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.14t")
+MINORS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.14t", "3.15", "3.15t")
 PROJECT = """[project]
 name = "app"
 version = "1.0.0"
 requires-python = ">=3.9"
-dependencies = ["markupsafe==3.0.3", "docopt==0.6.2", "tomli==2.0.1 ; python_version < '3.11'"]
+dependencies = ["markupsafe==3.0.4", "docopt==0.6.2", "tomli==2.0.1 ; python_version < '3.11'"]
 """
 PROOF = (
     "import docopt, markupsafe._speedups, sys, sysconfig\n"
     "if sys.version_info < (3, 11): import tomli\n"
-    "print('%d.%d' % sys.version_info[:2])"
+    "threads = 't' if sysconfig.get_config_var('Py_GIL_DISABLED') else ''\n"
+    "print('%d.%d' % sys.version_info[:2] + threads)"
 )
 
 
@@ -92,4 +93,4 @@ def test_uv_and_pip(real_cli: Cli, locked: Path, tmp_path: Path, minor: str) -> 
 
 def test_a_python_is_here() -> None:
     if not any(map(python, MINORS)):
-        miss("no Python from 3.9 to 3.14 is in PATH or below ~/.pyenv")
+        miss("no Python from 3.9 to 3.15 is in PATH or below ~/.pyenv")

@@ -42,6 +42,7 @@ _LIBRARIES: Final[Mapping[str, tuple[tuple[tuple[str, ...], str], ...]]] = {
     "pygraphviz": ((("graphviz/cgraph.h",), "libgraphviz-dev"),),
     "pyodbc": ((("sql.h",), "unixodbc-dev"),),
     "python-ldap": ((("ldap.h",), "libldap-dev"), (("sasl/sasl.h",), "libsasl2-dev")),
+    "pyzmq": ((("zmq.h",), "libzmq3-dev"),),
     "scipy": ((("cblas.h", "openblas/cblas.h"), "libopenblas-dev"),),
     "tables": (_HDF5,),
 }

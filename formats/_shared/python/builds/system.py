@@ -4,7 +4,7 @@
   `setuptools>=40.8.0` and `wheel`.
 - What backends add by a hook, as far as it is written down: `setup_requires` of `setup.cfg` and,
   if it is a literal, of `setup.py`, and what `backends` knows.
-- The `Cargo.lock` of what is built with Rust.
+- The `Cargo.lock` of what is built with Rust, and what `downloads` finds.
 
 What a build computes beyond that cannot be known: it is said that it may, with the requirements
 that its code has written down, and users name them.
@@ -19,6 +19,7 @@ import posixpath
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from vendorpack.errors import LockfileError, UnsupportedError
@@ -29,6 +30,7 @@ from vendorpack.formats._shared.python.builds.backends import (
     is_text_list,
     known_in,
 )
+from vendorpack.formats._shared.python.builds.downloads import downloads_of, says_downloads
 from vendorpack.formats._shared.python.builds.files import Files, Wanted, read_files
 from vendorpack.formats._shared.python.builds.scripts import hook_requires, read_setup_script
 from vendorpack.formats._shared.python.index import normalize
@@ -39,12 +41,13 @@ from vendorpack.room import Workshop
 LEGACY_REQUIRES: Final = ("setuptools>=40.8.0", "wheel")
 """What pip installs for a source without `[build-system]`."""
 
-_RECIPE: Final = "python-build-system-5"
+_RECIPE: Final = "python-build-system-6"
 _PYPROJECT: Final = "pyproject.toml"
 _SETUP_CFG: Final = "setup.cfg"
 _SETUP_PY: Final = "setup.py"
 _MANIFESTS: Final = (_PYPROJECT, _SETUP_CFG, _SETUP_PY)
 _CARGO_LOCK: Final = "Cargo.lock"
+_MOST_DOWNLOADS: Final = 20
 _RUST: Final = frozenset({"maturin", "setuptools-rust"})
 
 
@@ -57,6 +60,7 @@ class BuildSystem:
     unknown: why there may be more, which only running the build would tell; empty if there is not.
     hints: further requirements, without white space, that the code which computes it has written
         down.
+    downloads: what the build may fetch by itself, and where that is written.
     is_rust: whether cargo is run. cargo_lock: what pins the crates, and its path; empty if the
         source has none.
     """
@@ -65,6 +69,7 @@ class BuildSystem:
     dynamic: tuple[str, ...] = ()
     unknown: str = ""
     hints: tuple[str, ...] = ()
+    downloads: tuple[str, ...] = ()
     is_rust: bool = False
     cargo_lock: str = ""
     cargo_path: str = ""
@@ -107,7 +112,7 @@ def read_build_system(
     kind = next((s for s in (".zip", ".tar.bz2", ".tar.xz") if filename.endswith(s)), ".tar")
     recipe = f"{_RECIPE} {kind if filename else 'git'} {subdirectory}"
     kept = json.loads(workshop.read(workshop.derived(recipe, blob, make)))
-    kept |= {name: tuple(kept[name]) for name in ("requires", "dynamic", "hints")}
+    kept |= {name: tuple(value) for name, value in kept.items() if isinstance(value, list)}
     return BuildSystem(**kept)
 
 
@@ -178,6 +183,7 @@ def _system(
         dynamic=tuple(dict.fromkeys(dynamic)),
         unknown=unknown,
         hints=_further(hints, asked),
+        downloads=tuple(islice(downloads_of(files, {*map(_name, asked)}), _MOST_DOWNLOADS)),
         is_rust=is_rust,
         cargo_lock=files[cargo_path].decode("utf-8", "replace") if cargo_path else "",
         cargo_path=cargo_path,
@@ -206,7 +212,7 @@ def _name(requirement: str) -> str:
 
 
 def _matters(path: str) -> bool:
-    return path in _MANIFESTS or path.rpartition("/")[2] == _CARGO_LOCK
+    return path in _MANIFESTS or path.rpartition("/")[2] == _CARGO_LOCK or says_downloads(path)
 
 
 def _is_script_of(path: str, backends: Sequence[str]) -> bool:

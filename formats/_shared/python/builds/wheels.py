@@ -108,6 +108,13 @@ def further(
                 f"{_named(system.hints)}",
                 source.where,
             )
+        if system.downloads:
+            yield Warning(
+                f"{source.label} is built on the target, and its build downloads, mostly where the "
+                f"system has no such library: {', '.join(system.downloads)}; install that there, "
+                "or build a wheel of it yourself and lock that",
+                source.where,
+            )
         if source.pin and system.cargo_path:
             path = f"{source.name}-{source.version}/{system.cargo_path}"
             yield InnerLockfile(path, system.cargo_lock.encode())
