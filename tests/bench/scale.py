@@ -9,7 +9,6 @@ import io
 import json
 import mmap
 import random
-import shutil
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -54,7 +53,6 @@ def measure(work: Path, part: float, say: Callable[[str], None]) -> list[Scaled]
         found.append(Scaled(what, costs))
         for name, cost in costs.items():
             say(f"{what}: {name:7} {cost.wall:6.1f} s, CPU {cost.cpu:6.1f} s, {cost.peak:4.0f} MB")
-        shutil.rmtree(folder)
     return found
 
 
