@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -48,10 +49,18 @@ def checked_file(path: Path, example: str) -> Path:
     if path.is_dir():
         fix = f"Name a file: {path / example}"
         raise UsageError("the output is a folder", where=str(path), fix=fix)
-    if not path.parent.is_dir():
+    if not _is_folder(path.parent):
         fix = f"mkdir -p {path.parent}"
         raise StoreError("the output's folder does not exist", where=str(path), fix=fix)
     return path
+
+
+def _is_folder(path: Path) -> bool:
+    """As `Path.is_dir`, which says of a name that is too long only that nothing is there."""
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def checked_document(path: Path, example: str) -> Path:

@@ -329,7 +329,7 @@ HOSTILE: dict[str, bytes | dict[str, Any]] = {
     "NaN": b'{"lockfileVersion": NaN}',
     "huge int": b'{"lockfileVersion": ' + b"9" * 1_000_000 + b"}",
     "deep": deep(100_000),
-    "deep and closed": deep(5_000) + b"{}" + b"}}" * 5_000 + b"}",
+    "deep and closed": deep(500_000) + b"{}" + b"}}" * 500_000 + b"}",
     "half a character": b'{"lockfileVersion": 3, "packages": {"node_modules/\\ud800": {}}}',
     "key twice": b'{"lockfileVersion": 3, "packages": {}, "packages": {}}',
     "newer version": {"lockfileVersion": 4, "packages": {}},
