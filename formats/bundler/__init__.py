@@ -382,6 +382,12 @@ def _warnings(
 ) -> Iterator[Warning]:
     for section, line in lock.unknown:
         yield Warning(f"the section {section!r} is not known and not read", project.where(line))
+    if b"\r\n" in project.lock_bytes():
+        yield Warning(
+            "the lockfile has Windows' line ends: Bundler 4 installs all, but ends with an error, "
+            "as it may not write it anew; save it with plain ones",
+            project.where(),
+        )
     for name in _HIDING:
         if config.local(name) not in (None, "true"):
             yield Warning(

@@ -12,13 +12,19 @@ the same, or else which one is meant cannot be told.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Final
 
 from vendorpack.digest import Digest, DigestError, Integrity
 from vendorpack.errors import FetchError, IntegrityError
-from vendorpack.formats.bundler.artifacts import Gem, Source, fetch_from, gem_url
+from vendorpack.formats.bundler.artifacts import (
+    DEFAULT_SOURCE,
+    Gem,
+    Source,
+    fetch_from,
+    gem_url,
+)
 from vendorpack.formats.bundler.lockfile import sha256_of
 from vendorpack.model import Artifact, Lockfile, Trust
 from vendorpack.redact import redact_url
@@ -43,7 +49,8 @@ async def locate(lockfile: Lockfile, index: Index) -> Lockfile:
     questions = sorted(asking)
     answers = await asyncio.gather(*(_releases(q[0], asking[q], index) for q in questions))
     known = dict(zip(questions, answers, strict=True))
-    found = {id(gem): _located(gem, known) for gem in gems}
+    servers = {DEFAULT_SOURCE, *(server for (server, _), page in known.items() if page is not None)}
+    found = {id(gem): _located(gem, known, servers) for gem in gems}
     artifacts: list[Artifact] = [found.get(id(a), a) for a in lockfile.artifacts]
     return lockfile.with_artifacts(artifacts)
 
@@ -64,7 +71,10 @@ async def _releases(server: str, gem: Gem, index: Index) -> Releases | None:
     return {version: rest for version, _, rest in (line.partition(" ") for line in lines)}
 
 
-def _located(gem: Gem, known: Mapping[tuple[str, str], Releases | None]) -> Gem:
+def _located(
+    gem: Gem, known: Mapping[tuple[str, str], Releases | None], servers: Collection[str]
+) -> Gem:
+    """The gem with its hash, if its servers are among those with an index."""
     listed: dict[Source, Digest | None] = {}
     has_page = False
     for source in gem.candidates:
@@ -73,12 +83,15 @@ def _located(gem: Gem, known: Mapping[tuple[str, str], Releases | None]) -> Gem:
         if releases is not None and gem.id.full_version in releases:
             listed[source] = _checksum(gem, source, releases[gem.id.full_version])
     if not listed:
-        if has_page:
+        if has_page or all(source.server in servers for source in gem.candidates):
             shown = ", ".join(redact_url(source.server) for source in gem.candidates)
+            way_out = "The release was taken back: lock another version"
+            if not has_page:
+                way_out = f"No gem is called {gem.name} there: name its source and lock again"
             raise FetchError(
                 f"the index of {shown} does not have {gem}",
                 where=gem.where,
-                fix="The release was taken back: lock another version.",
+                fix=f"{way_out}, or leave it out: --exclude {gem.name}.",
             )
         return gem
     if len(set(listed.values())) > 1:

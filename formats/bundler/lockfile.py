@@ -206,6 +206,12 @@ def _lines(data: bytes, path: str) -> Iterator[tuple[int, str]]:
     except UnicodeDecodeError as error:
         number = data[: error.start].count(b"\n") + 1
         raise LockfileError("the lockfile is not UTF-8", where=f"{path}:{number}") from None
+    if text.startswith("\ufeff"):
+        raise LockfileError(
+            "the lockfile begins with a byte order mark, which Bundler takes for text",
+            where=path,
+            fix="Save it as UTF-8 without one.",
+        )
     for number, line in enumerate(text.split("\n"), 1):
         if _CONFLICT.match(line):
             raise LockfileError(

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _CHUNK: Final = 1 << 20
 _GONE: Final = (403, 404, 410)
 """What a server answers that does not have something, or not any more."""
+_TAKEN_BACK: Final = (404, 410)
 _MOST_GONE: Final = 20
 """Artifacts that may be so; where there are more, it is the server that is wrong."""
 _ATTEMPTS: Final = 2
@@ -460,6 +461,9 @@ def _mismatch(
 def _at(artifact: Artifact, failed: FetchError, room: Format) -> FetchError:
     if failed.status is not None:
         failed.fix = room.explain_failure(artifact) or failed.fix
+    if failed.status in _TAKEN_BACK:
+        advice = "If it was taken back, lock another version, or leave it out: "
+        failed.fix = f"{advice}--exclude {artifact.name}.\n{failed.fix or ''}".rstrip()
     failed.where = f"{artifact.where}: {artifact}\n{failed.where or ''}".rstrip()
     return failed
 

@@ -30,6 +30,12 @@ def load_toml(data: bytes, path: str) -> Table:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise LockfileError("the file is not UTF-8", where=f"{path}:{line}") from None
+    if text.startswith("\ufeff"):
+        raise LockfileError(
+            "the file begins with a byte order mark, which TOML does not allow",
+            where=path,
+            fix="Save it as UTF-8 without one.",
+        )
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -301,6 +301,31 @@ def test_an_index_that_does_not_have_the_release(body: bytes, tmp_path: Path) ->
         located(tmp_path, lock_text({ONE: [A]}, checksums=False), {f"{ONE}info/a": body})
 
 
+@pytest.mark.parametrize("server", [SOURCE, ONE])
+def test_an_index_that_has_no_such_gem(server: str, tmp_path: Path) -> None:
+    """The public server has an index, and so has one that knows another gem of the lockfile."""
+    lock = lock_text({server: [A, release("b")]}, checksums=False)
+    answers = {f"{server}info/b": GemSource(releases=[release("b")]).info("b")}
+    with pytest.raises(FetchError) as caught:
+        located(tmp_path, lock, answers)
+    assert "does not have a 1.0" in caught.value.what
+    assert caught.value.fix is not None and "--exclude a" in caught.value.fix
+    assert "No gem is called a there" in caught.value.fix
+
+
+# -- what editors do -------------------------------------------------------------------------
+
+
+def test_windows_line_ends_are_warned_of(tmp_path: Path) -> None:
+    """Bundler 4 compares the lockfile with what it would write, and it writes other line ends."""
+    plain = project_of(tmp_path / "plain", lock_text({SOURCE: [A]}))
+    assert not FORMAT.read(plain, LINUX).warnings
+    windows = project_of(tmp_path / "windows", "")
+    (windows.folder / "Gemfile.lock").write_bytes(plain.lock_bytes().replace(b"\n", b"\r\n"))
+    (warning,) = FORMAT.read(windows, LINUX).warnings
+    assert "Windows' line ends" in warning.what
+
+
 # -- whole packs -----------------------------------------------------------------------------
 
 
