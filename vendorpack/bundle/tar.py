@@ -43,41 +43,42 @@ def member_size(path: str, size: int) -> int:
 
 
 def header_size(path: str, size: int) -> int:
-    """`len(header(path, size, …))`, without making it where that is easy to tell."""
-    if len(path) <= _NAME and path.isascii() and size <= _MAX_SIZE:
+    """`len(header(path, size, …))`, without making it."""
+    if _is_plain(path, size):
         return BLOCK
-    return len(header(path, size, 0, 0))
+    extended = len(_extended(path.encode(), size)[2])
+    return BLOCK + (BLOCK + extended + (-extended % BLOCK) if extended else 0)
 
 
 def header(path: str, size: int, mode: int, mtime: int) -> bytes:
     """All header blocks of a member. `path` ends with `/` for a folder (then size is 0)."""
     kind = _FOLDER if path.endswith("/") else _FILE
-    name = path.encode()
-    if len(name) <= _NAME and size <= _MAX_SIZE and path.isascii():
-        return _ustar(name, b"", size, mode, mtime, kind)
-    fields = []
-    prefix = b""
-    split = _split(name) if path.isascii() else None
-    if split is not None:
-        prefix, name = split
-    else:
-        fields.append(_pax_field(b"path", name))
-        # Only a reader that knows no PAX sees this. No slash: some take it for a folder then.
-        leaf = path.rstrip("/").rpartition("/")[2]
-        name = leaf.encode("ascii", "replace")[:_NAME]
-    if size > _MAX_SIZE:
-        fields.append(_pax_field(b"size", b"%d" % size))
-        size = 0
-    own = _ustar(name, prefix, size, mode, mtime, kind)
-    if not fields:
+    if _is_plain(path, size):
+        return _ustar(path.encode(), b"", size, mode, mtime, kind)
+    prefix, name, extended = _extended(path.encode(), size)
+    own = _ustar(name, prefix, size if size <= _MAX_SIZE else 0, mode, mtime, kind)
+    if not extended:
         return own
-    body = b"".join(fields)
-    return (
-        _ustar(b"././@PaxHeader", b"", len(body), 0o644, mtime, _PAX)
-        + body
-        + padding(len(body))
-        + own
-    )
+    before = _ustar(b"././@PaxHeader", b"", len(extended), 0o644, mtime, _PAX)
+    return before + extended + padding(len(extended)) + own
+
+
+def _is_plain(path: str, size: int) -> bool:
+    return len(path) <= _NAME and size <= _MAX_SIZE and path.isascii()
+
+
+def _extended(name: bytes, size: int) -> tuple[bytes, bytes, bytes]:
+    """ustar's prefix and name, and the body of the PAX header for what they cannot hold."""
+    split = _split(name) if name.isascii() else None
+    body = b""
+    if split is None:
+        body = _pax_field(b"path", name)
+        # Only a reader that knows no PAX sees this. No slash: some take it for a folder then.
+        leaf = name.decode().rstrip("/").rpartition("/")[2]
+        split = b"", leaf.encode("ascii", "replace")[:_NAME]
+    if size > _MAX_SIZE:
+        body += _pax_field(b"size", b"%d" % size)
+    return *split, body
 
 
 def comment(text: str, mtime: int) -> bytes:
