@@ -76,7 +76,9 @@ def test_uv_and_pip(real_cli: Cli, locked: Path, tmp_path: Path, minor: str) -> 
     if found is None:
         pytest.skip(f"python{minor} is not here")
     here = Machine(tmp_path, [found.parent])
-    uv, pip = client("uv-0.13") / "bin/uv", client("pip-23") / "bin/pip"
+    # pip 23 runs on 3.14 at most, pip 26 on 3.10 at least.
+    pip = client("pip-26" if minor.startswith("3.15") else "pip-23") / "bin/pip"
+    uv = client("uv-0.13") / "bin/uv"
     settings = {"UV_PYTHON": str(found), "UV_PYTHON_DOWNLOADS": "never"}
     prefix = extract(bundle, tmp_path / "uv-deps")
     here.offline(uv, "sync", "--frozen", cwd=project, prefix=prefix, env=settings)
