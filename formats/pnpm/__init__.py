@@ -175,6 +175,7 @@ class Pnpm(Format):
         self, artifact: Artifact, algorithms: Sequence[str], path: Path, keep: Keep
     ) -> Mapping[str, bytes]:
         """The files of tarballs, with the hashes that pnpm keeps them by; and their licences."""
+        from vendorpack.formats._shared.npm import corepack
         from vendorpack.formats._shared.npm.license import keep_opened
         from vendorpack.formats._shared.npm.package import HASHED_PACKAGE
         from vendorpack.formats.pnpm.artifacts import PnpmArtifact
@@ -182,6 +183,8 @@ class Pnpm(Format):
 
         if isinstance(artifact, PnpmArtifact) and is_tarball(artifact):
             keep_opened(HASHED_PACKAGE, path, keep, str(artifact))
+        elif isinstance(artifact, corepack.Manager):
+            corepack.prepare(artifact, path, keep)
         return super().prepare(artifact, algorithms, path, keep)
 
     def derive_stored(self, artifact: Artifact, algorithm: str, path: Path) -> bytes:

@@ -32,7 +32,7 @@ from typing import Final
 
 from vendorpack.digest import SIZES, WEAK, Digest, DigestError, Integrity
 from vendorpack.errors import FetchError, LockfileError, UnsupportedError
-from vendorpack.formats._shared.npm.package import entry_mode, package_files
+from vendorpack.formats._shared.npm.package import PACKAGE, entry_mode, package_files
 from vendorpack.formats._shared.npm.package_manager import MANIFEST, Named
 from vendorpack.formats._shared.npm.pinned_manager import EXACT, OPTION, pinned_manager
 from vendorpack.formats._shared.npm.registry import (
@@ -47,10 +47,10 @@ from vendorpack.formats._shared.npm.registry import (
     with_registry_hashes,
 )
 from vendorpack.formats._shared.text.json_text import decode_utf8
-from vendorpack.model import Artifact, Entry, Json, Options, Packed, Target, Variable
+from vendorpack.model import Artifact, Entry, Json, Options, Packed, Slice, Target, Variable
 from vendorpack.project import Host, Project
 from vendorpack.redact import redact_url
-from vendorpack.room import Index, Workshop
+from vendorpack.room import Index, Keep, Workshop
 
 ROOT: Final = "corepack"
 WHY: Final = "package-manager"
@@ -277,6 +277,13 @@ def mismatch_hint(artifact: Manager) -> str:
     )
 
 
+def prepare(artifact: Manager, path: Path, keep: Keep) -> None:
+    """Keep the files of one that is laid out whole: they are too many to hold them."""
+    if not artifact.is_one_file:
+        with path.open("rb") as file:
+            PACKAGE.keep(file, keep, str(artifact))
+
+
 def layout(packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
     """The entries of the package managers among `packed`, each once however it is pinned."""
     seen: set[str] = set()
@@ -285,24 +292,27 @@ def layout(packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
         if not isinstance(artifact, Manager) or artifact.folder in seen:
             continue
         seen.add(artifact.folder)
-        archive = workshop.read(one.blob)
         if artifact.is_one_file:
-            script = _hashed(artifact, archive)
-            yield _entry(artifact, ".corepack", _note(artifact, ["yarn", "yarnpkg"], script))
+            script = _hashed(artifact, workshop.read(one.blob))
+            digest = hashlib.sha512(script).hexdigest()
+            yield _entry(artifact, ".corepack", _note(artifact, ["yarn", "yarnpkg"], digest))
             yield _entry(artifact, "yarn.js", script)
             continue
-        files = package_files(archive, str(artifact))
+        opened = PACKAGE.open(one.blob, workshop, str(artifact))
+        rows = opened.rows
         if not artifact.is_program:
-            files.pop(".corepack", None)
+            rows = tuple(row for row in rows if row.path != ".corepack")
+            paths = {row.path for row in rows}
             bins: dict[str, Json] = {
                 command: f"./{script}"
                 for command, name in _BINS[artifact.client].items()
                 for script in [f"{name}{ending}" for ending in _ENDINGS]
-                if script in files
+                if script in paths
             }
-            yield _entry(artifact, ".corepack", _note(artifact, bins, archive))
-        for path, file in sorted(files.items()):
-            yield _entry(artifact, path, bytes(file.data), entry_mode(file.mode))
+            digest = hashlib.sha512(workshop.read(one.blob)).hexdigest()
+            yield _entry(artifact, ".corepack", _note(artifact, bins, digest))
+        for row in rows:
+            yield _entry(artifact, row.path, opened.slice(row), entry_mode(row.mode))
 
 
 def variables(packed: Sequence[Packed]) -> tuple[Variable, ...]:
@@ -336,16 +346,16 @@ def is_ours(path: str) -> bool:
     return path.startswith(f"{ROOT}/")
 
 
-def _entry(artifact: Manager, path: str, content: bytes, mode: int = 0o644) -> Entry:
+def _entry(artifact: Manager, path: str, content: bytes | Slice, mode: int = 0o644) -> Entry:
     return Entry(f"{ROOT}/{artifact.folder}/{path}", content, mode, artifact)
 
 
-def _note(artifact: Manager, bins: Json, hashed: bytes) -> bytes:
+def _note(artifact: Manager, bins: Json, sha512: str) -> bytes:
     """What corepack itself writes when it has downloaded what was pinned without a hash."""
     value = {
         "locator": {"name": artifact.client, "reference": artifact.version},
         "bin": bins,
-        "hash": f"sha512.{hashlib.sha512(hashed).hexdigest()}",
+        "hash": f"sha512.{sha512}",
     }
     return json.dumps(value, separators=(",", ":")).encode()
 
