@@ -32,7 +32,8 @@ Of a small bundle it is mostly the interpreter's start that is seen. Projects wh
 ## What comes after
 
 A warm pack finds everything in the store; a pack again finds that the bundle is the one it would
-write. `unpack` verifies every file and is compared with `tar --zstd -xf` of the same bundle.
+write. `unpack` verifies every file, and waits until the disk has them all before the folder gets its
+name; it is compared with `tar --zstd -xf` of the same bundle, alone and with `sync -f` behind it.
 
 {after}
 ## The floor
@@ -76,7 +77,7 @@ def page(
         failed="".join(f"\nNot measured: {name} ({why}).\n" for name, why in failed.items()),
         after=_table(
             "format | warm pack s | CPU s | peak MB | pack again s | `key` s | `verify` s"
-            " | `unpack` s | `tar` s | ratio",
+            " | `unpack` s | `tar` s | ratio | `tar` and `sync -f` s | ratio",
             map(_after, found),
         ),
         floors=_table(
@@ -119,6 +120,8 @@ def _after(one: Result) -> tuple[object, ...]:
         f"{one.unpack.wall:.2f}",
         f"{one.tar.wall:.2f}",
         f"{one.unpack.wall / one.tar.wall:.2f}",
+        f"{one.synced.wall:.2f}",
+        f"{one.unpack.wall / one.synced.wall:.2f}",
     )
 
 

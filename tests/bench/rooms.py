@@ -178,7 +178,11 @@ ROOMS = (
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Medians. warm: a pack from a full store. again: a pack that has nothing to do."""
+    """Medians.
+
+    warm: a pack from a full store. again: a pack that has nothing to do. synced: tar, and then
+    waiting until the disk has it all, as `unpack` does before anything has its final name.
+    """
 
     room: Room
     pack: Cost
@@ -189,6 +193,7 @@ class Result:
     verify: Cost
     unpack: Cost
     tar: Cost
+    synced: Cost
     size: float
     """MB of the bundle."""
     floor: Floor
@@ -249,6 +254,9 @@ def _round(room: Room, mirror: Mirror, folder: Path) -> Iterator[tuple[str, Cost
     yield "unpack", ours("unpack", bundle, "--prefix", folder / "prefix")
     (folder / "tar").mkdir()
     yield "tar", run(("tar", "--zstd", "-xf", bundle, "-C", folder / "tar"), folder, cli.env())
+    (folder / "synced").mkdir()
+    script = 'tar --zstd -xf "$0" -C "$1" && sync -f "$1"'
+    yield "synced", run(("sh", "-c", script, bundle, folder / "synced"), folder, cli.env())
 
 
 def _filled(word: str | Path, folder: Path) -> str:
