@@ -32,8 +32,8 @@ Of a small bundle it is mostly the interpreter's start that is seen. Projects wh
 ## What comes after
 
 A warm pack finds everything in the store; a pack again finds that the bundle is the one it would
-write. `unpack` verifies every file, and waits until the disk has them all before the folder gets its
-name; it is compared with `tar --zstd -xf` of the same bundle, alone and with `sync -f` behind it.
+write. `unpack` verifies every file, and waits until the disk has them all before the folder gets
+its name; it is compared with `tar --zstd -xf` of the same bundle, alone and before `sync -f`.
 
 {after}
 ## The floor
