@@ -459,9 +459,9 @@ def _mismatch(
 
 
 def _at(artifact: Artifact, failed: FetchError, room: Format) -> FetchError:
-    if failed.status is not None:
-        failed.fix = room.explain_failure(artifact) or failed.fix
-    if failed.status in _TAKEN_BACK:
+    if failed.status is not None and (explained := room.explain_failure(artifact)):
+        failed.fix = explained
+    elif failed.status in _TAKEN_BACK:
         advice = "If it was taken back, lock another version, or leave it out: "
         failed.fix = f"{advice}--exclude {artifact.name}.\n{failed.fix or ''}".rstrip()
     failed.where = f"{artifact.where}: {artifact}\n{failed.where or ''}".rstrip()
