@@ -25,7 +25,11 @@ class Cost:
 
 
 def run(command: Sequence[str | Path], cwd: Path, env: Mapping[str, str]) -> Cost:
-    """What a command took, with all processes that it waited for. Raises `FailedError`."""
+    """What a command took, with all processes that it waited for. Raises `FailedError`.
+
+    What the ones before it wrote is on the disk by then: else it would wait for that too.
+    """
+    os.sync()
     with (cwd / ".said").open("w+") as said:
         start = time.monotonic()
         process = subprocess.Popen(
