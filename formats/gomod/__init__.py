@@ -24,7 +24,7 @@ from vendorpack.formats.gomod import repositories, toolchain
 from vendorpack.formats.gomod.config import Config, module_cache, read_config
 from vendorpack.formats.gomod.exports import exported_mod, exported_zip
 from vendorpack.formats.gomod.graph import Graph, Main, missing, needed, read_main, untidy
-from vendorpack.formats.gomod.hashes import MAX_MOD, MAX_ZIP, hashed_and_stored, mod_hash, zip_hash
+from vendorpack.formats.gomod.hashes import MAX_MOD, hashed_and_stored, mod_hash, zip_hash
 from vendorpack.formats.gomod.layout import ZIP_RECIPE, layout
 from vendorpack.formats.gomod.license import reader_of as license_reader
 from vendorpack.formats.gomod.lockfile import (
@@ -41,6 +41,7 @@ from vendorpack.formats.gomod.lockfile import (
 from vendorpack.formats.gomod.modules import DEFAULT_PROXY, DIGEST, Module, ModuleFile, Suffix
 from vendorpack.formats.gomod.requests import explain_output, explain_request
 from vendorpack.formats.gomod.sumdb import Database
+from vendorpack.formats.gomod.zips import MAX_ZIP
 from vendorpack.model import (
     Access,
     Artifact,

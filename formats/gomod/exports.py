@@ -19,8 +19,8 @@ from typing import Final
 
 from vendorpack.errors import IntegrityError, LockfileError
 from vendorpack.formats.gomod.graph import ModFile, read_mod
-from vendorpack.formats.gomod.hashes import one_form
 from vendorpack.formats.gomod.modules import Module, Repository, go_order, split_major
+from vendorpack.formats.gomod.zips import one_form
 
 _TREE: Final = "tree/"
 _RAW: Final = "raw/"

@@ -6,8 +6,8 @@ import zipfile
 from typing import BinaryIO, Final
 
 from vendorpack.formats._shared.text.license_texts import FILE_NAME, MAX_TEXT, agreed
-from vendorpack.formats.gomod.hashes import UNREADABLE
 from vendorpack.formats.gomod.modules import ModuleFile
+from vendorpack.formats.gomod.zips import UNREADABLE
 from vendorpack.model import Artifact, LicenseReader
 
 

@@ -22,3 +22,5 @@ _LIBRARY = _fastest()
 decompressobj = _LIBRARY.decompressobj
 """As `zlib.decompressobj`, but that it raises `InflateError`."""
 InflateError: type[Exception] = _LIBRARY.error
+crc32 = _LIBRARY.crc32
+"""As `zlib.crc32`."""

@@ -87,7 +87,7 @@ def test_a_name_twice_is_refused(tmp_path: Path) -> None:
 def test_a_zip_whose_contents_are_too_large_is_refused_unread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vendorpack.formats.gomod.hashes.MAX_ZIP", 10_000)
+    monkeypatch.setattr("vendorpack.formats.gomod.zips.MAX_ZIP", 10_000)
     _, archive = artifacts(tmp_path)
     content = module_zip(NAME, VERSION, {"zeros": bytes(10_001)})
     with pytest.raises(IntegrityError, match="unpacks to more"):
