@@ -7,6 +7,7 @@ the very bytes that arrived. A hit in the store is hashed again, and costs no re
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -403,7 +404,7 @@ def _prepared(
 ) -> Prepared:
     """`Format.prepare`, in any process, and what the artifact says of its licence."""
     drafts: list[Draft] = []
-    keeper = Store(store)
+    keeper = _opened(store)
     reader = room.license(artifact)
     said: str | None = None
 
@@ -422,6 +423,12 @@ def _prepared(
     except BaseException:
         keeper.drop_drafts(drafts)
         raise
+
+
+@functools.cache
+def _opened(store: Path) -> Store:
+    """The store, opened once in each worker."""
+    return Store(store)
 
 
 def _asked(reader: LicenseReader, path: Path) -> str:

@@ -97,6 +97,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._root = folder / "v1"
+        self._mode = 0o644 & ~_umask()
         try:
             for name in ("blobs", "index", "parts", "said"):
                 (self._root / name).mkdir(parents=True, exist_ok=True)
@@ -257,9 +258,8 @@ class Store:
                 self._note(algorithm, value.hex(), blob)
         target = self._path(blob)
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            path.chmod(0o644 & ~_umask())
-            path.replace(target)
+            path.chmod(self._mode)
+            _move(path, target)
         except OSError as error:
             raise storage_error(error, target) from None
         return blob
@@ -454,9 +454,8 @@ class Store:
         """A small file of the store's own, which appears whole."""
         temporary = self._temporary()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_bytes(line)
-            temporary.replace(path)
+            _move(temporary, path)
         except OSError as error:
             raise storage_error(error, path) from None
 
@@ -478,8 +477,17 @@ def _parse_index(line: bytes) -> Blob | None:
     return Blob(sha256, int(size))
 
 
+def _move(path: Path, target: Path) -> None:
+    """Give a file its name, in a folder that is mostly there."""
+    try:
+        path.replace(target)
+    except FileNotFoundError:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(target)
+
+
 def _umask() -> int:
-    """The process's umask, which can only be read by setting it."""
+    """The process's umask, which can only be read by setting it: not where threads make files."""
     mask = os.umask(0o022)
     os.umask(mask)
     return mask

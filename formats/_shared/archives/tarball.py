@@ -49,7 +49,7 @@ _FILES: Final = {FILE: FILE, "7": FILE}
 _MAX_EXTENDED_HEADER: Final = 1024 * 1024
 _MAX_FIRST_FILE: Final = 4 << 20
 _MAX_PASSED: Final = 256 << 20
-_CHUNK: Final = 16 << 10
+_CHUNK: Final = 64 << 10
 """Bytes that are inflated at a time where it ends early: what is sought is mostly in the first."""
 
 
