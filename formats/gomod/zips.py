@@ -132,7 +132,7 @@ def _checked(infos: Iterable[zipfile.ZipInfo], module: Module) -> dict[str, zipf
         if name in found:
             raise _refused(module, f"it has {name!r} twice")
         total += info.file_size
-        if total > MAX_ZIP:
+        if total > MAX_ZIP or info.compress_size > MAX_ZIP:
             raise _refused(module, f"it unpacks to more than {MAX_ZIP >> 20} MiB")
         found[name] = info
     return found

@@ -53,12 +53,12 @@ def test_more_files_than_fit(count: int) -> None:
     assert b"".join(one_form(sorted(files.items()))) == by_zipfile(files)
 
 
-@given(contents, st.sampled_from([zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED]), st.binary(max_size=9))
-def test_files_are_read(files: dict[str, bytes], kind: int, before: bytes) -> None:
+@given(contents, st.sampled_from([zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED]))
+def test_files_are_read(files: dict[str, bytes], kind: int) -> None:
     """What stands before a zip, as in one that runs, is passed over."""
     data = zipped(files, kind)
     assert list(members(io.BytesIO(data), MODULE)) == sorted(files.items())
-    assert list(members(io.BytesIO(before + data), MODULE)) == sorted(files.items())
+    assert list(members(io.BytesIO(b"#!/bin/sh\n" + data), MODULE)) == sorted(files.items())
 
 
 class _Unseekable(io.BytesIO):
