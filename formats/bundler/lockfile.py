@@ -209,7 +209,7 @@ def _lines(data: bytes, path: str) -> Iterator[tuple[int, str]]:
     if text.startswith("\ufeff"):
         raise LockfileError(
             "the lockfile begins with a byte order mark, which Bundler takes for text",
-            where=path,
+            where=f"{path}:1",
             fix="Save it as UTF-8 without one.",
         )
     for number, line in enumerate(text.split("\n"), 1):

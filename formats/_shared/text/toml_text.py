@@ -33,7 +33,7 @@ def load_toml(data: bytes, path: str) -> Table:
     if text.startswith("\ufeff"):
         raise LockfileError(
             "the file begins with a byte order mark, which TOML does not allow",
-            where=path,
+            where=f"{path}:1",
             fix="Save it as UTF-8 without one.",
         )
     try:
