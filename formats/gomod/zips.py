@@ -19,18 +19,26 @@ from typing import BinaryIO, Final
 
 from vendorpack.errors import IntegrityError
 from vendorpack.formats._shared.archives.inflate import InflateError, crc32, decompressobj
+from vendorpack.formats._shared.archives.zip_records import (
+    CENTRAL,
+    CENTRAL_MAGIC,
+    END,
+    END_64,
+    END_64_MAGIC,
+    END_MAGIC,
+    LOCAL,
+    LOCAL_MAGIC,
+    LOCATOR_64,
+    LOCATOR_64_MAGIC,
+)
 from vendorpack.formats.gomod.modules import Module
 
 MAX_ZIP: Final = 500 << 20
 """Bytes that a module's zip, and all that is in it, may have (`golang.org/x/mod/zip`)."""
 
-_LOCAL: Final = struct.Struct("<4s5H3L2H")
-_CENTRAL: Final = struct.Struct("<4s2B5H3L5H2L")
-_END_64: Final = struct.Struct("<4sQ2H2L4Q")
-_LOCATOR_64: Final = struct.Struct("<4sLQL")
-_END: Final = struct.Struct("<4s4H2LH")
-_LOCAL_MAGIC: Final = b"PK\3\4"
-_VERSION, _VERSION_64, _UNIX = 20, 45, 3
+_VERSION, _VERSION_64 = 20, 45
+_MADE_BY: Final = 3 << 8 | _VERSION
+"""On Unix."""
 _DATE: Final = 1 << 5 | 1
 """1980-01-01, in the way of MS-DOS."""
 _ATTRIBUTES: Final = 0o644 << 16
@@ -73,29 +81,29 @@ def one_form(files: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
         size = len(content)
         # Of local header and record alike: flags, stored, time, date, checksum, sizes, lengths.
         own = (flags, 0, 0, _DATE, crc32(content), size, size, len(raw), 0)
-        head = _LOCAL.pack(_LOCAL_MAGIC, _VERSION, *own) + raw
+        head = LOCAL.pack(LOCAL_MAGIC, _VERSION, *own) + raw
         yield head
         yield content
         ends = (0, 0, 0, _ATTRIBUTES, offset)
-        records.append(_CENTRAL.pack(b"PK\1\2", _VERSION, _UNIX, _VERSION, *own, *ends) + raw)
+        records.append(CENTRAL.pack(CENTRAL_MAGIC, _MADE_BY, _VERSION, *own, *ends) + raw)
         offset += len(head) + size
     directory = b"".join(records)
     yield directory
     count, size = len(records), len(directory)
     if count > _MAX_COUNT:
         versions = (_VERSION_64, _VERSION_64)
-        yield _END_64.pack(b"PK\6\6", 44, *versions, 0, 0, count, count, size, offset)
-        yield _LOCATOR_64.pack(b"PK\6\7", 0, offset + size, 1)
+        yield END_64.pack(END_64_MAGIC, 44, *versions, 0, 0, count, count, size, offset)
+        yield LOCATOR_64.pack(LOCATOR_64_MAGIC, 0, offset + size, 1)
         count = _MAX_COUNT
-    yield _END.pack(b"PK\5\6", 0, 0, count, count, size, offset, 0)
+    yield END.pack(END_MAGIC, 0, 0, count, count, size, offset, 0)
 
 
 def _content(file: BinaryIO, info: zipfile.ZipInfo) -> bytes:
     """A file's content, verified. Raises one of `UNREADABLE`."""
     file.seek(info.header_offset)
-    head = _LOCAL.unpack(file.read(_LOCAL.size))
+    head = LOCAL.unpack(file.read(LOCAL.size))
     name = file.read(head[-2])
-    if head[0] != _LOCAL_MAGIC or name.decode(_encoding(info)) != info.orig_filename:
+    if head[0] != LOCAL_MAGIC or name.decode(_encoding(info)) != info.orig_filename:
         raise ValueError(f"its directory and {info.filename!r} do not agree")
     if info.flag_bits & _ENCRYPTED:
         raise ValueError(f"{info.filename!r} is encrypted")

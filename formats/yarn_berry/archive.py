@@ -35,7 +35,6 @@ from __future__ import annotations
 import importlib
 import posixpath
 import re
-import struct
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -43,15 +42,20 @@ from typing import Any, Final
 
 from vendorpack.errors import UnsupportedError
 from vendorpack.formats._shared.archives.tarball import DIRECTORY, FILE, SYMLINK, members
+from vendorpack.formats._shared.archives.zip_records import (
+    CENTRAL,
+    CENTRAL_MAGIC,
+    END,
+    END_MAGIC,
+    LOCAL,
+    LOCAL_MAGIC,
+)
 
 MIXED: Final = "mixed"
 STORED: Final = "0"
 RULE_VERSION: Final = 2
 """Raised whenever the conversion gives other bytes."""
 
-_LOCAL: Final = struct.Struct("<4sHHHHHIIIHH")
-_CENTRAL: Final = struct.Struct("<4sHHHHHHIIIHHHHHII")
-_END: Final = struct.Struct("<4sHHHHIIH")
 _MADE_BY: Final = 0x033F
 _TIME: Final = 0xAE40
 _DATE: Final = 0x08D6
@@ -200,17 +204,17 @@ def _zip(tree: dict[str, _Node], compress: _Compressor, label: str) -> Iterator[
             len(name),
         )
         central += (
-            _CENTRAL.pack(b"PK\1\2", _MADE_BY, *common, 0, 0, 0, 0, node.mode << 16, offset),
+            CENTRAL.pack(CENTRAL_MAGIC, _MADE_BY, *common, 0, 0, 0, 0, node.mode << 16, offset),
             name,
         )
-        yield _LOCAL.pack(b"PK\3\4", *common, 0) + name
+        yield LOCAL.pack(LOCAL_MAGIC, *common, 0) + name
         yield body
-        offset += _LOCAL.size + len(name) + len(body)
+        offset += LOCAL.size + len(name) + len(body)
     directory = b"".join(central)
     if len(tree) > _MAX_ENTRIES or offset > _MAX_SIZE:
         raise _too_large(label)
     yield directory
-    yield _END.pack(b"PK\5\6", 0, 0, len(tree), len(tree), len(directory), offset, 0)
+    yield END.pack(END_MAGIC, 0, 0, len(tree), len(tree), len(directory), offset, 0)
 
 
 def _compressor(key: CacheKey, label: str) -> _Compressor:

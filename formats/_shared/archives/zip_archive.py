@@ -27,19 +27,21 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO, Final
 
 from vendorpack.errors import UnsupportedError
-from vendorpack.formats._shared.archives.inflate import InflateError, decompressobj
+from vendorpack.formats._shared.archives.inflate import InflateError, crc32, decompressobj
 from vendorpack.formats._shared.archives.tarball import unpacked_limit
+from vendorpack.formats._shared.archives.zip_records import (
+    CENTRAL,
+    CENTRAL_MAGIC,
+    END,
+    END_64,
+    END_64_MAGIC,
+    END_MAGIC,
+    LOCAL,
+    LOCAL_MAGIC,
+    LOCATOR_64,
+    LOCATOR_64_MAGIC,
+)
 
-_LOCAL: Final = struct.Struct("<4sHHHHHIIIHH")
-_CENTRAL: Final = struct.Struct("<4sHHHHHHIIIHHHHHII")
-_END: Final = struct.Struct("<4sHHHHIIH")
-_END_64: Final = struct.Struct("<4sQHHIIQQQQ")
-_LOCATOR_64: Final = struct.Struct("<4sIQI")
-_LOCAL_MAGIC: Final = b"PK\x03\x04"
-_CENTRAL_MAGIC: Final = b"PK\x01\x02"
-_END_MAGIC: Final = b"PK\x05\x06"
-_END_64_MAGIC: Final = b"PK\x06\x06"
-_LOCATOR_64_MAGIC: Final = b"PK\x06\x07"
 _DESCRIPTOR_MAGIC: Final = b"PK\x07\x08"
 _ANY_MAGIC: Final = b"PK"
 
@@ -124,16 +126,16 @@ def unpack(data: bytes, member: Member, *, label: str) -> bytes:
 
 
 def _checked(compressed: Iterator[bytes], member: Member, label: str) -> Iterator[bytes]:
-    size = crc32 = 0
+    size = checksum = 0
     for chunk in _inflated(compressed, member, label) if member.deflated else compressed:
         size += len(chunk)
         if size > member.size:
             break
-        crc32 = zlib.crc32(chunk, crc32)
+        checksum = crc32(chunk, checksum)
         yield chunk
     if size != member.size:
         raise _refusal(label, f"{member.name} has another size than the archive says")
-    if crc32 != member.crc32:
+    if checksum != member.crc32:
         raise _refusal(label, f"{member.name} has a wrong checksum")
 
 
@@ -214,15 +216,15 @@ class _Reader:
     # -- the end ---------------------------------------------------------------------------
 
     def _directory(self) -> _Directory:
-        start = max(0, self._size - _END.size - _MAX_COMMENT)
+        start = max(0, self._size - END.size - _MAX_COMMENT)
         tail = self._read(start, self._size - start)
         ends = [
-            m.start() for m in re.finditer(re.escape(_END_MAGIC), tail) if _ends_at(tail, m.start())
+            m.start() for m in re.finditer(re.escape(END_MAGIC), tail) if _ends_at(tail, m.start())
         ]
         if len(ends) != 1:
             raise self._refusal(f"it ends with {len(ends)} end records")
         at = ends[0]
-        _, disk, first_disk, here, count, size, offset, _ = _END.unpack_from(tail, at)
+        _, disk, first_disk, here, count, size, offset, _ = END.unpack_from(tail, at)
         end = start + at
         if _MAX_16 in (disk, first_disk, here, count) or _MAX_32 in (size, offset):
             disk, first_disk, here, count, size, offset, end = self._directory_64(end)
@@ -235,14 +237,14 @@ class _Reader:
         return _Directory(offset, size, count)
 
     def _directory_64(self, end: int) -> tuple[int, int, int, int, int, int, int]:
-        magic, disk, record, disks = _LOCATOR_64.unpack(
-            self._read(end - _LOCATOR_64.size, _LOCATOR_64.size)
+        magic, disk, record, disks = LOCATOR_64.unpack(
+            self._read(end - LOCATOR_64.size, LOCATOR_64.size)
         )
-        if magic != _LOCATOR_64_MAGIC or disk or disks != 1:
+        if magic != LOCATOR_64_MAGIC or disk or disks != 1:
             raise self._refusal("its zip64 locator is missing or wrong")
-        fields = _END_64.unpack(self._read(record, _END_64.size))
+        fields = END_64.unpack(self._read(record, END_64.size))
         magic, length, _, _, disk, first_disk, here, count, size, offset = fields
-        if magic != _END_64_MAGIC or record + 12 + length != end - _LOCATOR_64.size:
+        if magic != END_64_MAGIC or record + 12 + length != end - LOCATOR_64.size:
             raise self._refusal("its zip64 end record is wrong")
         return disk, first_disk, here, count, size, offset, record
 
@@ -253,13 +255,13 @@ class _Reader:
         records = []
         position = 0
         while position < len(data):
-            if len(data) - position < _CENTRAL.size:
+            if len(data) - position < CENTRAL.size:
                 raise self._refusal("its central directory is cut short")
-            fields = _CENTRAL.unpack_from(data, position)
+            fields = CENTRAL.unpack_from(data, position)
             lengths: tuple[int, int, int] = fields[10:13]
-            start = position + _CENTRAL.size
+            start = position + CENTRAL.size
             position = start + sum(lengths)
-            if fields[0] != _CENTRAL_MAGIC or position > len(data):
+            if fields[0] != CENTRAL_MAGIC or position > len(data):
                 raise self._refusal("its central directory is damaged")
             name_end = start + lengths[0]
             records.append(
@@ -385,13 +387,13 @@ class _Reader:
     def _check_local_header(self, record: _Record) -> tuple[int, int]:
         """Where the data of a member begins and where the next header does."""
         member = record.member
-        header = self._read(record.local_offset, _LOCAL.size)
+        header = self._read(record.local_offset, LOCAL.size)
         magic, _, flags, method, _, _, crc32, compressed, size, name_length, extra_length = (
-            _LOCAL.unpack(header)
+            LOCAL.unpack(header)
         )
-        if magic != _LOCAL_MAGIC:
+        if magic != LOCAL_MAGIC:
             raise self._refusal(f"{member.name} has no local header")
-        rest = self._read(record.local_offset + _LOCAL.size, name_length + extra_length)
+        rest = self._read(record.local_offset + LOCAL.size, name_length + extra_length)
         name, extra = rest[:name_length], rest[name_length:]
         sizes = self._zip64(extra, name, size=size, compressed=compressed, offset=0)
         local = (crc32, sizes.compressed, sizes.size)
@@ -402,7 +404,7 @@ class _Reader:
             or (local != central and not (streamed and not any(local)))
         ):  # fmt: skip
             raise self._refusal(f"{member.name} is not the same in its two headers")
-        start = record.local_offset + _LOCAL.size + name_length + extra_length
+        start = record.local_offset + LOCAL.size + name_length + extra_length
         end = start + member.compressed_size
         if streamed:
             end += self._descriptor_size(end, member)
@@ -425,9 +427,7 @@ class _Reader:
 
 def _ends_at(tail: bytes, at: int) -> bool:
     """Whether an end record at `at`, with its comment, reaches exactly to the end."""
-    return len(tail) - at >= _END.size and at + _END.size + _END.unpack_from(tail, at)[7] == len(
-        tail
-    )
+    return len(tail) - at >= END.size and at + END.size + END.unpack_from(tail, at)[7] == len(tail)
 
 
 @dataclass(frozen=True, slots=True)
