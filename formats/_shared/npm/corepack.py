@@ -32,6 +32,7 @@ from typing import Final
 
 from vendorpack.digest import SIZES, WEAK, Digest, DigestError, Integrity
 from vendorpack.errors import FetchError, LockfileError, UnsupportedError
+from vendorpack.formats._shared.npm.license import keep_opened
 from vendorpack.formats._shared.npm.package import PACKAGE, entry_mode, package_files
 from vendorpack.formats._shared.npm.package_manager import MANIFEST, Named
 from vendorpack.formats._shared.npm.pinned_manager import EXACT, OPTION, pinned_manager
@@ -278,10 +279,9 @@ def mismatch_hint(artifact: Manager) -> str:
 
 
 def prepare(artifact: Manager, path: Path, keep: Keep) -> None:
-    """Keep the files of one that is laid out whole: they are too many to hold them."""
+    """Keep the files of one that is laid out whole, too many to hold them; and its licence."""
     if not artifact.is_one_file:
-        with path.open("rb") as file:
-            PACKAGE.keep(file, keep, str(artifact))
+        keep_opened(PACKAGE, path, keep, str(artifact))
 
 
 def layout(packed: Sequence[Packed], workshop: Workshop) -> Iterator[Entry]:
