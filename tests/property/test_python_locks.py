@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import tomlkit
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from vendorpack.errors import VendorpackError
@@ -47,13 +47,18 @@ def read(room: WheelhouseFormat, name: str, data: bytes) -> Lockfile | None:
         try:
             options = Options(targets=TARGETS)
             room.fingerprint(project, options)
-            return room.read(project, options)
+            lockfile = room.read(project, options)
         except VendorpackError as error:
             assert error.what
             assert "s3cret" not in str(error)
             return None
+        assert "s3cret" not in repr(lockfile.warnings)
+        return lockfile
 
 
+@example("://[${A}foo @ ")
+@example('foo @ https://"${A}@h.example/a.zip')
+@example("1://${A}@ foo")
 @settings(max_examples=400, deadline=None)
 @given(st.lists(PIECE, max_size=12).map("".join))
 def test_any_requirements_file(text: str) -> None:

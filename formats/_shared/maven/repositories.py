@@ -18,6 +18,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from vendorpack.errors import LockfileError, UnsupportedError, UsageError
+from vendorpack.formats._shared.text.addresses import refused_variable, variable_in_path
 from vendorpack.formats._shared.text.xml_text import Element, load_xml
 from vendorpack.model import Access, Credential, Warning
 from vendorpack.project import Host
@@ -152,7 +153,12 @@ def _mirrors(settings: Element, host: Host, where: str) -> Iterator[Mirror]:
 
 
 def _address(element: Element, host: Host, where: str) -> str:
-    url = _expand(element.get("url"), host)
+    written = element.get("url")
+    url = _expand(written, host)
+    variable = variable_in_path(written, _VARIABLE, lambda text: _expand(text, host))
+    if variable is not None:
+        setting = f"the address of {element.get('id')[:100]!r}"
+        raise refused_variable(setting, variable, f"{where}:{element.line}")
     try:
         parts = urlsplit(url)
         if parts.scheme in ("http", "https") and parts.hostname and not parts.username:

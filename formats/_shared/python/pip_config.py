@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from vendorpack.errors import LockfileError, UnsupportedError
 from vendorpack.formats._shared.python.index import DEFAULT_FILES, DEFAULT_INDEX, without_userinfo
@@ -28,6 +28,9 @@ from vendorpack.redact import redact_url
 
 _SECTIONS: Final = ("global", "install")
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z0-9_]+)\}")
+_SCHEME: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
+_OF_LOGIN: Final = "%:@!$&()*+,;=-._~{}"
+"""What may stand in a login as it is: `{}` for a variable that is not set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,20 +142,18 @@ def expand_userinfo(text: str, environ: Mapping[str, str], where: str) -> str:
     """Put `${NAME}` in where an address has a user name or a password.
 
     A variable that is not set stays as it is, as in pip. Elsewhere a variable would make the
-    bundle depend on where it is packed: `UnsupportedError`.
+    bundle depend on where it is packed: `UnsupportedError`. What ends an address, or its login,
+    comes out percent-encoded, so that no value is ever taken for another part of the line, and
+    all of it is hidden where the line is shown.
     """
     if not _VARIABLE.search(text):
         return text
-    begin = text.find("://") + 3
+    scheme = _SCHEME.search(text)
+    begin = scheme.end() if scheme else 0
     end = text.find("@", begin)
     slash = text.find("/", begin)
-    if begin < 3 or end < 0 or -1 < slash < end:
+    if scheme is None or end < 0 or -1 < slash < end:
         begin = end = 0
-
-    def value(match: re.Match[str]) -> str:
-        return environ.get(match[1], match[0])
-
-    userinfo = _VARIABLE.sub(value, text[begin:end])
     if _VARIABLE.search(text[:begin]) or _VARIABLE.search(text[end:]):
         raise UnsupportedError(
             "a variable of the environment decides what this line means",
@@ -160,7 +161,8 @@ def expand_userinfo(text: str, environ: Mapping[str, str], where: str) -> str:
             fix="Write it out. Variables are only put in for user names and passwords; an "
             "index can also be set with PIP_INDEX_URL.",
         )
-    return text[:begin] + userinfo + text[end:]
+    userinfo = _VARIABLE.sub(lambda match: environ.get(match[1], match[0]), text[begin:end])
+    return text[:begin] + quote(userinfo, safe=_OF_LOGIN, errors="surrogateescape") + text[end:]
 
 
 def credentials(logins: Iterable[tuple[str, str]]) -> tuple[Credential, ...]:

@@ -158,6 +158,33 @@ def test_mirrors_and_servers(tmp_path: Path) -> None:
         assert files(read(Project(tmp_path, path, made.host)))[JAR].url == source + JAR
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["https://corp.example/${env.TOKEN}/all", "${env.NEXUS}", "https://${env.HOST}/${env.TOKEN}"],
+)
+def test_a_variable_in_the_path_of_a_repository_is_refused(tmp_path: Path, url: str) -> None:
+    """It would be shown with the address."""
+    made = with_mirror(tmp_path, url)
+    with pytest.raises(LockfileError, match=r"the address of 'corp' has .*(TOKEN|NEXUS)") as caught:
+        read(made)
+    assert "hunter2" not in str(caught.value)
+    assert (caught.value.where or "").endswith("settings.xml:1")
+
+
+def test_a_variable_before_the_path_of_a_repository_is_followed(tmp_path: Path) -> None:
+    made = with_mirror(tmp_path, "https://${env.HOST}/all")
+    assert files(read(made))[JAR].sources == (CENTRAL + JAR, f"https://corp.example/all/{JAR}")
+
+
+def with_mirror(folder: Path, url: str) -> Project:
+    mirror = (
+        f"<mirrors><mirror><id>corp</id><mirrorOf>*</mirrorOf><url>{url}</url></mirror></mirrors>"
+    )
+    host = "corp.example"
+    environ = {"TOKEN": "hunter2", "NEXUS": f"https://{host}/hunter2", "HOST": host}
+    return project(folder, "checksums-central.sha256", line(JAR), settings=mirror, environ=environ)
+
+
 def test_an_encrypted_password_is_named(tmp_path: Path) -> None:
     settings = """<servers><server><id>central</id><username>me</username>
         <password>{COQLCE6DU6GtcS5P=}</password></server></servers>"""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
 from tests.world.distributions import LINUX, project
 from vendorpack.errors import LockfileError, UnsupportedError, VendorpackError
+from vendorpack.formats._shared.python.pip_config import index_address
 from vendorpack.formats.pip import FORMAT
 from vendorpack.formats.pip.requirements import (
     Line,
@@ -19,6 +22,7 @@ from vendorpack.formats.pip.requirements import (
     split_options,
 )
 from vendorpack.model import Options
+from vendorpack.redact import redact_text
 
 
 def read(
@@ -144,6 +148,27 @@ def test_variables_only_in_user_names_and_passwords(tmp_path: Path) -> None:
     assert found.index_url == ("https://me:s3cret@index.example/simple", "requirements.txt:1")
     assert found.extra_index_urls == [("https://${NO}@x.example/", "requirements.txt:2")]
     assert "s3cret" not in repr(found)
+
+
+@pytest.mark.parametrize("value", ["a/b", "1/b", "a@b:c", "a?b#c", "a b\tc", "a\"b'c<d>", "ä%2F"])
+def test_a_variable_is_a_login_and_nothing_else(tmp_path: Path, value: str) -> None:
+    """Whatever its value has in it, the address stays the one that is written, and shows none."""
+    text = "-i https://me:${P}@index.example/simple\na @ https://${P}@x.example/a.zip extra\n"
+    found = read(tmp_path, {"requirements.txt": text}, {"P": value})
+    assert found.index_url is not None
+    address, logins = index_address(*found.index_url)
+    assert address == "https://index.example/simple/"
+    [(_, header)] = logins
+    login = base64.b64decode(header.removeprefix("Basic ")).decode()
+    assert login == f"me:{unquote(value)}"
+    assert redact_text(found.lines[0].text) == "a @ https://x.example/a.zip extra"
+
+
+@pytest.mark.parametrize("line", ["://[${A}foo @ ", "1://${A}@x.example/ foo", "${A}://x@y foo"])
+def test_a_variable_before_an_at_sign_alone_is_no_login(tmp_path: Path, line: str) -> None:
+    with pytest.raises(UnsupportedError, match="a variable of the environment") as caught:
+        read(tmp_path, {"requirements.txt": line}, {"A": "s3cret"})
+    assert "s3cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
