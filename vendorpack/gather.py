@@ -395,7 +395,8 @@ def warm(run: Run, locked: Sequence[Locked], share: Share) -> None:
 
 def _workers(run: Run, locked: Sequence[Locked]) -> Workers:
     """Made before there are threads, of which a fork would copy the locks they hold."""
-    return Workers(run.cores if any(item.room.prepares for item in locked) else 0)
+    named = sum(len(item.lockfile.artifacts) for item in locked)
+    return Workers(min(run.cores, max(named, 1)))
 
 
 def with_repair(run: Run, locked: Sequence[Locked], work: Callable[[Gathered], R]) -> R:

@@ -7,7 +7,6 @@ the very bytes that arrived. A hit in the store is hashed again, and costs no re
 from __future__ import annotations
 
 import asyncio
-import functools
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,14 +15,14 @@ from typing import TYPE_CHECKING, Final
 from vendorpack.digest import Digest, Hashers, Integrity
 from vendorpack.errors import FetchError, IntegrityError, StoreError, VendorpackError
 from vendorpack.fetch.part import Download
+from vendorpack.fetch.settle import Settled, algorithms, settle, stored
 from vendorpack.fetch.tally import MAX_ARTIFACT_SIZE, Tally, by_source, is_commit
 from vendorpack.files import temporary
-from vendorpack.licenses import ask, declared
-from vendorpack.model import Artifact, Blob, LicenseReader, Packed
+from vendorpack.model import Artifact, Blob, Packed
 from vendorpack.parallel import Workers
 from vendorpack.redact import redact_url
 from vendorpack.room import Format
-from vendorpack.store.local import Draft, Store
+from vendorpack.store.local import Store
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -32,6 +31,8 @@ if TYPE_CHECKING:
     from vendorpack.store.nearby import Nearby
 
 _CHUNK: Final = 1 << 20
+_LOOKED_UP: Final = 32
+"""Artifacts that a worker looks for in the store at a time."""
 _GONE: Final = (403, 404, 410)
 """What a server answers that does not have something, or not any more."""
 _TAKEN_BACK: Final = (404, 410)
@@ -43,18 +44,6 @@ _LOOK: Final = 0.1
 """Seconds between looks at what another process downloads, of which"""
 _PATIENCE: Final = 100
 """so many may find nothing new, before it is downloaded here too."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """What a room made of an artifact that is not verified yet.
-
-    values: its derived digests. license: what it declares; None if it was not asked.
-    """
-
-    values: Mapping[str, bytes] = field(default_factory=dict)
-    drafts: Sequence[Draft] = ()
-    license: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +89,14 @@ class Fetcher:
         gone: if given, takes what its server does not have, and why; too many are an error.
         """
         groups = by_source(artifacts)
+        found = await self._found(groups, room)
         blobs: dict[Artifact, Blob] = {}
         waiting = iter(groups)
 
         async def work() -> None:
             for group in waiting:
                 try:
-                    blobs.update(await self._together(group, room))
+                    blobs.update(await self._together(group, room, found))
                 except FetchError as error:
                     if gone is None or error.status not in _GONE or len(gone) >= _MOST_GONE:
                         raise
@@ -120,17 +110,37 @@ class Fetcher:
             raise _first(group_error) from None
         return [Packed(artifact, blobs[artifact]) for artifact in artifacts if artifact in blobs]
 
-    async def _together(self, group: Sequence[Artifact], room: Format) -> dict[Artifact, Blob]:
-        """Artifacts that share an address."""
-        sources = group[0].sources
-        if room.exports and sources and is_commit(sources[0]):
-            return await self._exported(group, room)
-        return dict.fromkeys(group, await self._one(group, room))
+    async def _found(
+        self, groups: Sequence[Sequence[Artifact]], room: Format
+    ) -> Mapping[Artifact, Blob]:
+        """What the store has: of artifacts that share an address, by the first of them."""
+        pins = {
+            one: (one.integrity,) if _made_of_commit(group, room) else _pins(group)
+            for group in groups
+            for one in (group if _made_of_commit(group, room) else group[:1])
+        }
+        due = [*pins.values()]
+        calls = [
+            self.workers.submit(
+                stored, self.store, due[start : start + _LOOKED_UP], label="the store"
+            )
+            for start in range(0, len(due), _LOOKED_UP)
+        ]
+        answers = await asyncio.gather(*map(asyncio.wrap_future, calls))
+        blobs = (blob for answer in answers for blob in answer)
+        return {one: blob for one, blob in zip(pins, blobs, strict=True) if blob is not None}
 
-    async def _one(self, group: Sequence[Artifact], room: Format) -> Blob:
-        artifact = group[0]
-        wanted = tuple(dict.fromkeys(member.integrity for member in group))
-        blob = await self._at_hand(artifact, wanted, room)
+    async def _together(
+        self, group: Sequence[Artifact], room: Format, found: Mapping[Artifact, Blob]
+    ) -> dict[Artifact, Blob]:
+        """Artifacts that share an address."""
+        if _made_of_commit(group, room):
+            return await self._exported(group, room, found)
+        return dict.fromkeys(group, await self._one(group, room, found.get(group[0])))
+
+    async def _one(self, group: Sequence[Artifact], room: Format, found: Blob | None) -> Blob:
+        artifact, wanted = group[0], _pins(group)
+        blob = await self._at_hand(artifact, wanted, room, found)
         if blob is None:
             blob = await self._brought(artifact, wanted, room)
         for member in group:
@@ -143,10 +153,12 @@ class Fetcher:
         await self._done(group, wanted, blob)
         return blob
 
-    async def _exported(self, group: Sequence[Artifact], room: Format) -> dict[Artifact, Blob]:
+    async def _exported(
+        self, group: Sequence[Artifact], room: Format, found: Mapping[Artifact, Blob]
+    ) -> dict[Artifact, Blob]:
         """What the room makes of one commit: each artifact is a file of its own."""
-        found = {a: await self._at_hand(a, (a.integrity,), room) for a in group}
-        blobs = {artifact: blob for artifact, blob in found.items() if blob is not None}
+        at_hand = {a: await self._at_hand(a, (a.integrity,), room, found.get(a)) for a in group}
+        blobs = {artifact: blob for artifact, blob in at_hand.items() if blob is not None}
         due = [artifact for artifact in group if artifact not in blobs]
         if due:
             address = due[0].sources[0]
@@ -172,24 +184,22 @@ class Fetcher:
             try:
                 await asyncio.to_thread(room.from_export, artifact, export, part)
                 values, size = await asyncio.to_thread(_hashed, part, wanted)
-                work = self._prepare(artifact, _algorithms(wanted), values, part, room)
-                prepared = await asyncio.to_thread(work.result) if work else Prepared()
-                values.update(prepared.values)
-                if artifact.integrity.accepts(values):
-                    return await asyncio.to_thread(
-                        self._adopt, artifact, room, part, values, size, prepared
-                    )
-                self.store.drop_drafts(prepared.drafts)
+                settled = await asyncio.wrap_future(
+                    self._settle(artifact, wanted, part, values, size, room)
+                )
+                if settled.blob is not None:
+                    return settled.blob
             finally:
                 part.unlink(missing_ok=True)
+        wrong = _contradicted(wanted, settled.values)
         made = Download(values, size, redact_url(artifact.sources[0]), size, b"", 0)
-        raise _mismatch(artifact, artifact.integrity, values, made, room)
+        raise _mismatch(artifact, wrong, settled.values, made, room)
 
     async def _at_hand(
-        self, artifact: Artifact, wanted: Sequence[Integrity], room: Format
+        self, artifact: Artifact, wanted: Sequence[Integrity], room: Format, found: Blob | None
     ) -> Blob | None:
-        """The artifact from the store or nearby, if it is there."""
-        blob = await asyncio.to_thread(self._stored, wanted)
+        """The artifact as it was found in the store, or from nearby, if it is there."""
+        blob = found
         if blob is not None:
             self.tally.reused += 1
         elif self.nearby:
@@ -207,13 +217,6 @@ class Fetcher:
         for member in group:
             self.on_done(member)
 
-    def _stored(self, wanted: Sequence[Integrity]) -> Blob | None:
-        """The one blob that satisfies every pin, read and hashed anew."""
-        blob = self.store.find(wanted[0])
-        if blob is None or any(self.store.find(other) != blob for other in wanted[1:]):
-            return None
-        return blob if all(self.store.check(blob, pin) for pin in wanted) else None
-
     def _take(
         self, artifact: Artifact, wanted: Sequence[Integrity], room: Format
     ) -> tuple[Blob, str] | None:
@@ -229,14 +232,9 @@ class Fetcher:
                     shown = place.take(wanted[0], part)
                     if shown is not None:
                         values, size = _hashed(part, wanted)
-                        if all(pin.streamed.accepts(values) for pin in wanted):
-                            work = self._prepare(artifact, _algorithms(wanted), values, part, room)
-                            prepared = work.result() if work is not None else Prepared()
-                            values.update(prepared.values)
-                            if all(pin.accepts(values) for pin in wanted):
-                                taken = self._adopt(artifact, room, part, values, size, prepared)
-                                return taken, place.name
-                            self.store.drop_drafts(prepared.drafts)
+                        settled = self._settle(artifact, wanted, part, values, size, room).result()
+                        if settled.blob is not None:
+                            return settled.blob, place.name
                         self.warn(f"it is not {artifact} as it is pinned; not used", shown)
                 except StoreError:
                     raise
@@ -259,7 +257,7 @@ class Fetcher:
             with self.store.part(" ".join([*artifact.sources, *map(str, wanted)])) as part:
                 blob = None
                 if self.store.find(wanted[0]) is not None:  # it came since it was looked for
-                    blob = await asyncio.to_thread(self._stored, wanted)
+                    (blob,) = await asyncio.to_thread(stored, self.store, [wanted])
                 if blob is not None:
                     self.tally.reused += 1
                     return blob
@@ -278,73 +276,43 @@ class Fetcher:
     ) -> tuple[Blob, int]:
         if not artifact.sources:
             raise FetchError(f"nothing says where {artifact} comes from", where=artifact.where)
-        algorithms = _algorithms(wanted)
         mismatch: IntegrityError | None = None
         sources = artifact.sources
         for _ in range(_ATTEMPTS):
             try:
-                download = await self._arrive(artifact, sources, part, algorithms)
+                download = await self._arrive(artifact, sources, part, algorithms(wanted))
             except FetchError as failed:
                 raise _at(artifact, failed, room) from None
-            values = dict(download.values)
-            wrong = _contradicted((pin.streamed for pin in wanted), values)
-            if wrong is None:
-                prepared = Prepared()
-                try:
-                    work = self._prepare(artifact, algorithms, values, part, room)
-                    if work is not None:
-                        prepared = await asyncio.wrap_future(work)
-                        values.update(prepared.values)
-                except BaseException:
-                    temporary.remove(part)
-                    raise
-                wrong = _contradicted(wanted, values)
-                if wrong is None:
-                    blob = await asyncio.to_thread(
-                        self._adopt, artifact, room, part, values, download.size, prepared
-                    )
-                    return blob, download.fetched
-                self.store.drop_drafts(prepared.drafts)
+            try:
+                settled = await asyncio.wrap_future(
+                    self._settle(artifact, wanted, part, download.values, download.size, room)
+                )
+            except BaseException:
+                temporary.remove(part)
+                raise
+            if settled.blob is not None:
+                return settled.blob, download.fetched
             temporary.remove(part)
-            mismatch = _mismatch(artifact, wrong, values, download, room)
+            wrong = _contradicted(wanted, settled.values)
+            mismatch = _mismatch(artifact, wrong, settled.values, download, room)
             sources = sources[download.mirror + 1 :] or sources
         assert mismatch is not None
         raise mismatch
 
-    def _prepare(
+    def _settle(
         self,
         artifact: Artifact,
-        algorithms: Sequence[str],
-        known: Mapping[str, bytes],
-        path: Path,
-        room: Format,
-    ) -> Future[Prepared] | None:
-        """Let a worker compute what is not `known` yet and convert the artifact, if it need be."""
-        derived = tuple(a for a in algorithms if a not in known)
-        if not derived and not room.prepares:
-            return None
-        return self.workers.submit(
-            *(_prepared, room, artifact, derived, path, self.store.folder), label=str(artifact)
-        )
-
-    def _adopt(
-        self,
-        artifact: Artifact,
-        room: Format,
+        wanted: Sequence[Integrity],
         part: Path,
         values: Mapping[str, bytes],
         size: int,
-        prepared: Prepared,
-    ) -> Blob:
-        reader = room.license(artifact)
-        text = prepared.license
-        if text is None and reader is not None:
-            text = _asked(reader, part)
-        blob = self.store.adopt(part, values, size)
-        self.store.adopt_drafts(blob, prepared.drafts)
-        if text is not None and reader is not None:
-            self.store.say(reader.recipe, blob, text)
-        return blob
+        room: Format,
+    ) -> Future[Settled]:
+        """Let a worker verify what there is to be opened for, and take the file into the store."""
+        return self.workers.submit(
+            *(settle, self.store, room, artifact, wanted, part, values, size),
+            label=str(artifact),
+        )
 
     async def _arrive(
         self, artifact: Artifact, sources: Sequence[str], part: Path, algorithms: Sequence[str]
@@ -376,65 +344,34 @@ class Fetcher:
         raise failure
 
 
-def _algorithms(wanted: Iterable[Integrity]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(a for pin in wanted for a in pin.algorithms))
-
-
 def _hashed(path: Path, wanted: Iterable[Integrity]) -> tuple[dict[str, bytes], int]:
     """The value of every streamed algorithm that `wanted` names, and the size."""
-    hashers = Hashers(_algorithms(wanted))
+    hashers = Hashers(algorithms(wanted))
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             hashers.update(chunk)
     return hashers.values(), hashers.size
 
 
-def _contradicted(pins: Iterable[Integrity], values: Mapping[str, bytes]) -> Integrity | None:
-    """The first pin that the values do not satisfy."""
-    return next((pin for pin in pins if not pin.accepts(values)), None)
+def _contradicted(wanted: Sequence[Integrity], values: Mapping[str, bytes]) -> Integrity:
+    """The first pin that the values do not satisfy: of those over the file's own bytes, if any."""
+    pins = (*(pin.streamed for pin in wanted), *wanted)
+    return next(pin for pin in pins if not pin.accepts(values))
+
+
+def _pins(group: Sequence[Artifact]) -> tuple[Integrity, ...]:
+    return tuple(dict.fromkeys(member.integrity for member in group))
+
+
+def _made_of_commit(group: Sequence[Artifact], room: Format) -> bool:
+    """Whether each of them is a file of its own, which the room makes of one commit's export."""
+    sources = group[0].sources
+    return room.exports and bool(sources) and is_commit(sources[0])
 
 
 def _counts(integrity: Integrity) -> bool:
     """Whether a pin is good enough to take bytes from anywhere."""
     return bool(integrity) and not integrity.weak
-
-
-def _prepared(
-    room: Format, artifact: Artifact, algorithms: Sequence[str], path: Path, store: Path
-) -> Prepared:
-    """`Format.prepare`, in any process, and what the artifact says of its licence."""
-    drafts: list[Draft] = []
-    keeper = _opened(store)
-    reader = room.license(artifact)
-    said: str | None = None
-
-    def keep(recipe: str, chunks: Iterable[bytes | memoryview]) -> None:
-        nonlocal said
-        if reader is not None and recipe == reader.recipe:
-            said = declared(b"".join(chunks).decode("utf-8", "replace"))
-        else:
-            drafts.append(keeper.draft(recipe, chunks))
-
-    try:
-        values = dict(room.prepare(artifact, algorithms, path, keep))
-        if said is None and reader is not None:
-            said = _asked(reader, path)
-        return Prepared(values, drafts, said)
-    except BaseException:
-        keeper.drop_drafts(drafts)
-        raise
-
-
-@functools.cache
-def _opened(store: Path) -> Store:
-    """The store, opened once in each worker."""
-    return Store(store)
-
-
-def _asked(reader: LicenseReader, path: Path) -> str:
-    """What an artifact declares."""
-    with path.open("rb") as file:
-        return ask(reader, file)
 
 
 def _mismatch(

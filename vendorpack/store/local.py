@@ -97,6 +97,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._root = folder / "v1"
+        self._blobs = str(self._root / "blobs")
         self._mode = 0o644 & ~_umask()
         try:
             for name in ("blobs", "index", "parts", "said"):
@@ -148,6 +149,9 @@ class Store:
 
         Nothing that was taken may be used before the iterator has ended.
         """
+        if blob.size <= CHUNK and (data := self._small(blob)) is not None:
+            yield data
+            return
         with self._open(blob.blob if isinstance(blob, Slice) else blob) as file:
             yield from self._hashed(blob, file)
 
@@ -170,6 +174,25 @@ class Store:
             file.close()
             raise
         return io.BufferedReader(file)
+
+    def _small(self, wanted: Blob | Slice) -> bytes | None:
+        """The bytes by as few calls of the system as can be; None if anything is not as it was."""
+        whole, offset, more = (
+            (wanted.blob, wanted.offset, 0) if isinstance(wanted, Slice) else (wanted, 0, 1)
+        )
+        try:
+            file = os.open(
+                f"{self._blobs}/{whole.sha256[:2]}/{whole.sha256[2:]}", os.O_RDONLY | os.O_CLOEXEC
+            )
+            try:
+                data = os.pread(file, wanted.size + more, offset)
+            finally:
+                os.close(file)
+        except OSError:
+            return None
+        if len(data) != wanted.size or hashlib.sha256(data).hexdigest() != wanted.sha256:
+            return None
+        return data
 
     def _open(self, blob: Blob) -> io.FileIO:
         try:
