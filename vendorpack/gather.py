@@ -11,7 +11,15 @@ lazy, so that a bundle of any size passes through without being held.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Hashable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
@@ -153,7 +161,7 @@ async def gather(run: Run, locked: Sequence[Locked]) -> Gathered:
     async with _fetching(run, locked) as (located, net, fetcher):
         workshop = LocalWorkshop(run.store)
         every, inner, told = list(located), set[InnerLockfile](), set[Warning]()
-        have: dict[str, dict[Artifact, Packed]] = {name: {} for name in rooms}
+        have: dict[str, dict[Hashable, Packed]] = {name: {} for name in rooms}
         due = list(rooms.values())
         while due:
             room = due.pop(0)
@@ -239,7 +247,7 @@ async def _complete(
     run: Run,
     room: Format,
     lockfiles: Sequence[Lockfile],
-    known: dict[Artifact, Packed],
+    known: dict[Hashable, Packed],
     fetcher: Fetcher,
     workshop: LocalWorkshop,
     net: Network,
@@ -362,7 +370,7 @@ async def _locate(run: Run, locked: Sequence[Locked], index: Index) -> tuple[Loc
     return tuple(located)
 
 
-def _in_name_order(known: Mapping[Artifact, Packed]) -> tuple[Packed, ...]:
+def _in_name_order(known: Mapping[Hashable, Packed]) -> tuple[Packed, ...]:
     return tuple(sorted(known.values(), key=_order))
 
 

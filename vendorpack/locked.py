@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+import functools
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 
 from vendorpack.discover import Found
 from vendorpack.exclude import check_known, without
@@ -67,14 +69,21 @@ def check_locked(policy: Policy, locked: Sequence[Locked]) -> None:
         policy.check_hashes(a for a in artifacts if not room.asks_for_hash(a))
 
 
-def identity(artifact: Artifact) -> Artifact:
+def identity(artifact: Artifact) -> Hashable:
     """What makes two lockfiles' entries one artifact: all but where and why it was named."""
-    return replace(artifact, where="", why=())
+    kind = type(artifact)
+    return kind, _telling(kind)(artifact)  # type: ignore[arg-type]  # a class can be hashed
+
+
+@functools.cache
+def _telling(kind: type[Artifact]) -> Callable[[Artifact], Hashable]:
+    names = (field.name for field in fields(kind))
+    return attrgetter(*(name for name in names if name not in ("where", "why")))
 
 
 def merged(artifacts: Iterable[Artifact]) -> list[Artifact]:
     """Each artifact once, as it stands first, with every reason it was chosen for."""
-    once: dict[Artifact, Artifact] = {}
+    once: dict[Hashable, Artifact] = {}
     for artifact in artifacts:
         key = identity(artifact)
         known = once.get(key)
