@@ -55,8 +55,10 @@ def test_digests_that_name_two_blobs_find_none(tmp_path: Path) -> None:
     assert store.find(both) is None
 
 
+@pytest.mark.parametrize("at", [-1, 0])
 @pytest.mark.parametrize("size", [4, 9 << 20])
-def test_damage_is_found_at_every_read(tmp_path: Path, size: int) -> None:
+def test_damage_is_found_at_every_read(tmp_path: Path, size: int, at: int) -> None:
+    """In its last byte, and by one more."""
     data = b"\0" * size
     for read in (
         lambda store, blob: store.read(blob),
@@ -66,7 +68,7 @@ def test_damage_is_found_at_every_read(tmp_path: Path, size: int) -> None:
         store = Store(tmp_path)
         blob = put(store, data)
         with file_of(store, blob).open("r+b") as file:
-            file.seek(size - 1)
+            file.seek(size + at)
             file.write(b"\1")
         with pytest.raises(BlobLost) as lost:
             read(store, blob)

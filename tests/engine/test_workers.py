@@ -143,3 +143,46 @@ def test_what_has_a_wrong_hash_is_never_opened(tmp_path: Path) -> None:
     fetcher = Fetcher(Store(tmp_path), no_client, commit, no_export)
     with pytest.raises(IntegrityError):
         asyncio.run(fetcher.fetch([artifact], Opener()))
+
+
+class Plain(type(GO)):  # type: ignore[misc]
+    """A room that opens nothing."""
+
+    prepares = False
+    exports = False
+
+    def license(self, artifact: Artifact) -> None:
+        return None
+
+
+def test_of_many_artifacts_those_that_the_store_has_are_not_fetched(tmp_path: Path) -> None:
+    asked: list[bytes] = []
+
+    async def commit(url: str, part: Path, algorithms: Sequence[str]) -> Download:
+        content = url.partition("#")[2].encode()
+        asked.append(content)
+        await asyncio.to_thread(part.write_bytes, content)
+        values = {"sha256": hashlib.sha256(content).digest()}
+        size = len(content)
+        return Download(url=url, values=values, size=size, fetched=size, head=b"", mirror=0)
+
+    contents = [b"%d" % number for number in range(150)]
+    artifacts = [
+        Artifact(
+            name=content.decode(),
+            version="1",
+            purl=f"pkg:generic/{content.decode()}@1",
+            url=f"git+https://example.com/m#{content.decode()}",
+            integrity=Integrity.of([Digest("sha256", hashlib.sha256(content).digest())]),
+            where="lock:1",
+        )
+        for content in contents
+    ]
+    store = Store(tmp_path)
+    for content in contents[::2]:
+        store.keep([content])
+    fetcher = Fetcher(store, no_client, commit, no_export)
+    packed = asyncio.run(fetcher.fetch(artifacts, Plain()))
+    assert [store.read(one.blob) for one in packed] == contents
+    assert sorted(asked) == sorted(contents[1::2])
+    assert (fetcher.tally.reused, fetcher.tally.downloaded) == (75, 75)
