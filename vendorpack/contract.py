@@ -305,6 +305,8 @@ def located_artifacts_can_be_fetched(case: Case) -> None:
     for artifact in lockfile.artifacts:
         _must(bool(artifact.sources), f"{artifact} has an address")
         _must(bool(artifact.integrity), f"{artifact} has a hash")
+        handed_over = pickle.loads(pickle.dumps((case.room, artifact)))  # noqa: S301 - to workers
+        _must(handed_over[1] == artifact, f"{artifact} is the same in another process")
     before, after = case.lockfile.access, lockfile.access
     _must(before.origins <= after.origins, "locating takes no origin away")
     _must(set(before.credentials) <= set(after.credentials), "locating takes no login away")

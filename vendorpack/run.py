@@ -39,7 +39,7 @@ class Run:
     max_size: int = MAX_ARTIFACT_SIZE
     """Bytes that are downloaded of an artifact whose size nothing declares."""
     cores: int = 1
-    """How many processes prepare artifacts, for rooms that do."""
+    """How many processes verify artifacts and take them into the store, at most."""
     workers: Workers | None = None
     detail: Callable[[str], None] = lambda text: None
     """Takes a line on each single artifact."""
