@@ -12,6 +12,7 @@ import errno
 import hashlib
 import os
 import tempfile
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -110,7 +111,7 @@ def write_bundle(
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         temporary.sweep(path.parent, path.name)
         written = []
-        tasks = _tasks(batches, encoder, read_blob, mtime)
+        tasks = _tasks(batches, encoder, read_blob, mtime, jobs)
         for frame in in_order(_run, tasks, jobs=jobs):
             body.write(frame.data)
             written.append((len(frame.data), frame.tar_size, frame.sha256))
@@ -165,15 +166,28 @@ class _Encoder:
 
 
 def _tasks(
-    batches: Iterable[Batch], encoder: _Encoder, read_blob: ReadBlob, mtime: int
+    batches: Iterable[Batch], encoder: _Encoder, read_blob: ReadBlob, mtime: int, jobs: int
 ) -> Iterator[Callable[[], _Frame]]:
-    """The work of every frame, in order, to be done in any thread."""
+    """The work of every frame, in order, to be done in any thread.
+
+    As many frames have their tar in memory as there are threads, at least two: that of a large
+    member is read by the caller's thread.
+    """
+    free = threading.Semaphore(max(jobs, 2))
+
+    def done(make: Callable[[], _Frame]) -> _Frame:
+        try:
+            return make()
+        finally:
+            free.release()
+
     for batch in batches:
         if len(batch.sizes) == 1:
-            yield partial(_pack, batch, encoder, read_blob, mtime)
+            free.acquire()
+            yield partial(done, partial(_pack, batch, encoder, read_blob, mtime))
         else:
-            for part in _parts(batch, read_blob, mtime):
-                yield partial(encoder.frame, part, long=batch.long)
+            for part in _parts(batch, read_blob, mtime, free):
+                yield partial(done, partial(encoder.frame, part, long=batch.long))
 
 
 def _run(task: Callable[[], _Frame]) -> _Frame:
@@ -200,11 +214,18 @@ def _batch_tar(batch: Batch, read_blob: ReadBlob, mtime: int) -> memoryview:
     return out
 
 
-def _parts(batch: Batch, read_blob: ReadBlob, mtime: int) -> Iterator[memoryview]:
-    """The tar bytes of one large member, frame by frame."""
+def _parts(
+    batch: Batch, read_blob: ReadBlob, mtime: int, free: threading.Semaphore
+) -> Iterator[memoryview]:
+    """The tar bytes of one large member, frame by frame; each takes one of the `free`."""
     (member,) = batch.members
     path, size, mode = member.file[:3]
-    parts = map(frames.blank, batch.sizes)
+
+    def blank(size: int) -> memoryview:
+        free.acquire()
+        return frames.blank(size)
+
+    parts = map(blank, batch.sizes)
     part = next(parts)
     position = 0
 
