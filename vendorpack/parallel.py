@@ -190,7 +190,8 @@ def _serve(pipe: Connection[Any, Any]) -> NoReturn:
     """Do what comes through the pipe until it is closed, without the parent's clean-up."""
     status = 1
     try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to answer
+        for number in (signal.SIGINT, signal.SIGTERM):  # sent to all: the parent's to answer
+            signal.signal(number, signal.SIG_IGN)
         while True:
             try:
                 function, arguments = pipe.recv()

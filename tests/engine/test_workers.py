@@ -24,7 +24,7 @@ from vendorpack.room import Keep
 from vendorpack.store.local import Store
 
 CALLS = """
-import os, sys, threading
+import os, signal, sys, threading
 from tests.engine.test_workers import die, fail, pid
 from vendorpack.errors import LockfileError, StoreError
 from vendorpack.parallel import Workers
@@ -32,6 +32,9 @@ from vendorpack.parallel import Workers
 with Workers(2) as workers:
     calls = [workers.submit(pid, label="x") for _ in range(20)]
     assert os.getpid() not in {call.result() for call in calls}
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.killpg(0, signal.SIGTERM)  # as `timeout` does
+    assert os.getpid() != workers.submit(pid, label="x").result()
     assert isinstance(workers.submit(fail, label="x").exception(), LockfileError)
     died = [workers.submit(die, label="left-pad 1.0.0").exception() for _ in range(4)]
     assert all(isinstance(error, StoreError) and "left-pad 1.0.0" in error.what for error in died)
@@ -59,6 +62,7 @@ def test_calls_run_in_processes_and_a_dead_one_is_an_error_with_a_name() -> None
         text=True,
         timeout=60,
         check=False,
+        start_new_session=True,
     )
     assert (done.returncode, done.stderr) == (0, "")
 
