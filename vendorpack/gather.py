@@ -63,6 +63,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _NEARBY_THREADS: Final = 32
+_MANY: Final = 100
+"""Artifacts that threads look up and store before processes could have begun to."""
 _TICK: Final = 5.0
 """Seconds between looks at the clock while nothing comes."""
 _RETRIES: Final = 3
@@ -142,7 +144,7 @@ async def _fetching(
             run.tally,
             jobs=run.jobs,
             max_size=run.max_size,
-            workers=run.workers or Workers(0),
+            workers=run.workers or Workers(run.cores, fork=False),
             nearby=run.nearby,
             warn=run.warn,
         )
@@ -404,7 +406,8 @@ def warm(run: Run, locked: Sequence[Locked], share: Share) -> None:
 def _workers(run: Run, locked: Sequence[Locked]) -> Workers:
     """Made before there are threads, of which a fork would copy the locks they hold."""
     named = sum(len(item.lockfile.artifacts) for item in locked)
-    return Workers(min(run.cores, max(named, 1)))
+    fork = named > _MANY or any(item.room.prepares for item in locked)
+    return Workers(min(run.cores, max(named, 1)), fork=fork)
 
 
 def with_repair(run: Run, locked: Sequence[Locked], work: Callable[[Gathered], R]) -> R:

@@ -112,23 +112,24 @@ def _may_fork() -> bool:
 class Workers:
     """Processes that wait for calls; to be made before there are threads.
 
-    Where no process can be forked, or with a count of 0, threads do the calls. A call's function
-    and arguments are pickled; what it changes in memory is lost. Close it, or use it with `with`.
+    Where no process can be forked, or none shall be, as many threads do the calls. Else a call's
+    function and arguments are pickled, and what it changes in memory is lost. Close it, or use it
+    with `with`.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, *, fork: bool = True) -> None:
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - costs 10 ms
 
         self._children: dict[int, Connection[Any, Any]] = {}
         self._idle: queue.SimpleQueue[Connection[Any, Any]] = queue.SimpleQueue()
-        if count and _may_fork():
+        if fork and _may_fork():
             try:
                 for _ in range(count):
                     self._fork()
             except BaseException:
                 self._end()
                 raise
-        self._threads = ThreadPoolExecutor(max(count, 1), "worker")
+        self._threads = ThreadPoolExecutor(count, "worker")
 
     def submit(self, function: Callable[..., R], *arguments: object, label: str) -> Future[R]:
         """Call `function(*arguments)` when a worker is free.

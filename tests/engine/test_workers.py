@@ -68,7 +68,7 @@ def test_calls_run_in_processes_and_a_dead_one_is_an_error_with_a_name() -> None
 
 
 def test_threads_do_the_calls_where_no_process_can() -> None:
-    with Workers(0) as workers:
+    with Workers(2, fork=False) as workers:
         assert workers.submit(pid, label="x").result() == os.getpid()
         with pytest.raises(LockfileError):
             workers.submit(fail, label="x").result()

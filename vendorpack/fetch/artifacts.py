@@ -70,7 +70,7 @@ class Fetcher:
     tally: Tally = field(default_factory=Tally)
     jobs: int = 32
     max_size: int = MAX_ARTIFACT_SIZE
-    workers: Workers = field(default_factory=lambda: Workers(0))
+    workers: Workers = field(default_factory=lambda: Workers(1, fork=False))
     nearby: Sequence[Nearby] = ()
     warn: Callable[[str, str], None] = lambda what, where: None
 
