@@ -114,11 +114,12 @@ class Fetcher:
         self, groups: Sequence[Sequence[Artifact]], room: Format
     ) -> Mapping[Artifact, Blob]:
         """What the store has: of artifacts that share an address, by the first of them."""
-        pins = {
-            one: (one.integrity,) if _made_of_commit(group, room) else _pins(group)
+        alike = (
+            files
             for group in groups
-            for one in (group if _made_of_commit(group, room) else group[:1])
-        }
+            for files in ([[a] for a in group] if _made_of_commit(group, room) else [group])
+        )
+        pins = {files[0]: _pins(files) for files in alike}
         due = [*pins.values()]
         calls = [
             self.workers.submit(
@@ -257,7 +258,7 @@ class Fetcher:
             with self.store.part(" ".join([*artifact.sources, *map(str, wanted)])) as part:
                 blob = None
                 if self.store.find(wanted[0]) is not None:  # it came since it was looked for
-                    (blob,) = await asyncio.to_thread(stored, self.store, [wanted])
+                    blob = await asyncio.to_thread(self.store.verified, wanted)
                 if blob is not None:
                     self.tally.reused += 1
                     return blob

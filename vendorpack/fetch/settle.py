@@ -30,15 +30,8 @@ class Settled:
 
 
 def stored(store: Store, pins: Iterable[Sequence[Integrity]]) -> list[Blob | None]:
-    """Of each artifact the one blob that satisfies all its pins, read and hashed anew."""
-    return [_stored(store, wanted) for wanted in pins]
-
-
-def _stored(store: Store, wanted: Sequence[Integrity]) -> Blob | None:
-    blob = store.find(wanted[0])
-    if blob is None or any(store.find(other) != blob for other in wanted[1:]):
-        return None
-    return blob if all(store.check(blob, pin) for pin in wanted) else None
+    """`Store.verified` of each artifact's pins."""
+    return [store.verified(wanted) for wanted in pins]
 
 
 def settle(

@@ -19,13 +19,15 @@ def trust(environ: Mapping[str, str], ca_files: Iterable[str]) -> ssl.SSLContext
     """
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    named = [(environ[name], f" (from {name})") for name in CA_VARIABLES if environ.get(name)]
     if environ.get("SSL_CERT_DIR"):
         context.load_verify_locations(capath=environ["SSL_CERT_DIR"])
     # Mostly it is one file that all of them name, and to read it takes a while.
     sources: dict[str, str] = {}
-    for path, source in (*named, *((path, "") for path in ca_files)):
-        sources.setdefault(path, source)
+    for variable in CA_VARIABLES:
+        if environ.get(variable):
+            sources.setdefault(environ[variable], f" (from {variable})")
+    for path in ca_files:
+        sources.setdefault(path, "")
     for path, source in sources.items():
         _add(context, path, source)
     return context
