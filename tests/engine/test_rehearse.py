@@ -225,6 +225,41 @@ def test_where_namespaces_are_forbidden(cli: Cli) -> None:
     assert not (cli.folder / "ran").exists()
 
 
+def test_in_a_chroot_that_is_no_mount_point(cli: Cli) -> None:
+    """What is in the way is its root, and not a right that the user lacks."""
+    root = cli.folder / "root"
+    root.mkdir()
+    within = """
+        root=$1 project=$2
+        shift 2
+        mount -t tmpfs tmpfs "$root"
+        mkdir "$root/new"
+        cd /
+        for entry in *; do
+            if [ -L "$entry" ]; then
+                cp -P "$entry" "$root/new/"
+            elif [ -d "$entry" ]; then
+                mkdir "$root/new/$entry"
+                mount --rbind "/$entry" "$root/new/$entry"
+            fi
+        done
+        exec chroot "$root/new" sh -c 'cd "$1" && shift && exec "$@"' sh "$project" "$@"
+    """
+    argv = cli.argv("rehearse", cli.folder / "deps.tar.zst", "--", "touch", cli.folder / "ran")
+    project = cli.folder / "home/project"
+    done = subprocess.run(
+        [tool("unshare"), "-r", "-m", "sh", "-euc", within, "sh", str(root), str(project), *argv],
+        cwd=cli.folder / "home",
+        env=cli.env(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 9, done.stderr
+    assert "no mount point" in done.stderr and "mount --rbind DIR DIR" in done.stderr
+    assert not (cli.folder / "ran").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "shown"),
     [

@@ -78,12 +78,7 @@ def isolate(over: Mapping[Path, Path], kept: tuple[Path, ...], work: Path) -> No
             folder.mkdir(parents=True, exist_ok=True)
             _bind(f"/proc/self/fd/{descriptor}", folder)
     except OSError as error:
-        raise StoreError(
-            f"this system does not let a process have a network of its own: {error.strerror}",
-            fix="Run it as root, or where user namespaces are allowed (Ubuntu: "
-            "`sysctl kernel.apparmor_restrict_unprivileged_userns=0`; in a container: "
-            "`docker run --privileged`).",
-        ) from None
+        raise _refused(error) from None
     finally:
         for _, descriptor in originals:
             os.close(descriptor)
@@ -92,6 +87,22 @@ def isolate(over: Mapping[Path, Path], kept: tuple[Path, ...], work: Path) -> No
 def adopt_orphans() -> None:
     """Become the parent of what the command leaves running, so that it can be ended."""
     ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _refused(error: OSError) -> StoreError:
+    if error.errno == errno.EINVAL and error.filename == "/":
+        return StoreError(
+            "this root is no mount point, as a chroot's is not: no process can have mounts of its "
+            "own in it",
+            fix="Make the chroot's folder a mount point first: `mount --rbind DIR DIR`.",
+        )
+    what = "a network of its own" if error.filename is None else f"its own {error.filename}"
+    return StoreError(
+        f"this system does not let a process have {what}: {error.strerror}",
+        fix="Run it as root, or where user namespaces are allowed (Ubuntu: "
+        "`sysctl kernel.apparmor_restrict_unprivileged_userns=0`; in a container: "
+        "`docker run --privileged`).",
+    )
 
 
 def _leave() -> None:
@@ -138,14 +149,14 @@ def _bind(source: str, place: Path) -> None:
 
 
 def _mount(source: bytes | None, place: bytes, flags: int) -> None:
-    _checked(_libc().mount(source, place, None, ctypes.c_ulong(flags), None))
+    _checked(_libc().mount(source, place, None, ctypes.c_ulong(flags), None), os.fsdecode(place))
 
 
 def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
 
 
-def _checked(code: int) -> None:
+def _checked(code: int, place: str | None = None) -> None:
     if code:
         number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
+        raise OSError(number, os.strerror(number), place)
