@@ -13,12 +13,12 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import cast
 
 from vendorpack.boundary import Boundary, address, path, word
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import UsageError
 from vendorpack.model import Arguments, Base, Word
 from vendorpack.room import Format, Supplement

@@ -13,9 +13,9 @@ import functools
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from vendorpack.dataclass import dataclass
 from vendorpack.environment import ENV_NAME, env_file
 from vendorpack.errors import BundleError, UnsupportedError
 from vendorpack.model import Arguments, Environment, Variable

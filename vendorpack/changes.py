@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from vendorpack.bundle.manifest import Manifest
+from vendorpack.dataclass import dataclass
 from vendorpack.license_rules import NONE, license_of
 from vendorpack.model import Json
 

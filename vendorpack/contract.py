@@ -30,7 +30,7 @@ import io
 import pickle
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -42,6 +42,7 @@ from vendorpack.bundle.plan import Section, members
 from vendorpack.bundle.table import Files
 from vendorpack.bundle.writer import write_bundle
 from vendorpack.console import Console
+from vendorpack.dataclass import dataclass
 from vendorpack.digest import Hashers
 from vendorpack.errors import FetchError, VendorpackError
 from vendorpack.fetch.part import Download

@@ -7,9 +7,9 @@ are data: the engine looks on the machine, and says of each that it is there or 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import UsageError
 
 Record: TypeAlias = Mapping[str, object]

@@ -17,8 +17,9 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from vendorpack.dataclass import dataclass
 
 STRONG: Final = ("sha512", "sha384", "sha256")
 """Streamed algorithms that count, strongest first."""

@@ -13,11 +13,12 @@ import os
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import DiscoveryError, Faults, UsageError, kept_in
 from vendorpack.formats import Room, named_client, rooms, unlocked
 from vendorpack.model import Options

@@ -20,12 +20,13 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import BlobLost, FetchError
 from vendorpack.exclude import without
 from vendorpack.fetch.lfs import pointed_sizes

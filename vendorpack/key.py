@@ -11,9 +11,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from vendorpack.dataclass import dataclass
 from vendorpack.discover import Found
 from vendorpack.formats import load, room_of_lockfile
 from vendorpack.model import Json, Options

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import LicenseError, UsageError
 from vendorpack.model import Json
 from vendorpack.spdx import canonical, parts, satisfied

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from operator import attrgetter
 
+from vendorpack.dataclass import dataclass
 from vendorpack.discover import Found
 from vendorpack.exclude import check_known, without
 from vendorpack.formats import load

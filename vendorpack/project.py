@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from vendorpack.dataclass import dataclass
 from vendorpack.digest import Digest
 from vendorpack.errors import LockfileError
 

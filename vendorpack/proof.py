@@ -17,7 +17,7 @@ import contextlib
 import hashlib
 import tempfile
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
@@ -25,6 +25,7 @@ from vendorpack.boundary import Boundary, compiled
 from vendorpack.bundle.manifest import Head, Manifest
 from vendorpack.bundle.pieces import Pieces
 from vendorpack.bundle.table import File
+from vendorpack.dataclass import dataclass
 from vendorpack.digest import SIZES, Digest, Hashers, Integrity
 from vendorpack.errors import BundleError, IntegrityError, VendorpackError
 from vendorpack.formats import boundary_of, load

@@ -21,10 +21,10 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeAlias, TypeVar
 
+from vendorpack.dataclass import dataclass
 from vendorpack.model import (
     Artifact,
     Blob,

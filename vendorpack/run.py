@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from vendorpack.dataclass import dataclass
 from vendorpack.fetch.tally import MAX_ARTIFACT_SIZE, Tally
 from vendorpack.model import Access
 from vendorpack.parallel import Workers

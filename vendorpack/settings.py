@@ -14,10 +14,10 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import UsageError
 
 NAME: Final = "vendorpack.toml"

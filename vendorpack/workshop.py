@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import BinaryIO, TypeVar
 
+from vendorpack.dataclass import dataclass
 from vendorpack.digest import Integrity
 from vendorpack.machine import cores
 from vendorpack.model import Blob, Slice

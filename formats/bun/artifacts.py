@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 from urllib.parse import quote, urlsplit
 
+from vendorpack.dataclass import dataclass
 from vendorpack.digest import DigestError, Integrity
 from vendorpack.errors import LockfileError, UnsupportedError
 from vendorpack.formats._shared.git.repository import commit_address, commit_integrity

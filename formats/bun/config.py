@@ -16,10 +16,11 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared.npm.npmrc import Npmrc, load_npmrc
 from vendorpack.formats._shared.npm.registry import DEFAULT_REGISTRY

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 from urllib.parse import SplitResult, quote, urlunsplit
 
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import UnsupportedError
 from vendorpack.formats._shared.git.repository import commit_address, commit_integrity
 from vendorpack.formats._shared.text.addresses import parts_of

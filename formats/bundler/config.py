@@ -17,11 +17,12 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from vendorpack.dataclass import dataclass
 from vendorpack.project import Host, Project
 
 LOCAL_CONFIG: Final = ".bundle/config"

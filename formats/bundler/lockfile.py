@@ -26,9 +26,10 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from vendorpack.dataclass import dataclass
 from vendorpack.digest import SIZES, Digest, DigestError, Integrity
 from vendorpack.errors import LockfileError, UnsupportedError
 

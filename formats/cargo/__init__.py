@@ -17,11 +17,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from vendorpack.dataclass import dataclass
 from vendorpack.demands import Client, Contents, Demand, Tool
 from vendorpack.errors import TargetError, UnsupportedError, UsageError
 from vendorpack.formats._shared.git.pack import read_pack

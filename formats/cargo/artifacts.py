@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
+from vendorpack.dataclass import dataclass
 from vendorpack.formats._shared.git.repository import commit_address, commit_integrity
 from vendorpack.formats.cargo.sources import Registry
 from vendorpack.model import Artifact, Lockfile

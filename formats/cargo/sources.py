@@ -14,10 +14,10 @@ lowest byte first:
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from vendorpack.dataclass import dataclass
 from vendorpack.formats.cargo.siphash import siphash_1_3_128, siphash_2_4
 
 CRATES_IO_INDEX: Final = "https://index.crates.io/"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
+from vendorpack.dataclass import dataclass
 from vendorpack.digest import Digest, DigestError, Integrity
 from vendorpack.errors import UnsupportedError
 from vendorpack.formats._shared.npm.npmrc import Npmrc

@@ -26,10 +26,11 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Never
 from urllib.parse import unquote, urlsplit
 
+from vendorpack.dataclass import dataclass
 from vendorpack.digest import SIZES, Digest, DigestError, Integrity
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared.maven.files import coordinates

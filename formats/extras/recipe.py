@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from vendorpack.dataclass import dataclass
 from vendorpack.model import Artifact, Blob, Entry, Variable
 from vendorpack.project import Host
 from vendorpack.room import Workshop

@@ -12,12 +12,13 @@ import hashlib
 import json
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final, cast
 from urllib.parse import urlsplit
 
+from vendorpack.dataclass import dataclass
 from vendorpack.demands import Client, Contents, Demand
 from vendorpack.errors import DiscoveryError, IntegrityError, LockfileError
 from vendorpack.formats.gomod import repositories, toolchain

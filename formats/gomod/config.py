@@ -20,11 +20,11 @@ import base64
 import fnmatch
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlunsplit
 
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import PolicyError, UnsupportedError
 from vendorpack.formats._shared.text.addresses import parts_of
 from vendorpack.formats.gomod.modules import DEFAULT_PROXY

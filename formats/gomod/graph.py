@@ -17,9 +17,10 @@ import functools
 import posixpath
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Literal, TypeAlias
 
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import LockfileError
 from vendorpack.formats.gomod.modfile import directives
 from vendorpack.formats.gomod.modules import Module, Suffix, go_order, version_order

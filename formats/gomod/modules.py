@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 from urllib.parse import quote
 
+from vendorpack.dataclass import dataclass
 from vendorpack.digest import Digest
 from vendorpack.model import Artifact
 

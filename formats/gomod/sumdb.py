@@ -19,9 +19,9 @@ import base64
 import binascii
 import hashlib
 import re
-from dataclasses import dataclass
 from typing import Final
 
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import FetchError, IntegrityError, UnsupportedError
 from vendorpack.formats._shared.text.addresses import is_http
 from vendorpack.formats.gomod.ed25519 import is_signed

@@ -17,9 +17,9 @@ trusted by a pattern (`trusted-artifacts`: sources, javadoc) are not listed, and
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
+from vendorpack.dataclass import dataclass
 from vendorpack.digest import Digest, DigestError, Integrity
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared.maven.files import coordinates

@@ -12,10 +12,10 @@ fetch while they run (the providers of surefire, so that tests do not run).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
+from vendorpack.dataclass import dataclass
 from vendorpack.digest import Digest
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared.text.json_text import decode_utf8, load_json

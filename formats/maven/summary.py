@@ -21,9 +21,9 @@ lines stay: more than is needed does no harm.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
+from vendorpack.dataclass import dataclass
 from vendorpack.digest import Digest, DigestError
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared.text.json_text import decode_utf8

@@ -25,9 +25,9 @@ npm takes `packages` wherever there is one, so version 2's `dependencies` are ne
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
+from vendorpack.dataclass import dataclass
 from vendorpack.digest import DigestError, Integrity
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared.npm.registry import check_name, check_version

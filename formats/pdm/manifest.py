@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from fnmatch import fnmatchcase
 
+from vendorpack.dataclass import dataclass
 from vendorpack.formats._shared.python.builds.resolver import Tiers
 from vendorpack.formats._shared.python.index import DEFAULT_INDEX, normalize
 from vendorpack.formats._shared.python.pip_config import expand_userinfo, index_address

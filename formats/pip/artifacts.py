@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from vendorpack.dataclass import dataclass
 from vendorpack.digest import Digest, Integrity
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared.python import direct_references

@@ -7,8 +7,8 @@ folder that the requirements file names, as it does here. So nothing of them is 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from vendorpack.dataclass import dataclass
 from vendorpack.formats._shared.python import wheels
 from vendorpack.formats._shared.python.distributions import Release
 from vendorpack.formats._shared.python.index import without_userinfo

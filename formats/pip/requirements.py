@@ -24,9 +24,10 @@ import posixpath
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import LockfileError, UnsupportedError
 from vendorpack.formats._shared.python.pip_config import expand_userinfo
 from vendorpack.project import Project

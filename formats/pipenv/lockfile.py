@@ -13,9 +13,9 @@ A package may instead be a `file` (an address), a `git` repository with its `ref
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+from vendorpack.dataclass import dataclass
 from vendorpack.digest import Integrity
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared.python import direct_references

@@ -8,10 +8,11 @@ none), and what only a left out package needs is left out too.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias, TypeVar
 from urllib.parse import quote, urljoin, urlsplit
 
+from vendorpack.dataclass import dataclass
 from vendorpack.digest import DigestError, Integrity
 from vendorpack.errors import LockfileError, UnsupportedError
 from vendorpack.formats._shared.npm.git_dependencies import (

@@ -13,9 +13,10 @@ Registries and credentials are npm's (`.npmrc`), and so are pnpm 10's mirrors of
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared.npm.npmrc import Npmrc
 from vendorpack.formats._shared.npm.registry import DEFAULT_REGISTRY

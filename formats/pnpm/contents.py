@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import UnsupportedError
 from vendorpack.formats._shared.git.checkout import checked_out
 from vendorpack.formats._shared.git.pack import read_pack

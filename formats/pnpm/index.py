@@ -21,8 +21,9 @@ import base64
 import json
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from vendorpack.dataclass import dataclass
 
 CHECKED_AT: Final = 946_684_800_000
 """The start of the year 2000: a constant, and later than the files' time."""

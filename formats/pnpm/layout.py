@@ -35,10 +35,10 @@ import hashlib
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO, Final
 
+from vendorpack.dataclass import dataclass
 from vendorpack.digest import Integrity
 from vendorpack.formats._shared.npm.git_dependencies import repositories
 from vendorpack.formats._shared.npm.package import entry_mode

@@ -21,9 +21,9 @@ import io
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import LockfileError, UnsupportedError
 from vendorpack.formats._shared.archives import zip_archive
 from vendorpack.formats._shared.npm.package import PackageFile, package_files

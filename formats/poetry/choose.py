@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlsplit
 
+from vendorpack.dataclass import dataclass
 from vendorpack.digest import Integrity
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared.git.repository import commit_address, commit_integrity

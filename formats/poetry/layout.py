@@ -35,11 +35,12 @@ import hashlib
 import html
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from email.parser import HeaderParser
 from typing import Any, Final
 from urllib.parse import parse_qsl, urldefrag
 
+from vendorpack.dataclass import dataclass
 from vendorpack.digest import SIZES
 from vendorpack.errors import UnsupportedError
 from vendorpack.formats._shared.archives import zip_archive

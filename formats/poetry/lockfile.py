@@ -33,9 +33,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+from vendorpack.dataclass import dataclass
 from vendorpack.digest import SIZES, Digest, DigestError
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared.python.graph import Request

@@ -20,11 +20,12 @@ import base64
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared.python.index import (
     DEFAULT_FILES,

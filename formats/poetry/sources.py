@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from vendorpack.dataclass import dataclass
 from vendorpack.formats._shared.git.repository import commit_of
 from vendorpack.formats._shared.git.submodule_sources import new_submodules
 from vendorpack.formats._shared.python.builds.requirements import BuildWheel

@@ -8,8 +8,7 @@ the `pyproject.toml` of each, where it is there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from vendorpack.dataclass import dataclass
 from vendorpack.formats._shared.git.repository import commit_of
 from vendorpack.formats._shared.python.builds.wheels import Material
 from vendorpack.formats.uv.choose import UvArtifact

@@ -29,9 +29,10 @@ import re
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+from vendorpack.dataclass import dataclass
 
 _MASK: Final = (1 << 64) - 1
 _MULTIPLIER: Final = 0x6EED0E9DA4D94A4F

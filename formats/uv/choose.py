@@ -13,10 +13,10 @@ distribution.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared.git.repository import commit_address, commit_integrity
 from vendorpack.formats._shared.python import wheels

@@ -30,10 +30,10 @@ uv writes every table of packages at the start of a line, so errors can name it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
+from vendorpack.dataclass import dataclass
 from vendorpack.digest import SIZES, Digest, DigestError, Integrity
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared.text.toml_text import (

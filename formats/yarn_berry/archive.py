@@ -37,9 +37,9 @@ import posixpath
 import re
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import UnsupportedError
 from vendorpack.formats._shared.archives.tarball import DIRECTORY, FILE, SYMLINK, members
 from vendorpack.formats._shared.archives.zip_records import (

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl, unquote
+
+from vendorpack.dataclass import dataclass
 
 _LOCATOR: Final = re.compile(r"(?:@([^/]+?)/)?([^@/]+?)@(.+)")
 _REFERENCE: Final = re.compile(r"([^#:]*:)?((?:(?!::)[^#])*)(?:#((?:(?!::).)*))?(?:::(.*))?")

@@ -20,9 +20,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
+from vendorpack.dataclass import dataclass
 from vendorpack.digest import Digest, DigestError, Integrity
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared.npm.registry import check_name

@@ -8,10 +8,10 @@ and certificates are npm's. Environment variables are not expanded in .yarnrc.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared.npm.npmrc import load_npmrc
 from vendorpack.formats._shared.npm.registry import ALIAS_REGISTRY, DEFAULT_REGISTRY

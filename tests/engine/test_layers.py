@@ -14,7 +14,17 @@ from vendorpack.formats import BUILTIN
 
 ENGINE = Path(vendorpack.__file__).parent
 ROOMS = (ENGINE / "formats").resolve()
-OPEN_TO_ROOMS = {"demands", "digest", "errors", "model", "project", "redact", "room", "target"}
+OPEN_TO_ROOMS = {
+    "dataclass",
+    "demands",
+    "digest",
+    "errors",
+    "model",
+    "project",
+    "redact",
+    "room",
+    "target",
+}
 
 
 def imports(path: Path) -> Iterator[str]:

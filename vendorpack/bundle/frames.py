@@ -13,11 +13,11 @@ import re
 import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Self, TypeAlias
 
 import zstandard
 
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import BundleError
 
 Buffer: TypeAlias = bytes | bytearray | memoryview

@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Final, NoReturn
 
@@ -27,6 +27,7 @@ from vendorpack.bundle.records import (
     read_records,
 )
 from vendorpack.bundle.table import File, Files, read_row, tree_of
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import BundleError, UnsupportedError
 from vendorpack.files.paths import PathError, check_path
 from vendorpack.model import (

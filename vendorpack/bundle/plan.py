@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final, TypeAlias
 
 from vendorpack.bundle import tar
 from vendorpack.bundle.frames import MAX_FRAME, Buffer
 from vendorpack.bundle.manifest import Delta, Head, Manifest
 from vendorpack.bundle.table import File, Files, tree_of
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import BlobLost, BundleError, UnsupportedError
 from vendorpack.files.paths import PathError
 from vendorpack.model import Blob, Entry, Slice

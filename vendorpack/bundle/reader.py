@@ -12,7 +12,6 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -25,6 +24,7 @@ from vendorpack.bundle.frames import MAX_MANIFEST_FRAME, Trailer
 from vendorpack.bundle.manifest import Manifest, manifest_id
 from vendorpack.bundle.plan import Span, locate
 from vendorpack.bundle.table import MANIFEST_PATH, File
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import BundleError
 from vendorpack.files.pipes import open_input
 from vendorpack.formats import boundary_of

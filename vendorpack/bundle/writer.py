@@ -15,7 +15,6 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -41,6 +40,7 @@ from vendorpack.bundle.plan import (
     members,
 )
 from vendorpack.bundle.table import MANIFEST_PATH
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import UnsupportedError
 from vendorpack.files import temporary
 from vendorpack.files.disk import sha256_of, storage_error, sync_folder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +19,7 @@ from vendorpack.cli.planning import arguments_for_pack, typed_for_pack
 from vendorpack.cli.project_file import of_lockfile, settings_of
 from vendorpack.cli.selection import Fetching, Selection, lockfile_command, split_room_options
 from vendorpack.cli.surroundings import checked_document, checked_file, console_beside, this_host
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import Faults, UsageError
 from vendorpack.files.pipes import STANDARD, read_text
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from vendorpack.cli import completion
+from vendorpack.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

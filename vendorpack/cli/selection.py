@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +44,7 @@ from vendorpack.cli.options import (
 from vendorpack.cli.options import Target as Targets
 from vendorpack.cli.project_file import configured, located, of_lockfile, room_options, table, typed
 from vendorpack.cli.surroundings import this_host
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import Faults, UsageError, kept_in
 from vendorpack.model import Options, Target
 from vendorpack.settings import Value

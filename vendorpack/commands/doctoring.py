@@ -11,13 +11,13 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from vendorpack.bundle.manifest import Manifest
 from vendorpack.commands.using import manifest_of
 from vendorpack.console import Console
+from vendorpack.dataclass import dataclass
 from vendorpack.demands import (
     Client,
     Contents,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +11,7 @@ from vendorpack.bundle.manifest import Head, Manifest
 from vendorpack.bundle.pieces import Pieces
 from vendorpack.bundle.table import File
 from vendorpack.console import Console
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import KeyMismatchError, UnprovenError, UsageError
 from vendorpack.files.pipes import STANDARD
 from vendorpack.key import hash_lockfile

@@ -7,13 +7,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from vendorpack import __version__
 from vendorpack.commands.planning import Shelves
 from vendorpack.console import Console
+from vendorpack.dataclass import dataclass
 from vendorpack.discover import Found
 from vendorpack.errors import FetchError, FleetError, KeyMismatchError, UsageError, VendorpackError
 from vendorpack.files.pipes import write_small

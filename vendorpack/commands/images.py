@@ -7,7 +7,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from vendorpack.bundle.reader import Bundle, open_bundle
@@ -17,6 +16,7 @@ from vendorpack.commands.pushing import how_pushed, push_image
 from vendorpack.commands.signed import Trusted, keep_beside
 from vendorpack.commands.signing import sign_made
 from vendorpack.console import Console
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import (
     FetchError,
     UsageError,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -26,6 +26,7 @@ from vendorpack.commands.sharing import Places, open_places
 from vendorpack.commands.signing import sign_made
 from vendorpack.commands.storing import store_folder
 from vendorpack.console import Console
+from vendorpack.dataclass import dataclass
 from vendorpack.discover import Found
 from vendorpack.environment import ENV_NAME
 from vendorpack.errors import StoreError, UsageError, VendorpackError

@@ -6,11 +6,12 @@ import os
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from vendorpack.console import Console
+from vendorpack.dataclass import dataclass
 from vendorpack.discover import Found, folder_of
 from vendorpack.errors import Faults, FetchError, UsageError, kept_in
 from vendorpack.key import Keyed, compute_key

@@ -7,7 +7,6 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +17,7 @@ from vendorpack.commands.repositories import open_repository
 from vendorpack.commands.signed import Trusted, keep_beside
 from vendorpack.commands.storing import store_folder
 from vendorpack.console import Console
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import (
     BundleError,
     FetchError,

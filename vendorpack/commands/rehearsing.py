@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from vendorpack.bundle.reader import open_bundle
 from vendorpack.commands.running import held_tree, with_served
 from vendorpack.commands.using import environ_of, manifest_of
 from vendorpack.console import Console
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import ReachedOutError, UsageError
 from vendorpack.formats import boundary_of, load, rooms
 from vendorpack.model import Lack

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from vendorpack.bundle.reader import open_bundle
 from vendorpack.commands import file_name
 from vendorpack.commands.signed import Trusted, keep_beside
 from vendorpack.console import Console
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import BundleError, FetchError, KeyMismatchError
 from vendorpack.fetch.tally import Tally
 from vendorpack.files import temporary

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from vendorpack import signature
 from vendorpack.console import Console
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import UsageError
 from vendorpack.files.pipes import is_stream, write_small
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, Final
 
@@ -24,6 +23,7 @@ from vendorpack.commands.native import (
     say_next,
 )
 from vendorpack.console import Console
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import BundleError, UsageError
 from vendorpack.formats import boundary_of, load
 from vendorpack.license_rules import LicenseRules, license_of

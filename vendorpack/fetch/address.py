@@ -11,10 +11,11 @@ import base64
 import ipaddress
 import re
 import string
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
+from vendorpack.dataclass import dataclass
 from vendorpack.redact import redact_url
 
 PORTS: Final = {"http": 80, "https": 443}

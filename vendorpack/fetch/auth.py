@@ -17,9 +17,10 @@ from __future__ import annotations
 import netrc
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import UsageError
 from vendorpack.fetch.address import Address, AddressError, basic, parse_address, shown_unread
 from vendorpack.model import Credential

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+from vendorpack.dataclass import dataclass
 from vendorpack.digest import Hashers
 from vendorpack.fetch.address import AddressError, Landing, parse_address
 from vendorpack.fetch.auth import Logins, Netrc

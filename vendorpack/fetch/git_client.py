@@ -19,11 +19,11 @@ import re
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, Required, TypedDict
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import FetchError, PolicyError, UnsupportedError
 from vendorpack.fetch.address import PORTS
 from vendorpack.redact import redact_text, redact_url

@@ -20,11 +20,11 @@ import io
 import random
 import zlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, TypeVar
 
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import FetchError
 from vendorpack.fetch.address import Landing
 from vendorpack.fetch.faults import Fault

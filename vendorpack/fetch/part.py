@@ -14,12 +14,12 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final
 
+from vendorpack.dataclass import dataclass
 from vendorpack.digest import Hashers
 from vendorpack.errors import StoreError
 from vendorpack.files.disk import advice

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import UsageError
 from vendorpack.fetch.address import Address, AddressError, parse_address
 

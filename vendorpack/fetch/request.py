@@ -9,7 +9,6 @@ import asyncio
 import socket
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -17,6 +16,7 @@ import aiohttp
 from yarl import URL
 
 from vendorpack import __version__
+from vendorpack.dataclass import dataclass
 from vendorpack.fetch.address import Address, AddressError, parse_address, shown_unread
 from vendorpack.fetch.auth import Logins, read_netrc
 from vendorpack.fetch.faults import Fault, of_error, of_status

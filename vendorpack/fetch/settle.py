@@ -7,9 +7,9 @@ often. Nothing here needs the network or an event loop.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from vendorpack.dataclass import dataclass
 from vendorpack.digest import Integrity
 from vendorpack.licenses import ask, declared
 from vendorpack.model import Artifact, Blob, LicenseReader

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from vendorpack.dataclass import dataclass
 from vendorpack.model import Artifact
 
 MAX_ARTIFACT_SIZE: Final = 16 << 30

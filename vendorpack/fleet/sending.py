@@ -6,10 +6,11 @@ import base64
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Final
 
+from vendorpack.dataclass import dataclass
 from vendorpack.digest import Digest
 from vendorpack.discover import Found
 from vendorpack.errors import PolicyError, UnsupportedError

@@ -16,11 +16,12 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from vendorpack import __version__
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import KeyMismatchError, StoreError, UsageError, VendorpackError
 from vendorpack.files import temporary
 from vendorpack.files.disk import system_error

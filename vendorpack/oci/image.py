@@ -6,10 +6,10 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from vendorpack.bundle.reader import Bundle
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import FetchError
 from vendorpack.files.disk import sha256_of
 from vendorpack.key import canonical_json

@@ -29,10 +29,11 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import VendorpackError
 from vendorpack.fetch.address import basic
 from vendorpack.oci.reference import HUB, Reference

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import UsageError
 from vendorpack.fetch.address import AddressError, parse_address
 from vendorpack.oci.image import is_digest

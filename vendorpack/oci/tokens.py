@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import FetchError
 from vendorpack.fetch.address import AddressError, parse_address
 from vendorpack.fetch.http import Client, Response, Upload

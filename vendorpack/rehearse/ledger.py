@@ -7,10 +7,11 @@ import os
 import re
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path, PurePath
 from typing import Final
 
+from vendorpack.dataclass import dataclass
 from vendorpack.redact import redact_url
 
 _SHOWN_WORDS: Final = 4

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
 from vendorpack.bundle.manifest import Manifest
+from vendorpack.dataclass import dataclass
 from vendorpack.report.treemap import Rectangle, squarified
 from vendorpack.sbom.packages import Package, packages_of
 from vendorpack.spdx import canonical

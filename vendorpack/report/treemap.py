@@ -6,7 +6,8 @@ The algorithm is that of Bruls, Huizing and van Wijk, "Squarified Treemaps" (200
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from vendorpack.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

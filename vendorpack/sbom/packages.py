@@ -6,10 +6,10 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 from urllib.parse import quote, unquote
 
+from vendorpack.dataclass import dataclass
 from vendorpack.digest import SIZES
 from vendorpack.model import Json
 

@@ -18,11 +18,12 @@ import json
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
 from vendorpack.bundle.reader import open_bundle
+from vendorpack.dataclass import dataclass
 from vendorpack.digest import Digest
 from vendorpack.errors import BundleError, UsageError
 from vendorpack.store.objects import Listed, Objects

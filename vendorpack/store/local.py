@@ -28,10 +28,10 @@ import io
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from vendorpack.dataclass import dataclass
 from vendorpack.digest import Hashers, Integrity
 from vendorpack.errors import BlobLost
 from vendorpack.files import locks

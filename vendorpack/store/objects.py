@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
+
+from vendorpack.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,9 @@ import fcntl
 import os
 import re
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
+from vendorpack.dataclass import dataclass
 from vendorpack.files import temporary
 from vendorpack.files.disk import storage_error
 from vendorpack.project import Host

@@ -14,13 +14,14 @@ import stat
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeAlias
 
 from vendorpack.bundle.manifest import ENVIRONMENT_PATH
 from vendorpack.bundle.table import MANIFEST_PATH, File
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import TargetError
 from vendorpack.files.disk import real_path, sha256_of, sync, target_error
 from vendorpack.unpack.stage import STICKY, TREE, Filler, Stage, refuse_file, room_for

@@ -14,12 +14,12 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from vendorpack.bundle.frames import MAX_MANIFEST_FRAME
 from vendorpack.bundle.manifest import Head, Manifest
 from vendorpack.bundle.table import MANIFEST_PATH, File
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import BundleError, TargetError
 from vendorpack.files import temporary
 from vendorpack.files.disk import sha256_of, sync, sync_folder, target_error

@@ -9,13 +9,13 @@ holds only whole files.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from vendorpack.bundle.manifest import Head, Manifest, check_head, manifest_id
 from vendorpack.bundle.plan import DEFAULT_LIMITS, Limits, ReadBlob, Section, Tally, cut, members
 from vendorpack.bundle.reader import Bundle
 from vendorpack.bundle.table import MANIFEST_PATH
+from vendorpack.dataclass import dataclass
 from vendorpack.files.disk import real_path, target_error
 from vendorpack.parallel import Progress
 from vendorpack.unpack.delta import fill_from_base, fill_from_prefix

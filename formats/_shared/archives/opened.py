@@ -11,9 +11,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import BinaryIO, Final, NamedTuple, TypeAlias
 
+from vendorpack.dataclass import dataclass
 from vendorpack.model import Blob, Slice
 from vendorpack.room import Keep, Workshop
 

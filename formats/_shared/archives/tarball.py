@@ -16,9 +16,9 @@ no client could install it: `UnsupportedError`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import BinaryIO, Final
 
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import UnsupportedError
 from vendorpack.formats._shared.archives.inflate import InflateError, decompressobj
 

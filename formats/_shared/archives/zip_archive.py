@@ -23,9 +23,10 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import BinaryIO, Final
 
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import UnsupportedError
 from vendorpack.formats._shared.archives.inflate import InflateError, crc32, decompressobj
 from vendorpack.formats._shared.archives.tarball import unpacked_limit

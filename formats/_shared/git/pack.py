@@ -18,10 +18,10 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import IntegrityError, UnsupportedError
 
 COMMIT: Final = 1

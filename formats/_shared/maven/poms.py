@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from vendorpack.dataclass import dataclass
 from vendorpack.formats._shared.text.xml_text import Element, load_xml
 
 _PROPERTY: Final = re.compile(r"\$\{([^}]+)\}")

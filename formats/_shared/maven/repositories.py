@@ -12,11 +12,12 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import LockfileError, UnsupportedError, UsageError
 from vendorpack.formats._shared.text.addresses import refused_variable, variable_in_path
 from vendorpack.formats._shared.text.xml_text import Element, load_xml

@@ -26,10 +26,11 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from vendorpack.dataclass import dataclass
 from vendorpack.digest import SIZES, WEAK, Digest, DigestError, Integrity
 from vendorpack.errors import FetchError, LockfileError, UnsupportedError
 from vendorpack.formats._shared.npm.license import keep_opened

@@ -15,10 +15,11 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlunsplit
 
+from vendorpack.dataclass import dataclass
 from vendorpack.formats._shared.git.addresses import check_address
 from vendorpack.formats._shared.git.archive import tar_of_commit
 from vendorpack.formats._shared.git.checkout import file_at

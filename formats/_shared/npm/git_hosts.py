@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, unquote
+
+from vendorpack.dataclass import dataclass
 
 _COMMIT: Final = r"(?P<commit>[0-9a-f]{40})"
 _SPEC: Final = re.compile(

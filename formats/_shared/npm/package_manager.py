@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+from vendorpack.dataclass import dataclass
 
 MANIFEST: Final = "package.json"
 FIELD: Final = "packageManager"

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import quote
 
+from vendorpack.dataclass import dataclass
 from vendorpack.digest import Digest, DigestError, Integrity
 from vendorpack.errors import FetchError, IntegrityError, LockfileError
 from vendorpack.formats._shared.text.json_text import decode_utf8, load_json

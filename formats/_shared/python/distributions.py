@@ -10,11 +10,11 @@ A hash decides, never a place: whatever an index offers beside the locked hashes
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from packaging.version import Version
 
+from vendorpack.dataclass import dataclass
 from vendorpack.digest import Digest, Integrity
 from vendorpack.errors import FetchError, IntegrityError, UnsupportedError
 from vendorpack.formats._shared.python import wheels

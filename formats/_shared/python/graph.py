@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared.python.index import purl
 from vendorpack.formats._shared.python.markers import may_hold

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
+from vendorpack.dataclass import dataclass
 from vendorpack.digest import SIZES, Digest, DigestError, Integrity
 from vendorpack.errors import FetchError, LockfileError
 from vendorpack.formats._shared.text.addresses import parts_of

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Final
 
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import UsageError
 from vendorpack.formats._shared.python.builds.requirements import Source
 from vendorpack.formats._shared.python.builds.system import BuildSystem, build_system_of

@@ -14,11 +14,12 @@ import configparser
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import LockfileError, UnsupportedError
 from vendorpack.formats._shared.python.index import DEFAULT_FILES, DEFAULT_INDEX, without_userinfo
 from vendorpack.formats._shared.text.addresses import is_http

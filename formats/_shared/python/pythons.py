@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from packaging.specifiers import SpecifierSet
 
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import UsageError
 from vendorpack.formats._shared.python.markers import LAST_PATCH, RUNTIME, python_minor
 from vendorpack.model import Options, Target, Warning

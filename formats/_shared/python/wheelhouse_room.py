@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit
 
+from vendorpack.dataclass import dataclass
 from vendorpack.demands import Client, Contents, Demand
 from vendorpack.errors import UsageError
 from vendorpack.formats._shared.git.repository import DIGEST, derive_commit

@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from packaging.tags import Tag, compatible_tags, cpython_tags, mac_platforms
 from packaging.utils import parse_wheel_filename
 from packaging.version import Version
 
+from vendorpack.dataclass import dataclass
 from vendorpack.formats._shared.python.index import normalize
 from vendorpack.formats._shared.python.markers import is_free_threaded, python_minor
 from vendorpack.model import Target

@@ -7,9 +7,9 @@ a colon and `\\u0041` an A, `#` and `!` begin comments; of a key that comes twic
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
+from vendorpack.dataclass import dataclass
 from vendorpack.formats._shared.text.json_text import decode_utf8
 
 _ESCAPE: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))")

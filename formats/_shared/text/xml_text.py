@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from html.entities import name2codepoint
 from typing import Final
 from xml.parsers import expat
 
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import LockfileError
 
 _MAX_DEPTH: Final = 200

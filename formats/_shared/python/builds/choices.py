@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import LockfileError, UsageError
 from vendorpack.formats._shared.python.builds.lock import BuildLock, parse_build_lock
 from vendorpack.formats._shared.python.builds.requirements import BuildPlan

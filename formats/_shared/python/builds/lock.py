@@ -27,9 +27,9 @@ pin and requirements are still those, and the targets asked for are among `targe
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, cast
 
+from vendorpack.dataclass import dataclass
 from vendorpack.digest import Digest, DigestError
 from vendorpack.errors import LockfileError
 from vendorpack.formats._shared.python.index import check_filename

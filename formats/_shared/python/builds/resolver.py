@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from email.parser import HeaderParser
 from types import MappingProxyType
 from typing import Final, TypeAlias
@@ -23,6 +23,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from vendorpack.dataclass import dataclass
 from vendorpack.digest import Hashers, Integrity
 from vendorpack.errors import FetchError, IntegrityError, LockfileError, UnsupportedError
 from vendorpack.formats._shared.archives import zip_archive

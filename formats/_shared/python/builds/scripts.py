@@ -6,10 +6,11 @@ import ast
 import re
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from packaging.requirements import InvalidRequirement, Requirement
+
+from vendorpack.dataclass import dataclass
 
 HOOK: Final = "get_requires_for_build_wheel"
 """What a backend is asked for that it wants beside `[build-system]` (PEP 517)."""

@@ -18,10 +18,10 @@ import json
 import posixpath
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
+from vendorpack.dataclass import dataclass
 from vendorpack.errors import LockfileError, UnsupportedError
 from vendorpack.formats._shared.python.builds.backends import (
     SETUPTOOLS,

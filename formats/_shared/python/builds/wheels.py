@@ -7,9 +7,9 @@ there on one way leads to the wheels to pack, and to the build lock.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from vendorpack.dataclass import dataclass
 from vendorpack.formats._shared.python import local_projects
 from vendorpack.formats._shared.python.builds.choices import BuildChoices
 from vendorpack.formats._shared.python.builds.lock import render_build_lock
