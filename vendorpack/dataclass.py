@@ -33,8 +33,14 @@ _Values = Callable[[Any], tuple[Any, ...]]
 
 
 def _frozen(cls: type[Any], *, kw_only: bool, order: bool) -> type[Any]:
-    bare = dataclasses.dataclass(init=False, repr=False, eq=False, slots=True, kw_only=kw_only)
+    own = frozenset(cls.__dict__)
+    # It takes nothing but frozen bases for a frozen class, though that compiles two more methods.
+    derived = any(map(dataclasses.is_dataclass, cls.__bases__))
+    bare = dataclasses.dataclass(
+        init=False, repr=False, eq=False, frozen=derived, slots=True, kw_only=kw_only
+    )
     made: type[Any] = bare(cls)
+    made.__dataclass_params__.frozen = True
     fields = dataclasses.fields(made)
     getstate, setstate = _pickling([field.name for field in fields])
     compared = _values([field.name for field in fields if field.compare])
@@ -52,7 +58,7 @@ def _frozen(cls: type[Any], *, kw_only: bool, order: bool) -> type[Any]:
         for name in ("lt", "le", "gt", "ge"):
             methods[f"__{name}__"] = _comparison(getattr(operator, name), compared)
     for name, method in methods.items():
-        if name not in cls.__dict__:
+        if name not in own:
             setattr(made, name, method)
     return made
 

@@ -188,6 +188,18 @@ def test_one_that_derives_from_another() -> None:
         Derived("a", 2, ("b",))  # type: ignore[call-arg]
 
 
+def test_one_of_the_standard_library_that_derives_from_ours() -> None:
+    @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+    class Foreign(Base):
+        more: int = 0
+
+    made = Foreign("a", more=2)
+    assert made == Foreign("a", 1, more=2) != Foreign("a", more=3)
+    assert repr(made).endswith("Foreign(name='a', size=1, more=2)")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        made.name = "b"  # type: ignore[misc]
+
+
 @pytest.mark.parametrize("made", [Base("a"), Derived("a", more=("b",)), Base("")])
 def test_pickled(made: Base) -> None:
     for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):

@@ -14,7 +14,6 @@ from vendorpack.bundle.plan import Base, Section
 from vendorpack.bundle.reader import open_bundle
 from vendorpack.bundle.writer import Written, write_bundle
 from vendorpack.commands import file_name
-from vendorpack.commands.delta import read_base
 from vendorpack.commands.native import (
     describe_merged,
     describe_unpacked,
@@ -132,7 +131,11 @@ def make(
     keyed = compute_key(request.found)
     uncompressed = output.suffix == ".tar"
     mtime = _source_date_epoch(request.host)
-    base = None if request.base is None else read_base(request.base)
+    base = None
+    if request.base is not None:
+        from vendorpack.commands.delta import read_base  # noqa: PLC0415 - brings in unpacking
+
+        base = read_base(request.base)
     existing = _existing(output, keyed, None if uncompressed else level, mtime, request, base)
     if existing is not None:
         return Made(existing, keyed.key, "already has this key: nothing to do", {"reused": True})

@@ -16,7 +16,6 @@ from vendorpack.discover import Found, folder_of
 from vendorpack.errors import Faults, FetchError, UsageError, kept_in
 from vendorpack.key import Keyed, compute_key
 from vendorpack.model import Json
-from vendorpack.oci.reference import parse_reference
 from vendorpack.progress import Progress
 from vendorpack.project import Host
 from vendorpack.settings import root_of
@@ -91,6 +90,7 @@ def _tagged(source: str, keys: Sequence[str], console: Console, host: Host) -> s
     # They bring in the event loop and the HTTP client, which take a quarter second.
     from vendorpack import eventloop  # noqa: PLC0415
     from vendorpack.commands.repositories import open_repository  # noqa: PLC0415
+    from vendorpack.oci.reference import parse_reference  # noqa: PLC0415
 
     reference = parse_reference(source)
     if reference.tag or reference.digest:

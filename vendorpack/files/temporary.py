@@ -11,7 +11,6 @@ import contextlib
 import errno
 import fcntl
 import os
-import secrets
 import shutil
 import stat
 from pathlib import Path
@@ -102,7 +101,7 @@ def _temporary_start(final: str) -> str:
 
 
 def _temporary_name(final: str) -> str:
-    return f"{_temporary_start(final)}{os.getpid()}-{secrets.token_hex(6)}"
+    return f"{_temporary_start(final)}{os.getpid()}-{os.urandom(6).hex()}"
 
 
 def _claim(fd: int, path: Path) -> bool:

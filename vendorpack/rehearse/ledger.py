@@ -38,7 +38,7 @@ class Reached:
     by: tuple[Process, ...]
 
 
-@dataclass
+@dataclass(slots=True)
 class _Line:
     times: int = 0
     by: dict[Process, None] = field(default_factory=dict)

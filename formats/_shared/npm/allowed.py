@@ -14,7 +14,6 @@ from typing import Any, Final, TypeAlias
 
 from vendorpack.formats._shared.npm.manifests import json_object, mapping_in
 from vendorpack.formats._shared.npm.npmrc import load_npmrc
-from vendorpack.formats._shared.text.yaml_text import load_yaml
 from vendorpack.model import Artifact
 from vendorpack.project import Project
 
@@ -111,5 +110,9 @@ def _manifest(project: Project) -> Mapping[str, Any]:
 
 def _yaml(project: Project, name: str) -> Mapping[str, Any]:
     data = project.read(name)
-    value = None if data is None else load_yaml(data, name).value
+    if data is None:
+        return {}
+    from vendorpack.formats._shared.text.yaml_text import load_yaml  # noqa: PLC0415 - dear
+
+    value = load_yaml(data, name).value
     return value if isinstance(value, dict) else {}

@@ -33,7 +33,6 @@ from typing import Final
 from vendorpack.dataclass import dataclass
 from vendorpack.digest import SIZES, WEAK, Digest, DigestError, Integrity
 from vendorpack.errors import FetchError, LockfileError, UnsupportedError
-from vendorpack.formats._shared.npm.license import keep_opened
 from vendorpack.formats._shared.npm.package import PACKAGE, entry_mode, package_files
 from vendorpack.formats._shared.npm.package_manager import MANIFEST, Named
 from vendorpack.formats._shared.npm.pinned_manager import EXACT, OPTION, pinned_manager
@@ -282,6 +281,8 @@ def mismatch_hint(artifact: Manager) -> str:
 def prepare(artifact: Manager, path: Path, keep: Keep) -> None:
     """Keep the files of one that is laid out whole, too many to hold them; and its licence."""
     if not artifact.is_one_file:
+        from vendorpack.formats._shared.npm.license import keep_opened  # noqa: PLC0415 - dear
+
         keep_opened(PACKAGE, path, keep, str(artifact))
 
 
