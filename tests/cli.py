@@ -99,7 +99,7 @@ class Cli:
         return Done(done.returncode, done.stdout, done.stderr)
 
     def _forked(self, args: Sequence[str | Path], cwd: Path) -> Done | None:
-        """By a process that has imported it, if that is the same."""
+        """By a process that has imported it (VENDORPACK_TEST_WARM), if that is the same."""
         if "VENDORPACK_TEST_WARM" not in os.environ or self.before:
             return None
         server, env = _server(), self.env()
