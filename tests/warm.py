@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -23,9 +24,10 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import vendorpack
 
@@ -110,29 +112,44 @@ def _read_all(descriptors: Sequence[int]) -> list[str]:
 
 def _serve(listener: socket.socket) -> None:
     """Answer, until the standard input ends. Returns in each process that has a command to run."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    ended, wakes = os.pipe()
+    os.set_blocking(wakes, False)
+    signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+    signal.set_wakeup_fd(wakes)
+    running: dict[int, socket.socket] = {}
     while True:
-        ready, _, _ = select.select([listener, sys.stdin], [], [])
-        if listener not in ready:
+        ready, _, _ = select.select([listener, ended, sys.stdin], [], [])
+        if sys.stdin in ready:
             os._exit(0)
-        connection, _ = listener.accept()
-        if os.fork() == 0:
-            break
-        connection.close()
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    _, (out, err), _, _ = socket.recv_fds(connection, 1, 2)
-    with connection.makefile() as lines:
-        request = json.loads(lines.readline())
-    child = os.fork()
-    if child:
-        os.close(out)
-        os.close(err)
-        _, status = os.waitpid(child, 0)
-        connection.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
-        os._exit(0)
-    listener.close()
-    connection.close()
-    _become(request, out, err)
+        if ended in ready:
+            os.read(ended, 1 << 10)
+            _report(running)
+        if listener in ready:
+            connection, _ = listener.accept()
+            _, (out, err), _, _ = socket.recv_fds(connection, 1, 2)
+            with connection.makefile() as lines:
+                request = json.loads(lines.readline())
+            child = os.fork()
+            if not child:
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                for other in (listener, connection, *running.values()):
+                    other.close()
+                os.close(ended)
+                os.close(wakes)
+                return _become(request, out, err)
+            running[child] = connection
+            os.close(out)
+            os.close(err)
+
+
+def _report(running: dict[int, socket.socket]) -> None:
+    """Say how those ended that did."""
+    with contextlib.suppress(ChildProcessError):
+        while (found := os.waitpid(-1, os.WNOHANG))[0]:
+            child, status = found
+            with running.pop(child) as connection, contextlib.suppress(OSError):
+                connection.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
 
 
 def _become(request: Mapping[str, Any], out: int, err: int) -> None:
@@ -157,7 +174,24 @@ def _import_all() -> None:
                 importlib.import_module(module.name)
 
 
+def _run() -> NoReturn:
+    """As `python -m vendorpack`, without taking the interpreter apart at the end."""
+    code = 1
+    try:
+        runpy.run_module("vendorpack", run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+    except BaseException:
+        traceback.print_exc()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
     _import_all()
+    gc.collect()
+    gc.freeze()  # so that no child copies what it has of ours
     _serve(socket.socket(fileno=int(sys.argv.pop(1))))
-    runpy.run_module("vendorpack", run_name="__main__", alter_sys=True)
+    _run()
