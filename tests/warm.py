@@ -164,6 +164,7 @@ def _become(request: Mapping[str, Any], out: int, err: int) -> None:
     os.umask(request["umask"])
     os.chdir(request["cwd"])
     sys.argv[1:] = request["args"]
+    sys.orig_argv[1:] = ["-m", "vendorpack", *request["args"]]  # to start anew in UTF-8
 
 
 def _import_all() -> None:
