@@ -164,7 +164,6 @@ def _become(request: Mapping[str, Any], out: int, err: int) -> None:
     os.umask(request["umask"])
     os.chdir(request["cwd"])
     sys.argv[1:] = request["args"]
-    sys.orig_argv[1:] = ["-m", "vendorpack", *request["args"]]  # to start anew in UTF-8
 
 
 def _import_all() -> None:
@@ -191,6 +190,8 @@ def _run() -> NoReturn:
 
 
 if __name__ == "__main__":
+    if sys.getfilesystemencoding() != "utf-8":  # as the command itself starts anew then
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", "-m", "tests.warm", sys.argv[1]])
     _import_all()
     gc.collect()
     gc.freeze()  # so that no child copies what it has of ours
