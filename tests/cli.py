@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.warm import Server
+from tests.warm import LIMIT, Server
 
 CHECKOUT = Path(__file__).parents[1]
 
@@ -94,7 +94,7 @@ class Cli:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=LIMIT,
         )
         return Done(done.returncode, done.stdout, done.stderr)
 

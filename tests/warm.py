@@ -33,7 +33,7 @@ import vendorpack
 
 _OF_START: Final = ("PYTHON", "LC_", "LANG", "LD_")
 """Names of variables that are heeded when the interpreter starts, and not after, begin so."""
-_LIMIT: Final = 600.0
+LIMIT: Final = 600.0
 """Seconds that a run may take."""
 
 
@@ -91,7 +91,7 @@ def _of_start(env: Mapping[str, str]) -> dict[str, str]:
 
 def _read_all(descriptors: Sequence[int]) -> list[str]:
     """All that comes out of them, as text. Raises `TimeoutError`."""
-    until = time.monotonic() + _LIMIT
+    until = time.monotonic() + LIMIT
     got: dict[int, list[bytes]] = {descriptor: [] for descriptor in descriptors}
     with selectors.DefaultSelector() as selector:
         for descriptor in descriptors:

@@ -33,8 +33,9 @@ _Values = Callable[[Any], tuple[Any, ...]]
 
 
 def _frozen(cls: type[Any], *, kw_only: bool, order: bool) -> type[Any]:
-    own = frozenset(cls.__dict__)
-    # It takes nothing but frozen bases for a frozen class, though that compiles two more methods.
+    # With an `__eq__` of its own, a class has None for `__hash__`.
+    own = {name for name, value in cls.__dict__.items() if value is not None}
+    # A frozen base is for a frozen class alone, though making one compiles two more methods.
     derived = any(map(dataclasses.is_dataclass, cls.__bases__))
     bare = dataclasses.dataclass(
         init=False, repr=False, eq=False, frozen=derived, slots=True, kw_only=kw_only

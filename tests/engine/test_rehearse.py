@@ -6,6 +6,7 @@ import os
 import pty
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -208,21 +209,21 @@ def test_what_cannot_be(cli: Cli) -> None:
     assert done.code == 10, done.err
 
 
+def refused(cli: Cli, *unshare: str) -> str:
+    """What a rehearsal says that cannot be within `unshare` with these words; nothing is run."""
+    there = replace(cli, before=(tool("unshare"), *unshare))
+    bundle, ran = cli.folder / "deps.tar.zst", cli.folder / "ran"
+    done = there("rehearse", bundle, "--", "touch", ran, cwd=cli.folder / "home/project")
+    assert done.code == 9, done.err
+    assert not ran.exists()
+    return done.err
+
+
 def test_where_namespaces_are_forbidden(cli: Cli) -> None:
     """As in a container: a clear word, and nothing run."""
     forbid = 'echo 0 > /proc/sys/user/max_net_namespaces && exec "$@"'
-    argv = cli.argv("rehearse", cli.folder / "deps.tar.zst", "--", "touch", cli.folder / "ran")
-    done = subprocess.run(
-        [tool("unshare"), "--map-root-user", "sh", "-c", forbid, "sh", *argv],
-        cwd=cli.folder / "home/project",
-        env=cli.env(),
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 9, done.stderr
-    assert "does not let a process have a network of its own" in done.stderr
-    assert not (cli.folder / "ran").exists()
+    said = refused(cli, "--map-root-user", "sh", "-c", forbid, "sh")
+    assert "does not let a process have a network of its own" in said
 
 
 def test_in_a_chroot_that_is_no_mount_point(cli: Cli) -> None:
@@ -245,19 +246,9 @@ def test_in_a_chroot_that_is_no_mount_point(cli: Cli) -> None:
         done
         exec chroot "$root/new" sh -c 'cd "$1" && shift && exec "$@"' sh "$project" "$@"
     """
-    argv = cli.argv("rehearse", cli.folder / "deps.tar.zst", "--", "touch", cli.folder / "ran")
     project = cli.folder / "home/project"
-    done = subprocess.run(
-        [tool("unshare"), "-r", "-m", "sh", "-euc", within, "sh", str(root), str(project), *argv],
-        cwd=cli.folder / "home",
-        env=cli.env(),
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 9, done.stderr
-    assert "no mount point" in done.stderr and "mount --rbind DIR DIR" in done.stderr
-    assert not (cli.folder / "ran").exists()
+    said = refused(cli, "-r", "-m", "sh", "-euc", within, "sh", str(root), str(project))
+    assert "no mount point" in said and "mount --rbind DIR DIR" in said
 
 
 @pytest.mark.parametrize(
